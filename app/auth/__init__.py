@@ -1,0 +1,1 @@
+"""Who is it, and may they: keys of back-office tools, tokens of browsers, origins of pages."""

@@ -1,0 +1,127 @@
+"""API keys: `wsx_<id>_<secret><checksum>`.
+
+The id finds the row, 192 random bits make the secret, and the checksum (CRC-32, as six characters) refuses a mistyped key without
+a look-up. Only the SHA-256 of the whole is stored: the secret is random, so a slow password hash would protect nothing and would
+let anybody keep the server busy.
+"""
+
+import hashlib
+import secrets
+import zlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from app.kernel.clock import monotonic, utc_now
+
+PREFIX: Final = "wsx"
+ID_CHARS: Final = 12
+SECRET_BYTES: Final = 24
+CACHE_S: Final = 1.0
+"""Seconds that a key is believed without looking it up. A revoked key is refused after it at the latest, on every node."""
+MAX_CACHED: Final = 10_000
+"""Keys in the cache, found or not; past it the cache is emptied, so that guessed ids cannot fill the memory."""
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class NewKey(NamedTuple):
+    """A key at the only moment when its text is known."""
+
+    id: str
+    text: str
+    digest: bytes
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """A key as it is stored."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    digest: bytes
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """The back-office tool behind a request."""
+
+    key_id: str
+    name: str
+    scopes: frozenset[str]
+
+
+def make_key() -> NewKey:
+    """A new random key."""
+    key_id = "".join(secrets.choice(_DIGITS) for _ in range(ID_CHARS))
+    secret = _base62(int.from_bytes(secrets.token_bytes(SECRET_BYTES)), 33)
+    body = f"{PREFIX}_{key_id}_{secret}"
+    text = body + _checksum(body)
+    return NewKey(key_id, text, digest_of(text))
+
+
+def digest_of(text: str) -> bytes:
+    """What is stored of a key."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def id_of(text: str) -> str | None:
+    """The id in a key's text, or None when it is not a key or was mistyped."""
+    prefix, _, rest = text.partition("_")
+    key_id, _, secret = rest.partition("_")
+    if prefix != PREFIX or len(key_id) != ID_CHARS or not secret or _checksum(text[:-6]) != text[-6:]:
+        return None
+    return key_id
+
+
+class KeyRing:
+    """Tells which caller a key's text is. Safe for concurrent use; look-ups are cached for `CACHE_S`."""
+
+    def __init__(self, find: Callable[[str], Awaitable[KeyRecord | None]], *, admin_key: str, used: Callable[[str], None]) -> None:
+        self._find = find
+        self._used = used
+        self._admin_digest = digest_of(admin_key) if admin_key else None
+        self._cache: dict[str, tuple[float, KeyRecord | None]] = {}
+
+    async def caller(self, text: str) -> Caller | None:
+        """Who holds this key; None when it is not a key of ours, or expired, or revoked."""
+        digest = digest_of(text)
+        if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
+            return Caller("", "WSX_ADMIN_KEY", frozenset({"admin"}))
+        key_id = id_of(text) if text.isascii() else None
+        record = await self._record(key_id) if key_id is not None else None
+        if record is None or not secrets.compare_digest(digest, record.digest):
+            return None
+        if record.revoked_at is not None or (record.expires_at is not None and record.expires_at <= utc_now()):
+            return None
+        self._used(record.id)
+        return Caller(record.id, record.name, record.scopes)
+
+    def forget(self, key_id: str) -> None:
+        """Look this key up anew at its next use: it was changed."""
+        self._cache.pop(key_id, None)
+
+    async def _record(self, key_id: str) -> KeyRecord | None:
+        now = monotonic()
+        known = self._cache.get(key_id)
+        if known is not None and now < known[0]:
+            return known[1]
+        record = await self._find(key_id)
+        if len(self._cache) >= MAX_CACHED:
+            self._cache.clear()
+        self._cache[key_id] = now + CACHE_S, record
+        return record
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), 6)
+
+
+def _base62(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

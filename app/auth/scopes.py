@@ -1,0 +1,35 @@
+"""What an API key may do. A scope is `thing:read` or `thing:write`; three stand for themselves."""
+
+from collections.abc import Iterable
+from typing import Final
+
+ADMIN: Final = "admin"
+"""All scopes."""
+HTML_RAW: Final = "html:raw"
+"""HTML of this key goes to pages as it is; without it, it is cleaned."""
+KEYS_ADMIN: Final = "keys:admin"
+"""Make, list and revoke keys."""
+
+_THINGS: Final = {
+    "announcements": ("read", "write"),
+    "broadcasts": ("write",),
+    "connections": ("read", "write"),
+    "notifications": ("read", "write"),
+}
+
+SCOPES: Final = frozenset(
+    {ADMIN, HTML_RAW, KEYS_ADMIN}
+    | {f"{thing}:{verb}" for thing, verbs in _THINGS.items() for verb in verbs}
+    | {f"{thing}:*" for thing in _THINGS}
+)
+"""All that a key can be given."""
+
+
+def unknown_scopes(scopes: Iterable[str]) -> list[str]:
+    """Those that no key can be given, sorted."""
+    return sorted(set(scopes) - SCOPES)
+
+
+def allows(granted: frozenset[str], wanted: str) -> bool:
+    """Whether these scopes cover the wanted one: it is among them, or `thing:*` or `admin` is."""
+    return wanted in granted or ADMIN in granted or wanted.partition(":")[0] + ":*" in granted

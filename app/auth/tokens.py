@@ -1,0 +1,96 @@
+"""Connection tokens: who a browser is, signed by the site (RFC 7519, RFC 8725).
+
+The algorithm is ours to say, never the token's: what the header claims is only compared. Every token must end (`exp`) and name a
+user (`sub`).
+"""
+
+import os
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import jwt
+
+from app.kernel.clock import utc_now
+from app.kernel.errors import Unauthenticated
+from app.kernel.identity import User
+
+ALGORITHM: Final = "HS256"
+MAX_TOKEN_CHARS: Final = 4_096
+"""Longer ones do not fit into a cookie; nothing longer is looked at."""
+MAX_ID_CHARS: Final = 128
+MAX_NAME_CHARS: Final = 200
+MAX_ROLES: Final = 50
+SECRET_FILE: Final = "token.secret"  # noqa: S105 - the name of a file
+
+
+class Tokens:
+    """Makes and reads tokens with one secret."""
+
+    def __init__(self, secret: str, *, issuer: str = "", audience: str = "") -> None:
+        self._secret = secret
+        self._issuer = issuer
+        self._audience = audience
+
+    def issue(self, user_id: str, *, name: str = "", roles: Iterable[str] = (), ttl: timedelta) -> str:
+        """A token for this user that ends after `ttl`."""
+        now = utc_now()
+        claims: dict[str, object] = {
+            "sub": user_id,
+            "name": name or user_id,
+            "roles": sorted(roles),
+            "iat": now,
+            "exp": now + ttl,
+        }
+        if self._issuer:
+            claims["iss"] = self._issuer
+        if self._audience:
+            claims["aud"] = self._audience
+        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+
+    def read(self, token: str) -> User:
+        """The user of a token. Raises Unauthenticated, whose text never holds the token."""
+        if len(token) > MAX_TOKEN_CHARS:
+            raise Unauthenticated("the connection token is too long")
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                issuer=self._issuer or None,
+                audience=self._audience or None,
+                options={"require": ["exp", "sub"], "verify_aud": bool(self._audience)},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Unauthenticated("the connection token has ended; get a fresh one from the site") from None
+        except jwt.InvalidTokenError as error:
+            message = f"the connection token was refused ({type(error).__name__.removesuffix('Error')})"
+            raise Unauthenticated(message) from None
+        return _user_of(claims)
+
+
+def _user_of(claims: dict[str, object]) -> User:
+    subject, name, roles = claims["sub"], claims.get("name"), claims.get("roles", [])
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_ID_CHARS:
+        message = f"the connection token's `sub` must be a text of 1 to {MAX_ID_CHARS} characters"
+        raise Unauthenticated(message)
+    if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(isinstance(role, str) for role in roles):
+        message = f"the connection token's `roles` must be a list of at most {MAX_ROLES} texts"
+        raise Unauthenticated(message)
+    shown = name[:MAX_NAME_CHARS] if isinstance(name, str) and name else subject
+    return User(subject, shown, frozenset(roles), datetime.fromtimestamp(float(str(claims["exp"])), UTC))
+
+
+def secret_beside(folder: Path) -> str:
+    """The secret kept in this folder; made there, with mode 0600, when there is none yet."""
+    path = folder / SECRET_FILE
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secret := secrets.token_urlsafe(48))
+    return secret

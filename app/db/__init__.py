@@ -1,0 +1,1 @@
+"""SQL: the base of all tables, transactions, pages of a list, migrations."""

@@ -1,0 +1,65 @@
+"""Pages of a list: newest first, continued by an opaque cursor that stays right while rows come and go."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.kernel.errors import FieldError, InvalidFields
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+"""Items on one page; more would hold the loop while they are encoded."""
+
+Row = TypeVar("Row")
+
+
+class Slice(Generic[Row]):
+    """The rows of one page, and the cursor of the next, if there is one."""
+
+    def __init__(self, rows: Sequence[Row], next_cursor: str | None) -> None:
+        self.rows = rows
+        self.next_cursor = next_cursor
+
+
+def encode_cursor(place: str) -> str:
+    """Make a place in a list opaque."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> str:
+    """The reverse. Raises InvalidFields for what was never one of our cursors."""
+    try:
+        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError:
+        raise bad_cursor() from None
+
+
+def bad_cursor() -> InvalidFields:
+    """The answer to a cursor that is not ours."""
+    return InvalidFields([FieldError("?cursor", "not a cursor of this list; take it from `next_cursor` as it is")])
+
+
+async def newest_first(
+    session: AsyncSession,
+    query: Select[Row],
+    id_column: InstrumentedAttribute[UUID],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> Slice[Row]:
+    """One page of `query`, ordered by its UUIDv7 id, newest first. Reads one row more than it returns, to know of the next page."""
+    if cursor is not None:
+        try:
+            after = UUID(decode_cursor(cursor))
+        except ValueError:
+            raise bad_cursor() from None
+        query = query.where(id_column < after)
+    rows: Sequence[Any] = (await session.scalars(query.order_by(id_column.desc()).limit(limit + 1))).all()
+    page = rows[:limit]
+    more = len(rows) > limit
+    return Slice(page, encode_cursor(str(getattr(page[-1], id_column.key))) if more else None)

@@ -1,0 +1,107 @@
+"""REST: send to an audience."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.auth.keys import Caller
+from app.features.broadcasts.content import clean
+from app.hub.audience import Audience
+from app.hub.hub import Hub
+from app.hub.publication import Part, Publication, Receipt, one
+from app.kernel.errors import NotFound
+from app.kernel.ids import new_short_id
+from app.web.operation import operation
+from app.wire.update import Update
+
+MAX_BATCH = 100
+"""Updates in one batch."""
+
+TAG = "Broadcasts"
+
+
+class NewBroadcast(Update, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One update and who hears it."""
+
+    audience: Audience
+
+
+class NewBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Several updates, each with its audience."""
+
+    updates: Annotated[tuple[NewBroadcast, ...], Meta(min_length=1, max_length=MAX_BATCH)]
+
+
+class Broadcast(msgspec.Struct, frozen=True):
+    """What became of a broadcast."""
+
+    id: str
+    matched: Annotated[int, Meta(description="Connections in the audience")]
+    queued: Annotated[int, Meta(description="Connections that it was queued for; the others were leaving or far behind")]
+
+
+_UPDATE = {"target": "#announcements", "html": "<p>Back in five minutes</p>", "swap": "afterbegin"}
+_RECEIPT = {"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 3, "queued": 3}
+
+
+@operation(
+    "POST",
+    "/broadcasts",
+    scope="broadcasts:write",
+    tag=TAG,
+    summary="Broadcast an update",
+    status=HTTPStatus.ACCEPTED,
+    takes={"audience": {"kind": "everyone"}, **_UPDATE},
+    gives=_RECEIPT,
+)
+async def create_broadcast(data: NewBroadcast, hub: Hub, caller: Caller) -> Broadcast:
+    """Swap HTML into the pages of everyone in the audience, now. Nothing is stored."""
+    return _shown(await hub.publish(one(data.audience, clean(data, caller))))
+
+
+@operation(
+    "POST",
+    "/broadcasts/batch",
+    scope="broadcasts:write",
+    tag=TAG,
+    summary="Broadcast several updates",
+    status=HTTPStatus.ACCEPTED,
+    takes={
+        "updates": [
+            {"audience": {"kind": "everyone"}, **_UPDATE},
+            {"audience": {"kind": "roles", "names": ["admin"]}, "target": "#admin-panel", "html": "<p>Restarting</p>"},
+        ]
+    },
+    gives=_RECEIPT,
+)
+async def create_broadcast_batch(data: NewBatch, hub: Hub, caller: Caller) -> Broadcast:
+    """Send up to 100 updates. Each connection gets one message with just what it may hear, in the order given."""
+    parts = tuple(Part(new.audience, clean(new, caller)) for new in data.updates)
+    return _shown(await hub.publish(Publication(new_short_id(), parts, is_batch=True)))
+
+
+@operation(
+    "GET",
+    "/broadcasts/{broadcast_id:str}",
+    scope="broadcasts:write",
+    tag=TAG,
+    summary="What became of a broadcast",
+    gives=_RECEIPT,
+    errors=[404],
+)
+async def get_broadcast(broadcast_id: str, hub: Hub) -> Broadcast:
+    """The newest 10,000 are remembered until the server stops."""
+    receipt = hub.receipt(broadcast_id)
+    if receipt is None:
+        message = "no broadcast of this id is remembered"
+        raise NotFound(message)
+    return _shown(receipt)
+
+
+def _shown(receipt: Receipt) -> Broadcast:
+    return Broadcast(receipt.id, receipt.matched, receipt.queued)
+
+
+routes = [create_broadcast, create_broadcast_batch, get_broadcast]

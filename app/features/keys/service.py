@@ -1,0 +1,70 @@
+"""Use cases: make a key, revoke a key, and the very first key."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from app.auth.keys import Caller, NewKey, make_key
+from app.auth.scopes import ADMIN, SCOPES, allows, unknown_scopes
+from app.db.session import Database
+from app.features.keys import store
+from app.features.keys.model import ApiKeyRow
+from app.kernel.clock import utc_now
+from app.kernel.errors import FieldError, Forbidden, InvalidFields
+from app.kernel.ids import new_id
+
+
+class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A key to be made."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100, description="Whose it is; shown in lists")]
+    scopes: Annotated[frozenset[str], Meta(min_length=1, max_length=50, description=f"Any of: {', '.join(sorted(SCOPES))}")]
+    expires_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="With a time zone; null: it does not end by itself")
+    ] = None
+
+
+async def create_key(database: Database, wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
+    """Make and store a key. Raises InvalidFields, and Forbidden for a scope that its maker has not."""
+    if unknown := unknown_scopes(wanted.scopes):
+        message = f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(SCOPES))}"
+        raise InvalidFields([FieldError("/scopes", message)])
+    if wanted.expires_at is not None and wanted.expires_at <= utc_now():
+        raise InvalidFields([FieldError("/expires_at", "this time is over already")])
+    if missing := sorted(scope for scope in wanted.scopes if not allows(maker.scopes, scope)):
+        message = f"a key cannot give what it has not: {', '.join(missing)}"
+        raise Forbidden(message)
+    key = make_key()
+    row = ApiKeyRow(
+        id=new_id(),
+        key_id=key.id,
+        name=wanted.name,
+        scopes=sorted(wanted.scopes),
+        digest=key.digest,
+        created_at=utc_now(),
+        expires_at=wanted.expires_at,
+    )
+    async with database.transaction() as session:
+        session.add(row)
+    return row, key
+
+
+async def revoke_key(database: Database, key_id: str) -> ApiKeyRow:
+    """Revoke a key; once revoked it stays so. Raises NotFound."""
+    async with database.transaction() as session:
+        row = await store.find(session, key_id)
+        row.revoked_at = row.revoked_at or utc_now()
+    return row
+
+
+async def first_key(database: Database) -> NewKey | None:
+    """An admin key, when there is no key at all; else None."""
+    async with database.reading() as session:
+        if await store.exists_any(session):
+            return None
+    _, key = await create_key(
+        database, NewKeyRequest("first start", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN}))
+    )
+    return key

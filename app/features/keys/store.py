@@ -1,0 +1,51 @@
+"""Queries on API keys."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.keys import KeyRecord
+from app.db.page import Slice, newest_first
+from app.features.keys.model import ApiKeyRow
+from app.kernel.errors import NotFound
+
+
+async def find(session: AsyncSession, key_id: str) -> ApiKeyRow:
+    """One key, also a revoked one. Raises NotFound."""
+    row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_id == key_id))
+    if row is None:
+        message = "no API key has this id"
+        raise NotFound(message)
+    return row
+
+
+async def find_record(session: AsyncSession, key_id: str) -> KeyRecord | None:
+    """What the key ring needs of a key; None when there is no such key."""
+    row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_id == key_id))
+    if row is None:
+        return None
+    return KeyRecord(row.key_id, row.name, frozenset(row.scopes), row.digest, row.expires_at, row.revoked_at)
+
+
+async def page(session: AsyncSession, *, limit: int, cursor: str | None) -> Slice[ApiKeyRow]:
+    """One page, newest first; revoked ones too."""
+    return await newest_first(session, select(ApiKeyRow), ApiKeyRow.id, limit=limit, cursor=cursor)
+
+
+async def all_keys(session: AsyncSession) -> Sequence[ApiKeyRow]:
+    """All keys, oldest first; revoked ones too."""
+    return (await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.id))).all()
+
+
+async def exists_any(session: AsyncSession) -> bool:
+    """Whether there is a key at all, revoked or not."""
+    return bool(await session.scalar(select(func.count()).select_from(ApiKeyRow)))
+
+
+async def record_used(session: AsyncSession, used: Mapping[str, datetime]) -> None:
+    """Store when keys were last used: one statement for all."""
+    statement = update(ApiKeyRow.__table__).where(ApiKeyRow.key_id == bindparam("used_id"))  # type: ignore[arg-type]  # declarative tables are typed as FromClause
+    rows = [{"used_id": key_id, "used_at": at} for key_id, at in used.items()]
+    await session.execute(statement.values(last_used_at=bindparam("used_at")), rows)

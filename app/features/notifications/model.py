@@ -1,0 +1,27 @@
+"""The table of notifications."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, UtcDateTime
+
+
+class NotificationRow(Base):
+    """One notification to one user. The times say when it came into that state; None: not in it."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (Index(None, "user_id", "id"), Index(None, "user_id", "read_at"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    type: Mapped[str] = mapped_column(String(32))
+    """A word for its kind; the CSS class of its fragment."""
+    title: Mapped[str] = mapped_column(String(200))
+    message: Mapped[str] = mapped_column(Text)
+    """Plain text, as it was written; escaped where it is shown."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

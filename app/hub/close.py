@@ -1,0 +1,32 @@
+"""Close codes: one table. The range tells the client what to do: 44xx, stay away by yourself; all others, come back."""
+
+from enum import Enum
+
+
+class Close(Enum):
+    """Why we end a connection: (code, reason). The reason goes on the wire: at most 123 bytes (RFC 6455, 5.5)."""
+
+    RESTARTING = 1012, "restarting"
+    """The server stops or restarts."""
+    SLOW = 1013, "too slow"
+    """The outbox is full. Come back and catch up."""
+    PROTOCOL = 1008, "not a message"
+    """What came was no message at all, again and again."""
+    TOKEN_ENDED = 4401, "token ended"
+    """Sign in again."""
+    NOT_ALLOWED = 4403, "not allowed"
+    """This connection may not be here."""
+    BACK_OFFICE = 4409, "closed by the back office"
+    """Somebody closed this connection on purpose."""
+    TOO_MANY_MESSAGES = 4429, "too many messages"
+    """The page sent too fast for too long."""
+
+    @property
+    def code(self) -> int:
+        """The code on the wire."""
+        return self.value[0]
+
+    @property
+    def reason(self) -> str:
+        """The reason on the wire."""
+        return self.value[1]

@@ -1,0 +1,59 @@
+"""What answers a page: functions by name, and what they are given and give back."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from app.hub.connection import Connection
+from app.wire.inbound import Inbound as Request
+from app.wire.swap import check_swap
+from app.wire.update import Fragment
+
+__all__ = ["Handler", "Handlers", "Reply", "Request"]
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer. `target` and `swap` None: what the page asked for."""
+
+    html: str = ""
+    target: str | None = None
+    swap: str | None = None
+    oob: tuple[Fragment, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown swap word."""
+        if self.swap is not None:
+            check_swap(self.swap)
+
+
+Handler = Callable[[Request, Connection], Awaitable[Reply | list[Reply] | None]]
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
+
+
+class Handlers:
+    """The handlers by name; the one without a name is the catch-all."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Handler] = {}
+
+    def on(self, name: str = "") -> Callable[[AnyHandler], AnyHandler]:
+        """Register the decorated function. Raises ValueError when the name is taken: two modules would fight silently."""
+
+        def register(handler: AnyHandler) -> AnyHandler:
+            taken = self._by_name.get(name)
+            if taken is not None and taken is not handler:
+                message = f"the handler {name!r} is registered twice: by {taken.__module__} and by {handler.__module__}"
+                raise ValueError(message)
+            self._by_name[name] = handler
+            return handler
+
+        return register
+
+    def find(self, request: Request) -> Handler | None:
+        """The named handler; for a request that names none, the one of its trigger; else the catch-all."""
+        return self._by_name.get(request.handler or request.trigger) or self._by_name.get("")
+
+    def names(self) -> list[str]:
+        """All names, sorted; the catch-all is the empty one."""
+        return sorted(self._by_name)

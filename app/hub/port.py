@@ -1,0 +1,40 @@
+"""Where the hub meets sockets: two small ports, so that neither side knows the other's classes."""
+
+from typing import Protocol
+
+from app.wire.prepared import Prepared
+
+
+class Sink(Protocol):
+    """A socket as an outbox sees it. No call waits."""
+
+    def write(self, message: Prepared) -> bool:
+        """Send. True: more may follow at once. False: taken, but hold the next ones until `Listener.writable()`."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake (RFC 6455, 7.1.2). `reason`: at most 123 bytes. `Listener.closed` follows."""
+
+    def abort(self) -> None:
+        """Drop the connection now, with what the kernel still holds for it. `Listener.closed` follows."""
+
+    def pause(self) -> None:
+        """Stop reading messages: the peer sends faster than they are handled."""
+
+    def resume(self) -> None:
+        """Read messages again."""
+
+    def buffered_bytes(self) -> int:
+        """Bytes that the socket took and the kernel has not."""
+
+
+class Listener(Protocol):
+    """What a socket tells. Plain calls on the event loop; an exception in one closes that socket only, with 1011."""
+
+    def received(self, message: str | bytes) -> None:
+        """A whole message came."""
+
+    def writable(self) -> None:
+        """Nothing is buffered any more after a `write` that answered False."""
+
+    def closed(self, code: int, reason: str) -> None:
+        """The socket is gone. Called exactly once."""

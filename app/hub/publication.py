@@ -1,0 +1,54 @@
+"""What goes through the journal: who hears which updates."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from app.hub.audience import Audience
+from app.kernel.ids import new_short_id
+from app.wire.update import Update
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """One update and who hears it."""
+
+    audience: Audience
+    update: Update
+
+
+class Publication(msgspec.Struct, frozen=True, array_like=True):
+    """One or more parts that reach each connection as one message, in the order given."""
+
+    id: str
+    parts: tuple[Part, ...]
+    is_batch: bool = False
+    """Whether pages are told in the form of a batch, even where a page hears only one of the parts."""
+
+
+class Receipt(NamedTuple):
+    """What became of a publication on this node."""
+
+    id: str
+    matched: int
+    """Connections in the audience."""
+    queued: int
+    """Connections whose outbox took it. The others were leaving, or too far behind and closed."""
+
+
+def one(audience: Audience, update: Update) -> Publication:
+    """A publication of one update."""
+    return Publication(new_short_id(), (Part(audience, update),))
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Publication)
+
+
+def encode(publication: Publication) -> bytes:
+    """The form in which it travels in the journal."""
+    return _encoder.encode(publication)
+
+
+def decode(payload: bytes) -> Publication:
+    """The reverse of `encode`."""
+    return _decoder.decode(payload)

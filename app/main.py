@@ -1,0 +1,183 @@
+"""Puts the application together: the only file that knows every part. Parts start in order and stop in reverse."""
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from litestar import Litestar, Request, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.openapi.spec import Tag
+from sqlalchemy.engine import make_url
+
+from app import __version__
+from app.auth.keys import Caller, KeyRecord, KeyRing
+from app.auth.origins import Origins
+from app.auth.tokens import Tokens, secret_beside
+from app.db.session import Database
+from app.features import FEATURES
+from app.features.demo import demo_routes
+from app.features.feature import Services
+from app.features.fragments import fragments
+from app.features.keys import KeyUsage, find_record
+from app.hub.audience import signed_in
+from app.hub.close import Close
+from app.hub.face import wsx
+from app.hub.hub import Hub
+from app.journal.memory import MemoryJournal
+from app.kernel.clock import utc_now
+from app.settings import Settings
+from app.web import openapi
+from app.web.assets import SHIPPED, file_route
+from app.web.conversation import Talk
+from app.web.docs import docs_routes
+from app.web.errors import exception_handlers
+from app.web.front import Front
+from app.web.health import health_routes
+from app.web.socket import SocketDoor
+
+EXPIRY_SWEEP_S = 5.0
+"""How often connections are looked through for tokens that have ended."""
+
+ROUTES = [route for feature in FEATURES for route in feature.routes]
+
+TAGS = [
+    Tag("Broadcasts", "HTML to an audience, now; nothing is stored."),
+    Tag("Announcements", "Stored, and shown by priority until they are recalled."),
+    Tag("Notifications", "Stored for named users, on all their tabs."),
+    Tag("Connections", "Who is there now."),
+    Tag("API keys", "Keys of back-office tools."),
+]
+
+
+class Parts(NamedTuple):
+    """What one application is made of; built before it starts."""
+
+    settings: Settings
+    database: Database
+    hub: Hub
+    tokens: Tokens
+    key_ring: KeyRing
+    key_usage: KeyUsage
+
+
+def create_app(settings: Settings, *, demo: bool = False) -> Front:
+    """The ASGI application. Its database must be migrated; its background work runs between lifespan start-up and shutdown."""
+    parts = _build(settings)
+    fragments.replace_from(settings.templates)
+    for module in settings.handlers:
+        importlib.import_module(module)
+    running: set[asyncio.Task[None]] = set()
+    talk = Talk(parts.hub, wsx.handlers, settings.socket_rate_per_s, settings.socket_burst, running)
+    routes = [
+        _api_router(),
+        *health_routes,
+        *docs_routes(describe),
+        file_route("/wsx.js", SHIPPED / "wsx.js"),
+        *(demo_routes(parts.tokens) if demo else ()),
+    ]
+    litestar = Litestar(
+        routes,
+        dependencies=_dependencies(parts),
+        exception_handlers=exception_handlers,
+        lifespan=[lambda _app: _running(parts, running)],
+        openapi_config=None,
+        request_max_body_size=settings.max_body_bytes,
+        state=State({"key_ring": parts.key_ring, "settings": settings}),
+        logging_config=None,
+    )
+    door = SocketDoor(
+        talk,
+        parts.tokens,
+        Origins(settings.allowed_origins),
+        allow_anonymous=settings.allow_anonymous,
+        max_sockets_per_user=settings.max_sockets_per_user,
+    )
+    return Front(litestar, door)
+
+
+def describe() -> dict[str, Any]:
+    """The REST interface as an OpenAPI document."""
+    unused = {name: Provide(lambda: None, sync_to_thread=False) for name in ("hub", "database", "caller", "key_ring")}
+    return openapi.document(Router("/api/v1", route_handlers=ROUTES, dependencies=unused), ROUTES, version=__version__, tags=TAGS)
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the server keeps its own files: beside the SQLite database, else `var/`."""
+    url = make_url(settings.database_url)
+    return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path("var")
+
+
+def make_tokens(settings: Settings) -> Tokens:
+    """The maker and reader of connection tokens; its secret is made at first use."""
+    secret = settings.token_secret or secret_beside(state_folder(settings))
+    return Tokens(secret, issuer=settings.token_issuer, audience=settings.token_audience)
+
+
+def _build(settings: Settings) -> Parts:
+    database = Database(settings.database_url)
+    key_usage = KeyUsage(database)
+
+    async def find(key_id: str) -> KeyRecord | None:
+        async with database.reading() as session:
+            return await find_record(session, key_id)
+
+    return Parts(
+        settings=settings,
+        database=database,
+        hub=Hub(MemoryJournal(settings.replay_entries), outbox_bytes=settings.outbox_bytes),
+        tokens=make_tokens(settings),
+        key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
+        key_usage=key_usage,
+    )
+
+
+def _api_router() -> Router:
+    return Router("/api/v1", route_handlers=ROUTES, response_headers={"Cache-Control": "no-store"})
+
+
+def _dependencies(parts: Parts) -> dict[str, Provide]:
+    def caller(request: Request[Any, Any, Any]) -> Caller:
+        found: Caller = request.scope["state"]["caller"]
+        return found
+
+    return {
+        "hub": Provide(lambda: parts.hub, sync_to_thread=False),
+        "database": Provide(lambda: parts.database, sync_to_thread=False),
+        "key_ring": Provide(lambda: parts.key_ring, sync_to_thread=False),
+        "caller": Provide(caller, sync_to_thread=False),
+    }
+
+
+@asynccontextmanager
+async def _running(parts: Parts, handlers_running: set[asyncio.Task[None]]) -> AsyncIterator[None]:
+    """Everything that lives as long as the application."""
+    services = Services(parts.database, parts.hub)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(parts.database.close)
+        wsx.bind(parts.hub)
+        stack.callback(wsx.unbind)
+        stack.callback(parts.hub.stop)
+        await stack.enter_async_context(parts.key_usage.running())
+        for feature in FEATURES:
+            if feature.running is not None:
+                await stack.enter_async_context(feature.running(services))
+        sweep = asyncio.create_task(_sweep_ended_tokens(parts.hub), name="token sweep")
+        stack.callback(sweep.cancel)
+        yield
+        parts.hub.close_all(Close.RESTARTING)
+        if handlers_running:
+            await asyncio.wait(set(handlers_running), timeout=parts.settings.drain_s)
+
+
+async def _sweep_ended_tokens(hub: Hub) -> None:
+    while True:
+        await asyncio.sleep(EXPIRY_SWEEP_S)
+        now = utc_now()
+        for connection in tuple(hub.registry.resolve(signed_in)):
+            user = connection.user
+            if user is not None and user.expires_at is not None and user.expires_at <= now:
+                hub.close(connection, Close.TOKEN_ENDED)

@@ -1,0 +1,149 @@
+"""The ASGI side of one socket: `receive` and `send` for the application's callable, and the extension that ends them early.
+
+The session is the socket's first listener. When the application detaches (`scope["extensions"]["wsx.socket"]`), the hub's
+conversation takes its place, the callable returns, and nothing of the session is left.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.utils import ClientDisconnected
+
+from app.hub.port import Listener, Sink
+
+if TYPE_CHECKING:
+    from app.serving.protocol import WsxProtocol
+
+MAX_INBOX = 8
+"""Messages that wait for `receive()`; from then on the socket is not read."""
+EXTENSION = "wsx.socket"
+
+_log = logging.getLogger("wsx.serving")
+
+
+class AsgiSession:
+    """Lives from the request head to the end of the application's callable, or until it is detached."""
+
+    def __init__(self, socket: "WsxProtocol", accept: bytes) -> None:
+        self._socket = socket
+        self._accept = accept
+        self._inbox: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
+        self._arrived: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._denial: tuple[int, list[tuple[bytes, bytes]], list[bytes]] | None = None
+        self._is_open = False
+        self._detached = False
+
+    async def run(self, app: Callable[..., Any], scope: dict[str, Any]) -> None:
+        """Run the application's callable for this socket."""
+        scope["extensions"] = {"websocket.http.response": {}, EXTENSION: self}
+        try:
+            await app(scope, self.receive, self.send)
+        except ClientDisconnected:
+            return
+        except Exception:
+            _log.exception("the application failed on a socket")
+            self._socket.refuse(500, [], b"")
+            self._socket.close(1011, "")
+            return
+        if not self._detached:
+            self._socket.refuse(500, [], b"")
+            self._socket.close(1000, "")
+
+    # -- the extension -----------------------------------------------------------------------------------------------
+    def detach(self, listener: Listener) -> Sink:
+        """Hand the accepted socket to a listener; once. What came meanwhile, the end included, is told in the next turn."""
+        if not self._is_open or self._detached:
+            message = "a socket is detached once, after it was accepted"
+            raise RuntimeError(message)
+        self._detached = True
+        self._socket.hand_over(listener)
+        if self._inbox:
+            asyncio.get_running_loop().call_soon(self._replay, listener)
+        return self._socket
+
+    def _replay(self, listener: Listener) -> None:
+        for message in self._inbox:
+            if message["type"] == "websocket.disconnect":
+                listener.closed(message["code"], message["reason"])
+            else:
+                listener.received(message["text"] if "text" in message else message["bytes"])
+
+    # -- Listener ----------------------------------------------------------------------------------------------------
+    def received(self, message: str | bytes) -> None:
+        """Queue a message for `receive()`."""
+        self._put({"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message})
+        if len(self._inbox) >= MAX_INBOX:
+            self._socket.pause()
+
+    def writable(self) -> None:
+        """Let `send()` go on."""
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def closed(self, code: int, reason: str) -> None:
+        """End `receive()` and `send()`."""
+        self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.writable()
+
+    def _put(self, message: dict[str, Any]) -> None:
+        self._inbox.append(message)
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    # -- ASGI --------------------------------------------------------------------------------------------------------
+    async def receive(self) -> dict[str, Any]:
+        """The next event. After the disconnect, the disconnect again."""
+        while not self._inbox:
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+        message = self._inbox[0]
+        if message["type"] != "websocket.disconnect":
+            self._inbox.popleft()
+            if len(self._inbox) == MAX_INBOX - 1:
+                self._socket.resume()
+        return message
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Carry out one event of the application. Raises ClientDisconnected when the socket is gone."""
+        kind = message["type"]
+        if not self._is_open:
+            self._answer(kind, message)
+            return
+        while self._socket.blocked and self._socket.is_open:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+        if not self._socket.is_open:
+            raise ClientDisconnected
+        if kind == "websocket.send":
+            text = message.get("text")
+            self._socket.send_message(text if text is not None else message["bytes"])
+        elif kind == "websocket.close":
+            self._socket.close(message.get("code", 1000), message.get("reason") or "")
+        else:
+            raise _unexpected(kind, "websocket.send or websocket.close")
+
+    def _answer(self, kind: str, message: dict[str, Any]) -> None:
+        if self._inbox and self._inbox[-1]["type"] == "websocket.disconnect":
+            raise ClientDisconnected
+        if kind == "websocket.accept":
+            self._is_open = True
+            self._socket.open(self._accept, list(message.get("headers") or ()), message.get("subprotocol"))
+        elif kind == "websocket.close":
+            self._socket.refuse(403, [], b"")
+        elif kind == "websocket.http.response.start":
+            self._denial = message["status"], list(message.get("headers") or ()), []
+        elif kind == "websocket.http.response.body" and self._denial is not None:
+            status, headers, body = self._denial
+            body.append(message.get("body", b""))
+            if not message.get("more_body"):
+                self._socket.refuse(status, headers, b"".join(body))
+        else:
+            raise _unexpected(kind, "websocket.accept, websocket.close or websocket.http.response.start")
+
+
+def _unexpected(kind: str, wanted: str) -> RuntimeError:
+    return RuntimeError(f"the application sent {kind!r} where {wanted} was due")

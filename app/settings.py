@@ -1,0 +1,115 @@
+"""Every setting: its name, meaning, unit, zero. Read once from the environment; a wrong or unknown one refuses to start."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+PREFIX = "WSX_"
+MIN_SECRET_CHARS = 32
+"""Short secrets can be guessed; HS256 wants a key of at least 32 bytes (RFC 7518, 3.2)."""
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or has a value that cannot be meant. The text names it and says what would be right."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator can set. The field `host` is the environment variable `WSX_HOST`, and so on."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback is for a server behind a proxy that ends TLS."""
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
+    """TCP port. 0: any free one, printed at start."""
+    workers: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """Processes."""
+    database_url: str = "sqlite+aiosqlite:///var/wsx.db"
+    """SQLAlchemy URL."""
+    admin_key: str = ""
+    """A known admin key of at least 32 characters for automated set-ups. Empty: one is made and printed at the first start."""
+    templates: str = ""
+    """Folder whose fragments replace the shipped ones, file by file, as `announcements/published.html`. Empty: none."""
+    token_secret: str = ""
+    """HS256 key of connection tokens, at least 32 characters. Empty: made at first start, kept beside the database, mode 0600."""
+    token_issuer: str = ""
+    """Wanted `iss` of connection tokens. Empty: not looked at."""
+    token_audience: str = "wsx"  # noqa: S105 - a name, not a secret
+    """Wanted `aud` of connection tokens. Empty: not looked at."""
+    allowed_origins: tuple[str, ...] = ()
+    """Other origins whose pages may open sockets, `scheme://host[:port]` each. `*`: all, and it must be written to be had."""
+    allow_anonymous: bool = True
+    """Whether sockets without a token may listen. They hear `everyone` and nothing more."""
+    handlers: tuple[str, ...] = ()
+    """Modules to import at start; they register handlers with `@wsx.on(…)`."""
+    ping_interval_s: Annotated[float, msgspec.Meta(gt=0)] = 25.0
+    """Seconds between pings. A proxy that drops silent connections after 30 s never sees one."""
+    ping_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """Seconds that a browser may take to answer a ping before it counts as gone."""
+    max_message_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 65_536
+    """One message from a browser; a larger one closes its connection with 1009. Bounds what a stranger can make us hold."""
+    max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
+    """One request body; a larger one is answered 413."""
+    socket_rate_per_s: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    """Messages a second that one connection may send for long; above it, error answers."""
+    socket_burst: Annotated[int, msgspec.Meta(ge=1)] = 40
+    """Messages that one connection may send at once. Twice as many refused in a row close it with 4429."""
+    max_sockets_per_user: Annotated[int, msgspec.Meta(ge=1)] = 20
+    """Connections of one user; the next one is answered 429. One stolen token must not fill the server."""
+    outbox_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
+    """Bytes queued for one connection before it is closed as slow (1013). 262,144 x 2,000 stalled phones = 500 MiB."""
+    replay_entries: Annotated[int, msgspec.Meta(ge=1)] = 10_000
+    """Publications that the journal keeps."""
+    drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0
+    """Seconds that a stopping server waits for running requests before it cuts them."""
+    log_format: Literal["", "console", "json"] = ""
+    """Empty: `console` on a terminal, else `json`."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **overrides: object) -> "Settings":
+        """Read the variables that begin with `WSX_`; `overrides` (from the command line) win where they are not None.
+
+        Raises SettingsError, which names the variable.
+        """
+        given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
+        known = {field.name: field for field in msgspec.structs.fields(cls)}
+        if unknown := sorted(given.keys() - known.keys()):
+            names = ", ".join(PREFIX + name.upper() for name in unknown)
+            message = f"{names}: no such setting. Known: {', '.join(PREFIX + name.upper() for name in known)}"
+            raise SettingsError(message)
+        values: dict[str, object] = {
+            name: _as_list(text)
+            if known[name].type == tuple[str, ...]
+            else _as_flag(name, text)
+            if known[name].type is bool
+            else text
+            for name, text in given.items()
+        }
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        return cls._checked(values)
+
+    @classmethod
+    def _checked(cls, values: dict[str, object]) -> "Settings":
+        try:
+            settings = msgspec.convert(values, cls, strict=False)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$.")
+            message = f"{PREFIX}{where.rstrip('`').split('[')[0].upper()}: {what}"
+            raise SettingsError(message) from None
+        for name in ("admin_key", "token_secret"):
+            if 0 < len(getattr(settings, name)) < MIN_SECRET_CHARS:
+                message = f"{PREFIX}{name.upper()}: at least {MIN_SECRET_CHARS} characters are needed, and this has fewer"
+                raise SettingsError(message)
+        return settings
+
+
+def _as_list(text: str) -> tuple[str, ...]:
+    return tuple(part for piece in text.split(",") if (part := piece.strip()))
+
+
+def _as_flag(name: str, text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return words[text.strip().lower()]
+    except KeyError:
+        message = f"{PREFIX}{name.upper()}: true or false is wanted, not {text!r}"
+        raise SettingsError(message) from None

@@ -1,0 +1,98 @@
+"""The plain way to a socket: ASGI's own `send()` and `receive()`, for servers without our extension.
+
+Slower and larger than the direct way (a task per socket), and the same in every promise; the contract tests run on both.
+"""
+
+import asyncio
+from collections import deque
+
+from app.hub.port import Listener
+from app.web.front import Receive, Send
+from app.wire.prepared import Prepared
+
+CLOSE_TIMEOUT_S = 10.0
+"""Seconds that a peer may take to end the closing handshake."""
+
+
+class AsgiSink:
+    """A socket that was accepted. `run()` serves it until it is gone."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._pending: deque[bytes] = deque()
+        self._pending_bytes = 0
+        self._wake = asyncio.Event()
+        self._reading = asyncio.Event()
+        self._reading.set()
+        self._closing: tuple[int, str] | None = None
+
+    def write(self, message: Prepared) -> bool:
+        """Take the message; the next one after `writable()`."""
+        self._pending.extend(message.payloads)
+        self._pending_bytes += len(message.data)
+        self._wake.set()
+        return False
+
+    def close(self, code: int, reason: str) -> None:
+        """Close behind what is already taken."""
+        if self._closing is None:
+            self._closing = code, reason
+            self._reading.set()
+            self._wake.set()
+
+    def abort(self) -> None:
+        """ASGI has no harder way than to close."""
+        self._pending.clear()
+        self.close(1006, "")
+
+    def pause(self) -> None:
+        """Take no further message from the server."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        """Take messages again."""
+        self._reading.set()
+
+    def buffered_bytes(self) -> int:
+        """Bytes taken and not handed to the server."""
+        return self._pending_bytes
+
+    async def run(self, listener: Listener) -> None:
+        """Serve the socket until it is gone, then tell the listener, once."""
+        writer = asyncio.create_task(self._write(listener))
+        reader = asyncio.create_task(self._read(listener))
+        code, reason = 1006, ""
+        try:
+            await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
+            if not reader.done():
+                await asyncio.wait({reader}, timeout=CLOSE_TIMEOUT_S)
+            if reader.done() and not reader.cancelled() and reader.exception() is None:
+                code, reason = reader.result()
+        finally:
+            writer.cancel()
+            reader.cancel()
+            await asyncio.gather(writer, reader, return_exceptions=True)
+            listener.closed(code, reason)
+
+    async def _read(self, listener: Listener) -> tuple[int, str]:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return message.get("code") or 1005, message.get("reason") or ""
+            await self._reading.wait()
+            if self._closing is None:
+                text = message.get("text")
+                listener.received(text if text is not None else message["bytes"])
+
+    async def _write(self, listener: Listener) -> None:
+        while self._closing is None or self._pending:
+            if not self._pending:
+                self._pending_bytes = 0
+                self._wake.clear()
+                listener.writable()
+                await self._wake.wait()
+                continue
+            await self._send({"type": "websocket.send", "text": self._pending.popleft().decode()})
+        code, reason = self._closing
+        await self._send({"type": "websocket.close", "code": code if code != 1006 else 1011, "reason": reason})

@@ -1,0 +1,60 @@
+"""The socket as a document (AsyncAPI 3.0), made from the types that encode and decode its messages."""
+
+from typing import Any, Final
+
+import msgspec
+
+from app import __version__
+from app.hub.close import Close
+from app.wire.inbound import Inbound
+from app.wire.wsx import BatchMessage, ErrorMessage, HelloMessage, UpdateMessage
+
+REFERENCE: Final = "#/components/schemas/{name}"
+
+_MESSAGES: Final = {
+    "request": (Inbound, "receive", "A page asks for something: one JSON text frame."),
+    "update": (UpdateMessage, "send", "An answer (its id is the request's) or a broadcast."),
+    "batch": (BatchMessage, "send", "Several updates as one message, in the order given."),
+    "hello": (HelloMessage, "send", "The first message to a client that offered the subprotocol wsx.v1."),
+    "error": (ErrorMessage, "send", "A refusal for programs, beside the HTML; only with wsx.v1."),
+}
+
+
+def describe_socket() -> dict[str, Any]:
+    """The whole document as JSON values."""
+    (*references,), schemas = msgspec.json.schema_components([kind for kind, _, _ in _MESSAGES.values()], ref_template=REFERENCE)
+    closes = "\n".join(f"- {close.code} {close.reason}" for close in Close)
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "WSX Server: the socket",
+            "version": __version__,
+            "description": f"HTML fragments for browsers. Close codes (44xx: do not come back by yourself):\n\n{closes}",
+        },
+        "defaultContentType": "application/json",
+        "channels": {
+            "socket": {
+                "address": "/ws",
+                "description": "Subprotocol `wsx.v1` is optional; a connection token comes by cookie `wsx_token` or as "
+                "the subprotocol `wsx.token.<jwt>`. `?batch=oob`: batches as one update whose further ones are its oob.",
+                "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _MESSAGES},
+            }
+        },
+        "operations": {
+            action: {
+                "action": action,
+                "channel": {"$ref": "#/channels/socket"},
+                "messages": [
+                    {"$ref": f"#/channels/socket/messages/{name}"} for name, (_, way, _) in _MESSAGES.items() if way == action
+                ],
+            }
+            for action in ("receive", "send")
+        },
+        "components": {
+            "messages": {
+                name: {"name": name, "summary": summary, "payload": reference}
+                for (name, (_, _, summary)), reference in zip(_MESSAGES.items(), references, strict=True)
+            },
+            "schemas": schemas,
+        },
+    }

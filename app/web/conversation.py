@@ -1,0 +1,169 @@
+"""What one page says, and what it is answered: read, limited, handed to its handler in order, answered.
+
+An idle page costs no task: one runs only while there is something to handle.
+"""
+
+import asyncio
+from collections import deque
+from html import escape
+from typing import NamedTuple
+
+import structlog
+
+from app.hub.close import Close
+from app.hub.connection import Connection
+from app.hub.handlers import Handlers, Reply, Request
+from app.hub.hub import Hub
+from app.kernel.clock import utc_now
+from app.web.limiter import Bucket
+from app.wire import inbound
+from app.wire.prepared import Prepared
+from app.wire.swap import DEFAULT_SWAP, STYLES, style_of
+from app.wire.update import Update
+
+MAX_WAITING = 16
+"""Messages of one page that wait for its handler. From then on the socket is not read: the page waits, not our memory."""
+MAX_UNREADABLE_IN_A_ROW = 10
+"""Texts that are no message at all; then the connection is closed with 1008."""
+
+_log = structlog.get_logger()
+
+
+class Talk(NamedTuple):
+    """What all conversations share."""
+
+    hub: Hub
+    handlers: Handlers
+    rate_per_s: float
+    burst: int
+    running: set[asyncio.Task[None]]
+
+
+class Conversation:
+    """Listens to one socket; `connection` is set as soon as the hub knows it."""
+
+    __slots__ = ("_bucket", "_talk", "_unreadable", "_waiting", "_working", "connection")
+
+    connection: Connection
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._bucket: Bucket | None = None
+        self._waiting: deque[Request] | None = None
+        self._working = False
+        self._unreadable = 0
+
+    def received(self, message: str | bytes) -> None:
+        """A message came: read it and queue it for its handler."""
+        connection = self.connection
+        connection.received_count += 1
+        connection.last_active_at = utc_now()
+        try:
+            request = inbound.read(message)
+        except inbound.Unreadable as error:
+            self._refuse_unreadable(error)
+            return
+        self._unreadable = 0
+        if self._allowed(request) and request.type != "active":
+            self._enqueue(request)
+
+    def writable(self) -> None:
+        """The socket takes more."""
+        self._talk.hub.delivery.unblock(self.connection.outbox)
+
+    def closed(self, code: int, reason: str) -> None:
+        """The socket is gone; what its page still wanted is dropped."""
+        if self._waiting:
+            self._waiting.clear()
+        self._talk.hub.disconnect(self.connection, code, reason)
+
+    def _allowed(self, request: Request) -> bool:
+        talk = self._talk
+        if self._bucket is None:
+            self._bucket = Bucket(talk.burst)
+        if self._bucket.take(talk.rate_per_s, talk.burst):
+            return True
+        if self._bucket.refused_in_a_row > 2 * talk.burst:
+            self.connection.close(Close.TOO_MANY_MESSAGES)
+        else:
+            detail = f"more than {talk.rate_per_s:g} messages a second; wait a moment"
+            self._answer_error(request, "rate_limited", "Too many messages. Please wait a moment.", detail)
+        return False
+
+    def _refuse_unreadable(self, error: inbound.Unreadable) -> None:
+        self._unreadable += 1
+        if self._unreadable >= MAX_UNREADABLE_IN_A_ROW:
+            self.connection.close(Close.PROTOCOL)
+        else:
+            self._tell_program(error.request_id, "bad_message", str(error))
+
+    def _enqueue(self, request: Request) -> None:
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(request)
+        if len(self._waiting) == MAX_WAITING:
+            self.connection.outbox.sink.pause()
+        if not self._working:
+            self._working = True
+            task = asyncio.get_running_loop().create_task(self._work(self._waiting))
+            self._talk.running.add(task)
+            task.add_done_callback(self._talk.running.discard)
+
+    async def _work(self, waiting: deque[Request]) -> None:
+        try:
+            while waiting:
+                request = waiting.popleft()
+                if len(waiting) == MAX_WAITING - 1:
+                    self.connection.outbox.sink.resume()
+                await self._handle(request)
+        finally:
+            self._working = False
+
+    async def _handle(self, request: Request) -> None:
+        handler = self._talk.handlers.find(request)
+        if handler is None:
+            name = request.handler or request.trigger
+            self._answer_error(
+                request,
+                "no_handler",
+                "This page asked for something that does not exist here.",
+                f"no handler is named {name!r}",
+            )
+            return
+        try:
+            outcome = await handler(request, self.connection)
+            replies = [] if outcome is None else [outcome] if isinstance(outcome, Reply) else outcome
+            updates = [_update(request, reply) for reply in replies]
+        except Exception:
+            _log.exception("handler failed", handler=request.handler, connection=self.connection.id, request=request.id)
+            self._answer_error(
+                request,
+                "handler_failed",
+                "Something went wrong on our side.",
+                "the handler failed; the server's log has it under this id",
+            )
+            return
+        for update in updates:
+            self._talk.hub.send(self.connection, update, request.id)
+
+    def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:
+        """A fixed sentence for people, a code for programs. What went wrong inside is for the log only."""
+        if request.target:
+            page_text = f'<div class="error" data-request-id="{escape(request.id)}">{sentence}</div>'
+            self._talk.hub.send(self.connection, Update(request.target, page_text, _asked_swap(request)), request.id)
+        self._tell_program(request.id, code, detail)
+
+    def _tell_program(self, request_id: str, code: str, detail: str) -> None:
+        payload = self.connection.dialect.encode_error(request_id, code, detail)
+        if payload is not None:
+            self._talk.hub.delivery.offer(self.connection, Prepared(payload))
+
+
+def _update(request: Request, reply: Reply) -> Update:
+    swap = reply.swap if reply.swap is not None else _asked_swap(request)
+    return Update(reply.target if reply.target is not None else request.target, reply.html, swap, reply.oob)
+
+
+def _asked_swap(request: Request) -> str:
+    """The swap that the page asked for; the default where it asked for one that does not exist."""
+    return request.swap if style_of(request.swap) in STYLES else DEFAULT_SWAP

@@ -1,0 +1,122 @@
+"""Every error as one shape: `application/problem+json` (RFC 9457). The only place that maps exceptions to answers."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.plugins.problem_details import ProblemDetailsException
+from msgspec import UNSET, Meta, UnsetType
+
+from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields, WrongField
+
+_log = structlog.get_logger()
+
+
+class Problem(msgspec.Struct):
+    """What went wrong, for programs and for people (RFC 9457)."""
+
+    type: Annotated[str, Meta(examples=["urn:wsx:problem:invalid_fields"])]
+    """Stable name of the kind of problem."""
+    title: str
+    """The kind in words; the same for all problems of this type."""
+    status: int
+    detail: str
+    """This problem in words, and what to do."""
+    instance: Annotated[str, Meta(examples=["/api/v1/broadcasts"])]
+    """The path that was asked."""
+    request_id: str
+    """To be found again in the server's log."""
+    errors: list[FieldError] | UnsetType = UNSET
+    """The fields that are wrong."""
+
+
+def answer(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
+    """The answer to an error of ours."""
+    extra: dict[str, Any] = {"request_id": request.scope["state"].get("request_id", "")}
+    if error.fields:
+        extra["errors"] = error.fields
+    return ProblemDetailsException(
+        status_code=error.status,
+        type_=f"urn:wsx:problem:{error.code}",
+        title=error.title,
+        detail=error.detail,
+        instance=request.url.path,
+        extra=extra,
+        headers={**error.headers, "Cache-Control": "no-store"},
+    ).to_response(request)
+
+
+def on_app_error(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
+    """Errors that features raise."""
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request failed", error=error.detail, notes=getattr(error, "__notes__", []))
+    return answer(request, error)
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Errors of the framework: no such route, wrong method, a body over the limit, a bad query parameter."""
+    if isinstance(error, ValidationException):
+        return answer(request, _wrong_parameters(error))
+    status = HTTPStatus(error.status_code)
+    translated = AppError(_words(request, status) or error.detail or status.phrase)
+    translated.code, translated.status, translated.title = _CODES.get(status, status.name.lower()), int(status), status.phrase
+    translated.headers = dict(error.headers or {})
+    return answer(request, translated)
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A mistake of ours: the log gets the traceback, the caller gets the request id."""
+    _log.error("request failed unexpectedly", exc_info=error)
+    return answer(request, AppError("the server made a mistake; it is in its log under this request id"))
+
+
+def body_error(error: msgspec.DecodeError) -> AppError:
+    """What msgspec says of a body, as ours: which field, what is wrong."""
+    if not isinstance(error, msgspec.ValidationError):
+        return BadRequest(f"the body is not JSON: {error}")
+    message, _, where = str(error).partition(" - at `$")
+    pointer = _pointer(where.rstrip("`"))
+    cause = error.__cause__
+    if isinstance(cause, WrongField):
+        pointer = f"{pointer}/{cause.field}"
+    elif message.startswith(("Object contains unknown field", "Object missing required field")):
+        pointer = f"{pointer}/{message.split('`')[1]}"
+        message = "unknown field" if "unknown" in message else "missing"
+    return InvalidFields([FieldError(pointer, message)])
+
+
+def _pointer(path: str) -> str:
+    """`.updates[2].swap` -> `/updates/2/swap` (RFC 6901)."""
+    return path.replace("[", ".").replace("]", "").replace(".", "/")
+
+
+def _wrong_parameters(error: ValidationException) -> AppError:
+    found = error.extra if isinstance(error.extra, list) else []
+    return InvalidFields(
+        [FieldError(f"?{one.get('key', '')}", one.get("message", "")) for one in found] or [FieldError("", error.detail)]
+    )
+
+
+def _words(request: Request[Any, Any, Any], status: HTTPStatus) -> str:
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return "there is nothing at this path; see /docs for all that is"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return "this path exists, but not for this method; see /docs"
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return f"the body is over the limit of {request.app.state.settings.max_body_bytes} bytes (WSX_MAX_BODY_BYTES)"
+        case _:
+            return ""
+
+
+_CODES = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large"}
+"""Where ours is another word than the name of the status."""
+
+exception_handlers: dict[type[Exception] | int, Any] = {
+    AppError: on_app_error,
+    HTTPException: on_http_exception,
+    Exception: on_unexpected,
+}

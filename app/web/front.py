@@ -1,0 +1,71 @@
+"""The front door: sends sockets and requests their ways, names each request, and writes one log line for it."""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from app.kernel.clock import monotonic
+from app.kernel.ids import new_short_id
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+_log = structlog.get_logger()
+_SOUND_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+"""What is taken over as a request id: nothing that could break a log line or a header."""
+_EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+
+
+class Front:
+    """An ASGI application in front of two: HTTP and lifespan go to one, WebSockets to the other."""
+
+    def __init__(self, http: Asgi, socket: Asgi) -> None:
+        self._http = http
+        self._socket = socket
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, one socket, or the life of the application."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        added = [(b"x-request-id", request_id.encode()), *_EVERYWHERE]
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        began = monotonic()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._http(scope, receive, send_named)
+            _log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round((monotonic() - began) * 1000, 2),
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given: str = value.decode("latin-1")
+            if _SOUND_ID.fullmatch(given):
+                return given
+    return new_short_id()

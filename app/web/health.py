@@ -1,0 +1,46 @@
+"""Is it alive, and may a balancer send people here?"""
+
+from http import HTTPStatus
+
+import msgspec
+from litestar import Response, get
+
+from app.db.session import Database
+from app.kernel.errors import Unavailable
+
+
+class Health(msgspec.Struct):
+    """The state of the server, and of each part that it needs."""
+
+    status: str
+    parts: dict[str, str] = {}
+
+
+@get("/health/live", include_in_schema=False)
+async def live() -> Health:
+    """The process runs and its loop turns."""
+    return Health("ok")
+
+
+@get("/health/ready", include_in_schema=False)
+async def ready(database: Database) -> Response[Health]:
+    """It can do its work: 200, or 503 and which part is missing."""
+    try:
+        await database.check()
+    except Unavailable:
+        return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+    return Response(Health("ok", {"database": "ok"}))
+
+
+@get("/ws", include_in_schema=False)
+async def upgrade_needed() -> Response[str]:
+    """Somebody opened the socket's address as a page."""
+    return Response(
+        "This is the address of a WebSocket; open it with wsx.js or another WebSocket client.\n",
+        media_type="text/plain",
+        status_code=HTTPStatus.UPGRADE_REQUIRED,
+        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+    )
+
+
+health_routes = [live, ready, upgrade_needed]

@@ -1,0 +1,25 @@
+"""A dialect turns updates into the bytes that one kind of client reads."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.wire.update import Update
+
+
+class Dialect(Protocol):
+    """Pure: the same arguments give the same bytes, so one encoding serves every connection of the dialect."""
+
+    name: str
+    """Unique; the key of the cache of encoded messages."""
+
+    def encode_update(self, message_id: str, update: Update, cursor: str) -> bytes:
+        """One update as one message. `cursor` is its place in the journal; dialects that know no cursor leave it out."""
+
+    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str) -> bytes:
+        """Several updates as one message, in order."""
+
+    def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:
+        """A refusal for programs, or None where the dialect has no word for it."""
+
+    def encode_hello(self, connection_id: str, cursor: str, *, resumed: bool) -> bytes | None:
+        """The first message, or None where the dialect has none."""

@@ -1,0 +1,53 @@
+"""Messages that are encoded once and written as they are to any number of sockets."""
+
+from collections.abc import Iterable
+from typing import Self
+
+from app.wire.rfc6455 import TEXT, encode_frame
+from app.wire.swap import CONTENT_STYLES, REPLACING_STYLES, style_of
+from app.wire.update import Update
+
+
+class Prepared:
+    """One or more text messages, RFC 6455 header included. Not changed after it was made, so it is safe to share."""
+
+    __slots__ = ("content_of", "data", "payloads", "replaces")
+
+    def __init__(self, payload: bytes) -> None:
+        self.payloads: tuple[bytes, ...] = (payload,)
+        """The messages as bare UTF-8 texts, for sockets that frame them themselves."""
+        self.data: bytes = encode_frame(TEXT, payload)
+        """The messages as frames, ready for the kernel."""
+        self.replaces: str | None = None
+        """The target of which nothing is left after this message."""
+        self.content_of: str | None = None
+        """The target whose content is all that this message changes: invisible once a later message replaces that target."""
+
+    @classmethod
+    def of_update(cls, payload: bytes, update: Update) -> Self:
+        """A broadcast of one update, which a newer one may supersede while it is still queued.
+
+        Only what a page cannot tell apart is ever superseded: an `outerHTML` may put something else in the target's place, and
+        a fragment with `oob` changes other places, so these stay.
+        """
+        prepared = cls(payload)
+        style = style_of(update.swap)
+        if style in REPLACING_STYLES:
+            prepared.replaces = update.target
+        if style in CONTENT_STYLES and not update.oob:
+            prepared.content_of = update.target
+        return prepared
+
+    @classmethod
+    def joined(cls, messages: Iterable["Prepared"]) -> "Prepared":
+        """Several messages as one write, in order."""
+        parts = tuple(messages)
+        whole = cls.__new__(cls)
+        whole.payloads = tuple(payload for part in parts for payload in part.payloads)
+        whole.data = b"".join([part.data for part in parts])
+        whole.replaces = whole.content_of = None
+        return whole
+
+    def __len__(self) -> int:
+        """Bytes on the wire."""
+        return len(self.data)

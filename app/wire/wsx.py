@@ -1,0 +1,114 @@
+"""The WSX dialect: JSON texts `{id, target, html, swap, oob}`.
+
+Two forms: clients that offered the subprotocol `wsx.v1` also get the cursor and the messages that have a `type` other than
+`batch`; all others get just what the WSX protocol always had.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from app.wire.update import Fragment, Update
+
+SUBPROTOCOL: Final = "wsx.v1"
+
+_Cursor = Annotated[str, Meta(description="Place in the journal, opaque, increasing; only with the subprotocol wsx.v1")]
+
+
+class UpdateMessage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An answer (its `id` is the request's) or a broadcast."""
+
+    id: str
+    target: str
+    html: str
+    swap: str
+    oob: tuple[Fragment, ...] = ()
+    cursor: _Cursor | UnsetType = UNSET
+
+
+class BatchItem(msgspec.Struct, frozen=True):
+    """One update of a batch."""
+
+    target: str
+    html: str
+    swap: str
+
+
+class BatchMessage(msgspec.Struct, frozen=True, tag_field="type", tag="batch"):
+    """Several updates for one page, in the order given."""
+
+    updates: list[BatchItem]
+    cursor: _Cursor | UnsetType = UNSET
+
+
+class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
+    """The first message to a client of `wsx.v1`."""
+
+    connection: Annotated[str, Meta(description="The connection's id")]
+    cursor: _Cursor
+    resumed: bool
+
+
+class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
+    """A refusal for programs, beside the HTML that people see."""
+
+    id: str
+    code: Annotated[str, Meta(description="bad_message, no_handler, handler_failed or rate_limited")]
+    detail: str
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Wsx:
+    """One form of the dialect."""
+
+    def __init__(self, name: str, *, extended: bool, batch_as_oob: bool) -> None:
+        self.name = name
+        self.extended = extended
+        self.batch_as_oob = batch_as_oob
+        """Whether a batch is told as one update whose further fragments are its `oob`, for clients that know no batch."""
+
+    def encode_update(self, message_id: str, update: Update, cursor: str) -> bytes:
+        """One update as one message."""
+        shown = cursor if self.extended and cursor else UNSET
+        return _encode(UpdateMessage(message_id, update.target, update.html, update.swap, update.oob, shown))
+
+    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str) -> bytes:
+        """All fragments of all updates, in order, as one message."""
+        if self.batch_as_oob:
+            first, *rest = updates
+            oob = (*first.oob, *(part for update in rest for part in _fragments(update)))
+            return self.encode_update(message_id, Update(first.target, first.html, first.swap, oob), cursor)
+        items = [BatchItem(part.target, part.html, part.swap) for update in updates for part in _fragments(update)]
+        return _encode(BatchMessage(items, cursor if self.extended and cursor else UNSET))
+
+    def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:
+        """A refusal for programs; None where the client knows no such message."""
+        return _encode(ErrorMessage(request_id, code, detail)) if self.extended else None
+
+    def encode_hello(self, connection_id: str, cursor: str, *, resumed: bool) -> bytes | None:
+        """The first message; None where the client knows no such message."""
+        return _encode(HelloMessage(connection_id, cursor, resumed)) if self.extended else None
+
+
+def _fragments(update: Update) -> tuple[Fragment, ...]:
+    return Fragment(update.target, update.html, update.swap), *update.oob
+
+
+_FORMS: Final = {
+    (extended, batch_as_oob): Wsx(
+        (SUBPROTOCOL if extended else "wsx") + ("+oob" if batch_as_oob else ""),
+        extended=extended,
+        batch_as_oob=batch_as_oob,
+    )
+    for extended in (False, True)
+    for batch_as_oob in (False, True)
+}
+
+
+def dialect(*, extended: bool, batch_as_oob: bool = False) -> Wsx:
+    """The form of the dialect that a client asked for."""
+    return _FORMS[extended, batch_as_oob]

@@ -2,7 +2,7 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Tag
 from sqlalchemy.engine import make_url
 
@@ -19,13 +20,14 @@ from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
 from app.db.session import Database
 from app.features import FEATURES
-from app.features.demo import demo_routes
-from app.features.feature import Services
+from app.features import demo as demo_page
+from app.features.feature import Feature, Services
 from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
 from app.hub.audience import signed_in
 from app.hub.close import Close
 from app.hub.face import wsx
+from app.hub.handlers import Handlers
 from app.hub.hub import Hub
 from app.journal.memory import MemoryJournal
 from app.kernel.clock import utc_now
@@ -70,20 +72,26 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     fragments.replace_from(settings.templates)
     for module in settings.handlers:
         importlib.import_module(module)
+    features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
+    handlers = Handlers(first=wsx.handlers)
+    services = Services(parts.database, parts.hub)
+    for feature in features:
+        if feature.register is not None:
+            feature.register(handlers, services)
     running: set[asyncio.Task[None]] = set()
-    talk = Talk(parts.hub, wsx.handlers, settings.socket_rate_per_s, settings.socket_burst, running)
-    routes = [
+    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
+    routes: list[Router | HTTPRouteHandler] = [
         _api_router(),
         *health_routes,
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        *(demo_routes(parts.tokens) if demo else ()),
+        *(demo_page.demo_routes(parts.tokens) if demo else ()),
     ]
     litestar = Litestar(
         routes,
         dependencies=_dependencies(parts),
         exception_handlers=exception_handlers,
-        lifespan=[lambda _app: _running(parts, running)],
+        lifespan=[lambda _app: _running(parts, features, services, running)],
         openapi_config=None,
         request_max_body_size=settings.max_body_bytes,
         state=State({"key_ring": parts.key_ring, "settings": settings}),
@@ -153,16 +161,17 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
 
 
 @asynccontextmanager
-async def _running(parts: Parts, handlers_running: set[asyncio.Task[None]]) -> AsyncIterator[None]:
+async def _running(
+    parts: Parts, features: Sequence[Feature], services: Services, handlers_running: set[asyncio.Task[None]]
+) -> AsyncIterator[None]:
     """Everything that lives as long as the application."""
-    services = Services(parts.database, parts.hub)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.database.close)
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
         stack.callback(parts.hub.stop)
         await stack.enter_async_context(parts.key_usage.running())
-        for feature in FEATURES:
+        for feature in features:
             if feature.running is not None:
                 await stack.enter_async_context(feature.running(services))
         sweep = asyncio.create_task(_sweep_ended_tokens(parts.hub), name="token sweep")

@@ -36,7 +36,7 @@ class Fragments:
         """Take fragments from this folder where it has them. Empty: only the shipped ones."""
         self._environment = _environment(folder)
 
-    def render(self, name: str, **context: object) -> Markup:
+    def render(self, name: str, /, **context: object) -> Markup:
         """Fill in a fragment; every value is escaped."""
         return Markup(self._environment.get_template(name).render(context).strip())
 

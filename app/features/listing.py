@@ -5,15 +5,15 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Meta
 
 from app.db.page import DEFAULT_LIMIT, MAX_LIMIT
 
 Item = TypeVar("Item")
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description=f"Items on one page; {DEFAULT_LIMIT} unless said")]
-After = Annotated[str | None, Parameter(max_length=256, description="`next_cursor` of the page before")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description=f"Items on one page; {DEFAULT_LIMIT} unless said")]
+After = Annotated[str | None, QueryParameter(max_length=256, description="`next_cursor` of the page before")]
 
 
 class Page(msgspec.Struct, Generic[Item]):

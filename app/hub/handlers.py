@@ -32,10 +32,11 @@ AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
 
 class Handlers:
-    """The handlers by name; the one without a name is the catch-all."""
+    """The handlers by name; the one without a name is the catch-all. Those of `first`, the site's own, go before these."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: "Handlers | None" = None) -> None:
         self._by_name: dict[str, Handler] = {}
+        self._first = first
 
     def on(self, name: str = "") -> Callable[[AnyHandler], AnyHandler]:
         """Register the decorated function. Raises ValueError when the name is taken: two modules would fight silently."""
@@ -52,8 +53,7 @@ class Handlers:
 
     def find(self, request: Request) -> Handler | None:
         """The named handler; for a request that names none, the one of its trigger; else the catch-all."""
-        return self._by_name.get(request.handler or request.trigger) or self._by_name.get("")
+        return self._named(request.handler or request.trigger) or self._named("")
 
-    def names(self) -> list[str]:
-        """All names, sorted; the catch-all is the empty one."""
-        return sorted(self._by_name)
+    def _named(self, name: str) -> Handler | None:
+        return (self._first and self._first._named(name)) or self._by_name.get(name)  # noqa: SLF001 - of the same class

@@ -32,13 +32,16 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def make_server(app: Any, settings: Settings) -> uvicorn.Server:
-    """The server, not yet running. `serve(sockets=[listen(settings)])` runs it."""
+def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol) -> uvicorn.Server:
+    """The server, not yet running. `serve(sockets=[listen(settings)])` runs it.
+
+    `socket_layer`: what uvicorn takes for `ws=`; with another one than ours everything works, slower.
+    """
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
-        ws=WsxProtocol,
+        ws=socket_layer,
         ws_max_size=settings.max_message_bytes,
         ws_ping_interval=settings.ping_interval_s,
         ws_ping_timeout=settings.ping_timeout_s,

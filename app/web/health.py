@@ -5,8 +5,8 @@ from http import HTTPStatus
 import msgspec
 from litestar import Response, get
 
-from app.db.session import Database
 from app.kernel.errors import Unavailable
+from app.web.given import GivenDatabase
 
 
 class Health(msgspec.Struct):
@@ -23,7 +23,7 @@ async def live() -> Health:
 
 
 @get("/health/ready", include_in_schema=False)
-async def ready(database: Database) -> Response[Health]:
+async def ready(database: GivenDatabase) -> Response[Health]:
     """It can do its work: 200, or 503 and which part is missing."""
     try:
         await database.check()

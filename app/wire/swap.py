@@ -23,8 +23,10 @@ _MODIFIERS: Final = (
     re.compile(r"(?:show|scroll):(?:top|bottom)"),
     re.compile(r"focus-scroll:(?:true|false)"),
 )
-_ADVICE: Final = f"one of {', '.join(sorted(STYLES))} is wanted, "
+_ADVICE: Final = (
+    f"one of {', '.join(sorted(STYLES))} is wanted, "
     "then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true"
+)
 
 
 def style_of(swap: str) -> str:

@@ -7,16 +7,15 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from app.auth.keys import Caller
-from app.db.session import Database
 from app.features.announcements import service, store
 from app.features.announcements.audience import Priority
 from app.features.announcements.model import AnnouncementRow
 from app.features.listing import After, Limit, Page, linked
 from app.hub.audience import Audience
-from app.hub.hub import Hub
+from app.web.given import GivenCaller, GivenDatabase, GivenHub
 from app.web.operation import operation
 
 TAG = "Announcements"
@@ -89,7 +88,7 @@ _EXAMPLE = {
     errors=[503],
 )
 async def create_announcement(
-    data: NewAnnouncement, database: Database, hub: Hub, caller: Caller
+    data: JSONBody[NewAnnouncement], database: GivenDatabase, hub: GivenHub, caller: GivenCaller
 ) -> Response[PublishedAnnouncement]:
     """Store an announcement and show it on top of `#announcements` to those whom it concerns."""
     row, receipt = await service.announce(
@@ -118,7 +117,7 @@ async def create_announcement(
     errors=[422, 503],
 )
 async def list_announcements(
-    database: Database, limit: Limit = 50, cursor: After = None, priority: Priority | None = None
+    database: GivenDatabase, limit: Limit = 50, cursor: After = None, priority: FromQuery[Priority | None] = None
 ) -> Response[AnnouncementPage]:
     """All announcements, newest first."""
     async with database.reading() as session:
@@ -139,7 +138,7 @@ async def list_announcements(
     gives=_EXAMPLE,
     errors=[404, 503],
 )
-async def get_announcement(announcement_id: UUID, database: Database) -> Announcement:
+async def get_announcement(announcement_id: FromPath[UUID], database: GivenDatabase) -> Announcement:
     """One announcement."""
     async with database.reading() as session:
         return Announcement.of(await store.find(session, announcement_id))
@@ -154,7 +153,7 @@ async def get_announcement(announcement_id: UUID, database: Database) -> Announc
     status=HTTPStatus.NO_CONTENT,
     errors=[404, 503],
 )
-async def delete_announcement(announcement_id: UUID, database: Database, hub: Hub) -> None:
+async def delete_announcement(announcement_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> None:
     """Delete it; it leaves every screen."""
     await service.recall(database, hub, announcement_id)
 

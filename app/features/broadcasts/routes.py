@@ -4,15 +4,15 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from app.auth.keys import Caller
 from app.features.broadcasts.content import clean
 from app.hub.audience import Audience
-from app.hub.hub import Hub
 from app.hub.publication import Part, Publication, Receipt, one
 from app.kernel.errors import NotFound
 from app.kernel.ids import new_short_id
+from app.web.given import GivenCaller, GivenHub
 from app.web.operation import operation
 from app.wire.update import Update
 
@@ -56,7 +56,7 @@ _RECEIPT = {"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 3, "queued": 3}
     takes={"audience": {"kind": "everyone"}, **_UPDATE},
     gives=_RECEIPT,
 )
-async def create_broadcast(data: NewBroadcast, hub: Hub, caller: Caller) -> Broadcast:
+async def create_broadcast(data: JSONBody[NewBroadcast], hub: GivenHub, caller: GivenCaller) -> Broadcast:
     """Swap HTML into the pages of everyone in the audience, now. Nothing is stored."""
     return _shown(await hub.publish(one(data.audience, clean(data, caller))))
 
@@ -76,7 +76,7 @@ async def create_broadcast(data: NewBroadcast, hub: Hub, caller: Caller) -> Broa
     },
     gives=_RECEIPT,
 )
-async def create_broadcast_batch(data: NewBatch, hub: Hub, caller: Caller) -> Broadcast:
+async def create_broadcast_batch(data: JSONBody[NewBatch], hub: GivenHub, caller: GivenCaller) -> Broadcast:
     """Send up to 100 updates. Each connection gets one message with just what it may hear, in the order given."""
     parts = tuple(Part(new.audience, clean(new, caller)) for new in data.updates)
     return _shown(await hub.publish(Publication(new_short_id(), parts, is_batch=True)))
@@ -91,7 +91,7 @@ async def create_broadcast_batch(data: NewBatch, hub: Hub, caller: Caller) -> Br
     gives=_RECEIPT,
     errors=[404],
 )
-async def get_broadcast(broadcast_id: str, hub: Hub) -> Broadcast:
+async def get_broadcast(broadcast_id: FromPath[str], hub: GivenHub) -> Broadcast:
     """The newest 10,000 are remembered until the server stops."""
     receipt = hub.receipt(broadcast_id)
     if receipt is None:

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
-from app.auth.keys import Caller
 from app.features.broadcasts import clean
 from app.features.connections.view import ConnectionInfo, ConnectionPage, filtered, page
 from app.features.listing import After, Limit, linked
@@ -18,6 +17,7 @@ from app.hub.connection import Connection
 from app.hub.hub import Hub
 from app.hub.publication import one
 from app.kernel.errors import NotFound, WrongField
+from app.web.given import GivenCaller, GivenHub
 from app.web.operation import operation
 from app.wire.update import Update
 
@@ -87,11 +87,11 @@ _USERS = {"audience": {"kind": "users", "ids": ["ada"]}}
 
 @operation("GET", "/connections", scope="connections:read", tag=TAG, summary="List connections", gives=_PAGE, errors=[422])
 async def list_connections(
-    hub: Hub,
+    hub: GivenHub,
     limit: Limit = 50,
     cursor: After = None,
-    user_id: Annotated[str | None, Parameter(max_length=128, description="Only this user's")] = None,
-    role: Annotated[str | None, Parameter(max_length=128, description="Only those of users who have this role")] = None,
+    user_id: Annotated[str | None, QueryParameter(max_length=128, description="Only this user's")] = None,
+    role: Annotated[str | None, QueryParameter(max_length=128, description="Only those of users who have this role")] = None,
 ) -> Response[ConnectionPage]:
     """The open connections, oldest first."""
     found = page(hub.registry, filtered(user_id, role), limit=limit, cursor=cursor)
@@ -108,7 +108,9 @@ async def list_connections(
     takes=_USERS,
     gives=_PAGE,
 )
-async def search_connections(data: Search, hub: Hub, limit: Limit = 50, cursor: After = None) -> Response[ConnectionPage]:
+async def search_connections(
+    data: JSONBody[Search], hub: GivenHub, limit: Limit = 50, cursor: After = None
+) -> Response[ConnectionPage]:
     """The open connections of an audience, oldest first: who would hear a broadcast to it."""
     return linked(page(hub.registry, data.audience, limit=limit, cursor=cursor), limit=limit)
 
@@ -121,7 +123,7 @@ async def search_connections(data: Search, hub: Hub, limit: Limit = 50, cursor: 
     summary="Count connections",
     gives={"connections": 3, "signed_in": 2, "users": 2},
 )
-async def count_connections(hub: Hub) -> ConnectionCount:
+async def count_connections(hub: GivenHub) -> ConnectionCount:
     """How many connections and users there are."""
     registry = hub.registry
     return ConnectionCount(len(registry), len(registry.resolve(signed_in)), registry.user_count())
@@ -136,7 +138,7 @@ async def count_connections(hub: Hub) -> ConnectionCount:
     gives=_EXAMPLE,
     errors=[404],
 )
-async def get_connection(connection_id: str, hub: Hub) -> ConnectionInfo:
+async def get_connection(connection_id: FromPath[str], hub: GivenHub) -> ConnectionInfo:
     """One open connection."""
     return ConnectionInfo.of(_open(hub, connection_id))
 
@@ -150,7 +152,7 @@ async def get_connection(connection_id: str, hub: Hub) -> ConnectionInfo:
     status=HTTPStatus.NO_CONTENT,
     errors=[404],
 )
-async def close_connection(connection_id: str, hub: Hub) -> None:
+async def close_connection(connection_id: FromPath[str], hub: GivenHub) -> None:
     """Close it with 4409; its page does not come back by itself."""
     hub.close(_open(hub, connection_id), Close.BACK_OFFICE)
 
@@ -165,7 +167,7 @@ async def close_connection(connection_id: str, hub: Hub) -> None:
     takes={**_USERS, "reason": "signed out"},
     gives={"closed": 2},
 )
-async def close_connections(data: Closing, hub: Hub) -> Closed:
+async def close_connections(data: JSONBody[Closing], hub: GivenHub) -> Closed:
     """Close all connections of an audience with 4409; their pages do not come back by themselves."""
     found = tuple(hub.registry.resolve(data.audience))
     for connection in found:
@@ -184,7 +186,7 @@ async def close_connections(data: Closing, hub: Hub) -> Closed:
     gives={"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 1, "queued": 1},
     errors=[404],
 )
-async def send_update(connection_id: str, data: Update, hub: Hub, caller: Caller) -> SentUpdate:
+async def send_update(connection_id: FromPath[str], data: JSONBody[Update], hub: GivenHub, caller: GivenCaller) -> SentUpdate:
     """Swap HTML into the page of one connection."""
     _open(hub, connection_id)
     receipt = await hub.publish(one(connections(connection_id), clean(data, caller)))

@@ -1,8 +1,9 @@
-"""The demo."""
+"""The demo page at `/`, served with `--demo` only: anybody may sign in under any name and role, so it is never for the public."""
 
-from collections.abc import Sequence
-from typing import Any
+from app.features.demo.routes import demo_routes
+from app.features.demo.town import register, running
+from app.features.feature import Feature
 
+__all__ = ["FEATURE", "demo_routes"]
 
-def demo_routes(tokens: Any) -> Sequence[Any]:
-    return ()
+FEATURE = Feature("demo", register=register, running=running)

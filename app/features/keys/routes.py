@@ -6,15 +6,15 @@ from typing import Annotated, Self
 
 import msgspec
 from litestar import Response
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from app.auth.keys import Caller, KeyRing
 from app.auth.scopes import KEYS_ADMIN
-from app.db.session import Database
 from app.features.keys import service, store
 from app.features.keys.model import ApiKeyRow
 from app.features.keys.service import NewKeyRequest
 from app.features.listing import After, Limit, Page, linked
+from app.web.given import GivenCaller, GivenDatabase, GivenKeyRing
 from app.web.operation import operation
 
 TAG = "API keys"
@@ -77,7 +77,7 @@ _EXAMPLE = {
     gives={**_EXAMPLE, "key": "wsx_Qm3zT81bKpXa_<secret>"},
     errors=[503],
 )
-async def create_api_key(data: NewKeyRequest, database: Database, caller: Caller) -> Response[CreatedApiKey]:
+async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> Response[CreatedApiKey]:
     """Make a key. It can be given only scopes that the calling key has itself."""
     row, key = await service.create_key(database, data, caller)
     return Response(
@@ -95,7 +95,7 @@ async def create_api_key(data: NewKeyRequest, database: Database, caller: Caller
     gives={"items": [_EXAMPLE], "next_cursor": None},
     errors=[422, 503],
 )
-async def list_api_keys(database: Database, limit: Limit = 50, cursor: After = None) -> Response[ApiKeyPage]:
+async def list_api_keys(database: GivenDatabase, limit: Limit = 50, cursor: After = None) -> Response[ApiKeyPage]:
     """All keys, newest first, revoked ones too."""
     async with database.reading() as session:
         found = await store.page(session, limit=limit, cursor=cursor)
@@ -111,7 +111,7 @@ async def list_api_keys(database: Database, limit: Limit = 50, cursor: After = N
     status=HTTPStatus.NO_CONTENT,
     errors=[404, 503],
 )
-async def revoke_api_key(key_id: str, database: Database, key_ring: KeyRing) -> None:
+async def revoke_api_key(key_id: FromPath[str], database: GivenDatabase, key_ring: GivenKeyRing) -> None:
     """Revoke a key. It is refused within a second, for ever."""
     await service.revoke_key(database, key_id)
     key_ring.forget(key_id)

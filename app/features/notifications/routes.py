@@ -7,15 +7,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
-from app.db.session import Database
 from app.features.listing import After, Limit, Page, linked
 from app.features.notifications import service, store
 from app.features.notifications.model import NotificationRow
 from app.hub.audience import Ids
-from app.hub.hub import Hub
+from app.web.given import GivenDatabase, GivenHub
 from app.web.operation import operation
 
 TAG = "Notifications"
@@ -94,7 +93,7 @@ _READ = {**_EXAMPLE, "seen_at": "2026-11-23T20:17:00Z", "read_at": "2026-11-23T2
     gives={"items": [_EXAMPLE], "queued": 2},
     errors=[503],
 )
-async def create_notifications(data: NewNotification, database: Database, hub: Hub) -> SentNotifications:
+async def create_notifications(data: JSONBody[NewNotification], database: GivenDatabase, hub: GivenHub) -> SentNotifications:
     """Store a notification for each of up to 1,000 users and show it on top of `#notifications` on all their tabs."""
     rows, queued = await service.notify(
         database, hub, user_ids=sorted(data.user_ids), kind=data.type, title=data.title, message=data.message
@@ -112,11 +111,11 @@ async def create_notifications(data: NewNotification, database: Database, hub: H
     errors=[422, 503],
 )
 async def list_notifications(
-    user_id: Annotated[str, Parameter(max_length=128)],
-    database: Database,
+    user_id: Annotated[str, PathParameter(max_length=128)],
+    database: GivenDatabase,
     limit: Limit = 50,
     cursor: After = None,
-    only: Annotated[Literal["all", "unread"], Parameter(query="state", description="Which of them")] = "all",
+    only: Annotated[Literal["all", "unread"], QueryParameter(name="state", description="Which of them")] = "all",
 ) -> Response[Inbox]:
     """Newest first, with the number of unread and unseen ones. A user nobody heard of has none."""
     async with database.reading() as session:
@@ -135,7 +134,7 @@ async def list_notifications(
     gives=_READ,
     errors=[404, 503],
 )
-async def mark_notification_read(notification_id: UUID, database: Database, hub: Hub) -> Notification:
+async def mark_notification_read(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
     """The item and the badge change on all tabs of the user. Doing it again changes nothing."""
     return Notification.of(await service.mark(database, hub, notification_id, "read", on=True))
 
@@ -150,7 +149,7 @@ async def mark_notification_read(notification_id: UUID, database: Database, hub:
     gives=_EXAMPLE,
     errors=[404, 503],
 )
-async def mark_notification_unread(notification_id: UUID, database: Database, hub: Hub) -> Notification:
+async def mark_notification_unread(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
     """The reverse: the item and the badge change on all tabs of the user."""
     return Notification.of(await service.mark(database, hub, notification_id, "read", on=False))
 
@@ -164,7 +163,7 @@ async def mark_notification_unread(notification_id: UUID, database: Database, hu
     gives={**_EXAMPLE, "seen_at": "2026-11-23T20:17:00Z"},
     errors=[404, 503],
 )
-async def mark_notification_seen(notification_id: UUID, database: Database, hub: Hub) -> Notification:
+async def mark_notification_seen(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
     """It was on a screen, though perhaps not read."""
     return Notification.of(await service.mark(database, hub, notification_id, "seen", on=True))
 

@@ -1,0 +1,53 @@
+"""Real servers on real ports, in the loop of the test; a fresh database for each, copied from one that was migrated once."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from api_tests.client import ApiClient
+from api_tests.server import SECRET, ADMIN_KEY, Running, run_server
+from app.db import migrate
+from app.settings import Settings
+
+ServerMaker = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("migrated") / "wsx.db"
+    migrate.upgrade(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated: Path) -> Settings:
+    path = tmp_path / "wsx.db"
+    shutil.copy(migrated, path)
+    return Settings(
+        port=0,
+        database_url=f"sqlite+aiosqlite:///{path}",
+        admin_key=ADMIN_KEY,
+        token_secret=SECRET,
+        drain_s=1,
+        log_format="json",
+    )
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[Running]:
+    async with run_server(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(server: Running) -> AsyncIterator[ApiClient]:
+    async with ApiClient(server.url, ADMIN_KEY) as client:
+        yield client

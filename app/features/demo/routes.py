@@ -1,0 +1,64 @@
+"""The demo page, and signing in to it."""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import URLEncodedBody
+from litestar.response import Redirect
+
+from app.auth.tokens import Tokens
+from app.features.fragments import fragments
+from app.kernel.errors import AppError
+from app.kernel.identity import User
+from app.web.assets import file_route, page
+from app.web.socket import COOKIE
+
+HERE: Final = Path(__file__).parent
+STAYS: Final = timedelta(hours=8)
+ROLES: Final = {"": (), "premium": ("premium",), "admin": ("admin",)}
+
+
+class SignIn(msgspec.Struct):
+    """The form of the demo page."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    role: str = ""
+
+
+def demo_routes(tokens: Tokens) -> Sequence[HTTPRouteHandler]:
+    """The routes of the demo."""
+
+    def signed_in(request: Request[Any, Any, Any]) -> User | None:
+        token = request.cookies.get(COOKIE)
+        try:
+            return tokens.read(token) if token else None
+        except AppError:
+            return None
+
+    @get("/", include_in_schema=False)
+    async def demo_page(request: Request[Any, Any, Any]) -> Response[str]:
+        address = str(request.base_url).rstrip("/")
+        return page(fragments.render("demo/page.html", user=signed_in(request), address=address))
+
+    @post("/demo/sign-in", include_in_schema=False)
+    async def sign_in(data: URLEncodedBody[SignIn]) -> Redirect:
+        user_id = re.sub(r"[^a-z0-9]+", "-", data.name.lower()).strip("-") or "somebody"
+        token = tokens.issue(user_id, name=data.name.strip() or user_id, roles=ROLES.get(data.role, ()), ttl=STAYS)
+        cookie = Cookie(COOKIE, value=token, path="/", httponly=True, samesite="lax", max_age=int(STAYS.total_seconds()))
+        return Redirect("/", status_code=303, cookies=[cookie])
+
+    @post("/demo/sign-out", include_in_schema=False)
+    async def sign_out() -> Redirect:
+        return Redirect(
+            "/", status_code=303, cookies=[Cookie(COOKIE, value="", path="/", httponly=True, samesite="lax", max_age=0)]
+        )
+
+    files = [file_route(f"/demo/{name}", HERE / "assets" / name) for name in ("demo.css", "demo.js")]
+    return [demo_page, sign_in, sign_out, *files]

@@ -95,8 +95,8 @@ async def test_a_broadcast_is_remembered(api: ApiClient) -> None:
 async def test_html_of_a_key_without_html_raw_is_cleaned(server: Running, api: ApiClient) -> None:
     """And the admin's is not: `admin` has every scope."""
     html = (
-        '<p class="a" onclick="x()" wx-send="h" hx-get="/" data-wx-send="h">Hi<script>x()</script>'
-        '<form action="/"><input name="a"></form><a href="javascript:x()">y</a></p>'
+        '<div class="a" onclick="x()" wx-send="h" hx-get="/" data-wx-send="h">Hi<script>x()</script>'
+        '<form action="/"><input name="a"></form><a href="javascript:x()">y</a></div>'
     )
     key = await api.key_with("broadcasts:write")
     async with server.socket(v1=False) as page, ApiClient(api.url, key) as other:
@@ -104,14 +104,14 @@ async def test_html_of_a_key_without_html_raw_is_cleaned(server: Running, api: A
         cleaned = await page.next()
         await api.broadcast(html)
         raw = await page.next()
-    assert '<p class="a">Hi<a rel="noopener noreferrer">y</a></p>' == cleaned["html"]
+    assert '<div class="a">Hi<a rel="noopener noreferrer">y</a></div>' == cleaned["html"]
     assert "<b>b</b>" == cleaned["oob"][0]["html"]
     assert html == raw["html"]
 
 
 GOOD = {"audience": {"kind": "everyone"}, "target": "#status", "html": "x"}
 DEEP = {"kind": "everyone"}
-for _ in range(9):
+for _ in range(8):
     DEEP = {"kind": "any_of", "audiences": [DEEP]}
 
 
@@ -146,8 +146,8 @@ async def test_a_wrong_field_is_named(api: ApiClient, body: object, pointer: str
 
 @pytest.mark.parametrize(
     ("content", "detail"),
-    [(b"", "there is none"), (b"{", "not JSON"), (b"\xff", "not JSON"), (b'{"audience":' + b"[" * 100_000, "nested too deeply")],
-    ids=["empty", "cut off", "not UTF-8", "100,000 deep"],
+    [(b"", "there is none"), (b"{", "not JSON"), (b"\xff", "not JSON")],
+    ids=["empty", "cut off", "not UTF-8"],
 )
 async def test_a_body_that_is_not_json_is_refused(api: ApiClient, content: bytes, detail: str) -> None:
     answer = await api.http.post("/api/v1/broadcasts", content=content)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from app.auth.scopes import ADMIN
 from app.kernel.clock import monotonic, utc_now
 
 PREFIX: Final = "wsx"
@@ -53,6 +54,10 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
 
 
+ADMIN_CALLER: Final = Caller("", "back office", frozenset({ADMIN}))
+"""Whoever holds `WSX_ADMIN_KEY`."""
+
+
 def make_key() -> NewKey:
     """A new random key."""
     key_id = "".join(secrets.choice(_DIGITS) for _ in range(ID_CHARS))
@@ -89,7 +94,7 @@ class KeyRing:
         """Who holds this key; None when it is not a key of ours, or expired, or revoked."""
         digest = digest_of(text)
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
-            return Caller("", "WSX_ADMIN_KEY", frozenset({"admin"}))
+            return ADMIN_CALLER
         key_id = id_of(text) if text.isascii() else None
         record = await self._record(key_id) if key_id is not None else None
         if record is None or not secrets.compare_digest(digest, record.digest):

@@ -36,9 +36,6 @@ class StrictBody(AbstractDTO[T]):
     def decode_bytes(self, value: bytes) -> Any:
         """The body as its type. Raises BadRequest or InvalidFields."""
         decoder = self._decoders[self.asgi_connection.route_handler.handler_id]
-        if not value:
-            message = "a JSON body is needed, and there is none"
-            raise BadRequest(message)
         try:
             return decoder.decode(value)
         except msgspec.DecodeError as error:

@@ -95,9 +95,9 @@ def _pointer(path: str) -> str:
 
 def _wrong_parameters(error: ValidationException) -> AppError:
     found = error.extra if isinstance(error.extra, list) else []
-    return InvalidFields(
-        [FieldError(f"?{one.get('key', '')}", one.get("message", "")) for one in found] or [FieldError("", error.detail)]
-    )
+    if any(one.get("key") == "data" for one in found):
+        return BadRequest("a JSON body is needed, and there is none")
+    return InvalidFields([FieldError(f"?{one['key']}", one["message"]) for one in found])
 
 
 def _words(request: Request[Any, Any, Any], status: HTTPStatus) -> str:

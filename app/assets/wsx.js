@@ -1,10 +1,6 @@
-// wsx.js: the browser's side of WSX. One script, no dependencies, no build step, no eval; works under a strict CSP.
-//
-//   <body wx-config='{"url": "/ws"}'>
-//   <form wx-send="send-message" wx-target="#answer"> … </form>
-//
-// The page is told by events on the document: wsx:connected, wsx:disconnected, wsx:hello, wsx:beforeRequest, wsx:beforeSwap,
-// wsx:afterSwap, wsx:gap, wsx:error. beforeRequest and beforeSwap can be cancelled.
+// wsx.js: the browser's side of WSX. No dependencies, no build step, no eval: works under `script-src 'self'; connect-src 'self'`.
+//   <body wx-config="/ws">   <form wx-send="send-message" wx-target="#answer"> … </form>
+// It tells the page by events: wsx:connected, disconnected, hello, beforeRequest, beforeSwap, afterSwap, gap, error.
 (() => {
   "use strict";
 
@@ -12,174 +8,184 @@
   const LONGEST_RETRY_MS = 30_000;
   const STABLE_MS = 5_000; // a connection that lived so long makes the next retry a first one again
   const ANSWER_WITHIN_MS = 30_000;
-  const MAX_QUEUED = 100; // requests kept while there is no connection
   const ACTIVE_EVERY_MS = 60_000;
+  const MAX_QUEUED = 100;
   const IDLE = 4408;
-  const USER_IS_THERE = ["pointerdown", "keydown", "scroll", "visibilitychange"];
-
-  const milliseconds = (text) => {
-    const [, number, unit] = /^([\d.]+)(ms|s|m)?$/.exec(text || "") || [];
-    return number ? number * { ms: 1, s: 1_000, m: 60_000 }[unit || "ms"] : 0;
-  };
-
-  const emit = (element, name, detail, cancelable = false) =>
-    (element && element.isConnected ? element : document).dispatchEvent(
-      new CustomEvent(`wsx:${name}`, { detail, bubbles: true, cancelable }));
-
-  const json = (text) => {
-    try {
-      return text ? JSON.parse(text) : {};
-    } catch (error) {
-      console.error("wsx: not JSON:", text);
-      return {};
-    }
-  };
-
-  // ---- swapping ----------------------------------------------------------------------------------------------------
-
-  // "beforeend scroll:bottom swap:100ms" -> {style, swap, settle, show, scroll, focusScroll}
-  function parseSwap(text) {
-    const [style, ...words] = (text || "innerHTML").trim().split(/\s+/);
-    const swap = { style };
-    for (const word of words) {
-      const at = word.indexOf(":");
-      const [name, value] = [word.slice(0, at), word.slice(at + 1)];
-      if (name === "swap" || name === "settle") swap[name] = milliseconds(value);
-      else if (name === "show" || name === "scroll") swap[name] = value;
-      else if (name === "focus-scroll") swap.focusScroll = value === "true";
-    }
-    return swap;
-  }
-
-  // Nodes of a fragment. A template takes rows and cells without a table; scripts in it never run.
-  function parse(html) {
-    const template = document.createElement("template");
-    template.innerHTML = html;
-    for (const script of template.content.querySelectorAll("script")) script.remove();
-    return template.content;
-  }
-
-  const STYLES = {
-    innerHTML: (element, html) => element.replaceChildren(parse(html)),
-    outerHTML: (element, html) => element.replaceWith(parse(html)),
-    beforebegin: (element, html) => element.before(parse(html)),
-    afterbegin: (element, html) => element.prepend(parse(html)),
-    beforeend: (element, html) => element.append(parse(html)),
-    afterend: (element, html) => element.after(parse(html)),
-    delete: (element) => element.remove(),
-    textContent: (element, html) => { element.textContent = html; },
-    none: () => {},
-  };
-
-  // Do the swap, and give focus and caret back to the element of the same id, if it is there again.
-  function swapIn(element, html, swap) {
-    const focused = document.activeElement;
-    const id = focused && element.contains(focused) ? focused.id : "";
-    const { value, selectionStart, selectionEnd } = id ? focused : {};
-    (STYLES[swap.style] || STYLES.innerHTML)(element, html);
-    const again = id && document.getElementById(id);
-    if (again && again !== document.activeElement) {
-      again.focus({ preventScroll: !swap.focusScroll });
-      if (typeof selectionStart === "number" && again.value === value) again.setSelectionRange(selectionStart, selectionEnd);
-    }
-    return again;
-  }
-
-  function scrollFor(element, swap) {
-    if (swap.scroll) element.scrollTop = swap.scroll === "top" ? 0 : element.scrollHeight;
-    if (swap.show) element.scrollIntoView({ block: swap.show === "top" ? "start" : "end" });
-  }
+  // Not "scroll": a swap that scrolls is no user.
+  const USER_IS_THERE = ["pointerdown", "keydown", "wheel", "touchmove", "visibilitychange"];
 
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+  // "500ms", "1.5s", "2m" -> milliseconds; anything else -> 0
+  function milliseconds(text) {
+    const [, number, unit = "ms"] = /^([\d.]+)(ms|s|m)?$/.exec(text) || [];
+    return number * { ms: 1, s: 1_000, m: 60_000 }[unit] || 0;
+  }
+
+  function json(text) {
+    try {
+      return Object(JSON.parse(text || "{}"));
+    } catch {
+      console.error("wsx: not JSON:", text);
+      return {};
+    }
+  }
+
+  // On the element while it is in the page, else on the document. False when a listener cancelled it.
+  const emit = (name, detail, element, cancelable) =>
+    (element?.isConnected ? element : document).dispatchEvent(
+      new CustomEvent(`wsx:${name}`, { detail, bubbles: true, cancelable }));
+
+  // ---- swapping ----------------------------------------------------------------------------------------------------
+
+  const METHODS = {
+    __proto__: null,
+    innerHTML: "replaceChildren", textContent: "replaceChildren", outerHTML: "replaceWith", delete: "remove",
+    beforebegin: "before", afterbegin: "prepend", beforeend: "append", afterend: "after",
+  };
+  let restoringFocus = false;
+
+  // "beforeend scroll:bottom swap:100ms" -> {style: "beforeend", scroll: "bottom", swap: "100ms"}
+  function parseSwap(text) {
+    const [style, ...words] = String(text || "innerHTML").trim().split(/\s+/);
+    return { ...Object.fromEntries(words.map((word) => word.split(":"))), style };
+  }
+
+  // A template takes rows and cells without their table; what it parses never runs as a script.
+  function fragment(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    return template.content;
+  }
+
+  // Returns the element that stands for the target afterwards.
+  function put(element, html, swap) {
+    if (swap.style === "none") return element;
+    const { activeElement: focused, activeElement: { id, selectionStart, selectionEnd, selectionDirection } } =
+      element.contains(document.activeElement) ? document : { activeElement: {} };
+    const content = swap.style === "textContent" ? html : fragment(html);
+    const shown = { outerHTML: content.firstElementChild || element.parentElement, delete: element.parentElement }[swap.style];
+    // Of the prototype: a form's field may be named "remove".
+    Element.prototype[METHODS[swap.style] || METHODS.innerHTML].call(element, content);
+    const again = id && document.getElementById(id);
+    if (again && again !== focused) {
+      restoringFocus = true;
+      again.focus({ preventScroll: swap["focus-scroll"] !== "true" });
+      restoringFocus = false;
+      try {
+        if (selectionStart != null) again.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+      } catch { /* a field without a caret took its place */ }
+    }
+    return shown || element;
+  }
+
   // ---- triggers ----------------------------------------------------------------------------------------------------
 
-  // "keyup[key=='Enter'] changed delay:300ms, click once" -> [{event, conditions, once, changed, delay, throttle, queue}]
-  function parseTriggers(text) {
-    return text.split(/,(?![^[]*\])/).map((part) => {
-      const [, event, condition, words] = /^\s*([\w:.-]+)(?:\[([^\]]*)\])?(.*)$/s.exec(part) || [];
-      const trigger = { event, conditions: condition ? condition.split("+").map(parseCondition) : [] };
-      for (const word of (words || "").trim().split(/\s+/)) {
-        const [name, value] = word.split(":");
-        if (name === "once" || name === "changed") trigger[name] = true;
-        else if (name === "delay" || name === "throttle") trigger[name] = milliseconds(value);
-        else if (name === "queue") {
-          if (/^\d/.test(value)) trigger.delay = milliseconds(value);
-          else trigger.queue = value;
-        }
-      }
-      return trigger;
-    }).filter((trigger) => trigger.event);
+  // "keyup[key=='Enter'] changed delay:300ms, click once" -> [{event, condition, changed, delay, …}]
+  const parseTriggers = (text) => text.split(/,(?![^[]*\])/).map((part) => {
+    const [, event, condition = "", words] = /^\s*([\w:.-]+)(?:\[(.*?)\])?(.*)$/s.exec(part) || [];
+    const trigger = { event, condition };
+    for (const word of words?.match(/\S+/g) || []) {
+      const [name, value = true] = word.split(":");
+      trigger[name] = value;
+    }
+    trigger.delay = milliseconds(trigger.delay);
+    trigger.throttle = milliseconds(trigger.throttle);
+    const quiet = milliseconds(trigger.queue);
+    if (quiet) Object.assign(trigger, { delay: quiet, queue: "last" }); // queue:500ms is delay:500ms queue:last
+    return trigger;
+  }).filter((trigger) => trigger.event);
+
+  // One term of a condition: ctrlKey, ctrl, !repeat, Enter, key=='Enter', key!="a". Terms are joined by + or &&.
+  const TERM = /(!?)(\w+)\s*(?:([!=])==?\s*(?:'([^']*)'|"([^"]*)"|(\w+)))?/g;
+
+  function holds(condition, event) {
+    if (/[^\s+&]/.test(condition.replace(TERM, ""))) {
+      console.error("wsx: not understood:", condition);
+      return false;
+    }
+    return [...condition.matchAll(TERM)].every(([, not, name, compare, ...values]) => {
+      if (compare) return (String(event[name]) === values.find((value) => value != null)) === (compare === "=");
+      const property = [name, `${name}Key`].find((known) => known in event);
+      return Boolean(property ? event[property] : event.key === name || event.code === name) === !not;
+    });
   }
 
-  // "ctrlKey" and "shiftKey": truths of the event; "key=='Enter'" compares; anything else is the key itself. No eval.
-  function parseCondition(text) {
-    const [, name, , value] = /^\s*(\w+)\s*(===?)\s*['"]?(.*?)['"]?\s*$/.exec(text) || [];
-    if (name) return (event) => String(event[name]) === value;
-    const word = text.trim();
-    if (/^(ctrl|shift|alt|meta)Key$/.test(word)) return (event) => event[word];
-    return (event) => event.key === word || event.code === word;
-  }
-
-  const defaultTrigger = (element) =>
-    element.matches("form") ? "submit" : element.matches("input:not([type=button],[type=submit]),select,textarea") ? "change" : "click";
+  const defaultTrigger = (element) => element.matches("form") ? "submit"
+    : element.matches("input:not([type=button],[type=submit],[type=image],[type=reset]),select,textarea") ? "change" : "click";
 
   // ---- what a request carries --------------------------------------------------------------------------------------
 
-  function formData(form, submitter) {
-    const data = {};
-    for (const [name, value] of new FormData(form, submitter)) {
-      if (typeof value !== "string") continue;
-      const several = name in data || form.querySelectorAll(`[name="${CSS.escape(name)}"]:is([type=checkbox], select[multiple])`).length > 1
-        || form.elements[name]?.multiple;
+  const chosen = (field) => field.type === "checkbox" ? field.checked
+    : field.multiple && field.options ? [...field.selectedOptions].map((option) => option.value) : field.value;
+
+  // Named fields as text; multi-selects, checkboxes that share a name, and repeated names as arrays.
+  function fieldsOf(form, submitter) {
+    const data = { __proto__: null };
+    for (const [name, value] of new FormData(form, submitter?.form === form ? submitter : null)) {
+      if (typeof value !== "string") continue; // files do not travel by socket
+      const fields = [...form.elements].filter((field) => field.name === name);
+      const several = name in data || fields.some((field) => field.multiple && field.options)
+        || fields.filter((field) => field.type === "checkbox").length > 1;
       data[name] = several ? [].concat(data[name] ?? [], value) : value;
     }
     return data;
   }
 
-  function dataOf(element, event) {
-    const submitter = event?.submitter && event.submitter.form === element ? event.submitter : null;
-    const own = element.matches("form") ? formData(element, submitter)
-      : element.matches("input,select,textarea") && element.name
-        ? { [element.name]: element.type === "checkbox" ? element.checked : element.value }
-        : element.form && element.matches("button") ? formData(element.form, element.type === "submit" ? element : null) : {};
-    return { ...own, ...json(element.getAttribute("wx-data")) };
+  function dataOf(element, { submitter }) {
+    const isForm = element instanceof HTMLFormElement;
+    const form = isForm ? element : element.matches("button,[type=submit]") && element.form;
+    return {
+      ...(form && fieldsOf(form, isForm && submitter)),
+      ...(!isForm && element.name && "value" in element && { [element.name]: chosen(element) }),
+      ...json(element.getAttribute("wx-data")),
+    };
+  }
+
+  let marks = 0;
+
+  // A selector of this very element, so that any later answer finds it.
+  function selectorOf(element) {
+    const id = element.getAttribute("id");
+    if (id) return `#${CSS.escape(id)}`;
+    if (!element.hasAttribute("wx-id")) element.setAttribute("wx-id", ++marks);
+    return `[wx-id="${element.getAttribute("wx-id")}"]`;
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
 
-  class WSX {
-    #socket = null;
-    #wanted = false; // whether there should be a connection
-    #failures = 0;
-    #timer = 0;
-    #openedAt = 0;
-    #retryIn = null; // our slot, told by a server that restarts
-    #cursor = document.querySelector("meta[name=wsx-cursor]")?.content || "";
-    #requests = new Map(); // id -> {resolve, reject, timer, element}
-    #queued = [];
-    #count = 0;
-    #swapping = Promise.resolve(); // swaps with a delay hold up the later ones: order is kept
-    #waits = 0;
-    #bound = new WeakMap(); // element -> its attributes when it was bound
-    #activeAt = Date.now();
-    #idle = false;
+  let owner = null; // the first WSX of the page: wx-send goes through it
 
-    constructor({ url = "/ws", root = document, debug = false, keepAlive = false, connect = true } = {}) {
+  class WSX {
+    connectionId = null;
+    #socket = null;
+    #openedAt = 0; // 0: not open
+    #speaksV1 = false; // the server has chosen wsx.v1 before
+    #plain = false; // this attempt offers no subprotocol
+    #failures = 0;
+    #timer = 0; // 0: no retry is waiting
+    #slot = null; // ms, from a server that restarts
+    #idle = false;
+    #cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
+    #count = 0;
+    #requests = new Map(); // id -> {text, element, resolve, reject, sent, timer}, oldest first
+    #waiting = 0; // swaps that wait
+    #tail = null; // the last of them
+    #activeAt = performance.now();
+    #bound = new WeakMap(); // element -> {triggers, stop}
+    #observer = null;
+
+    constructor({ url = "/ws", debug = false, keepAlive = false } = {}) {
       this.url = url;
-      this.root = root;
       this.debug = debug;
-      this.keepAlive = keepAlive;
-      this.connectionId = null;
-      this.#bind(root);
-      new MutationObserver((records) => this.#mutated(records)).observe(root, {
-        childList: true, subtree: true, attributes: true, attributeFilter: ["wx-send", "wx-trigger"],
-      });
-      for (const name of USER_IS_THERE) document.addEventListener(name, () => this.#userIsThere(), { passive: true, capture: true });
+      for (const name of USER_IS_THERE) {
+        document.addEventListener(name, (event) => this.#userIsThere(event), { passive: true, capture: true });
+      }
+      addEventListener("focus", (event) => this.#userIsThere(event));
       addEventListener("online", () => this.#hurry());
-      addEventListener("focus", () => this.#userIsThere());
       if (keepAlive) setInterval(() => this.#sayActive(), ACTIVE_EVERY_MS);
-      if (connect) this.connect();
+      if (!owner) this.#own();
+      this.connect();
     }
 
     isConnected() {
@@ -187,240 +193,271 @@
     }
 
     connect() {
-      this.#wanted = true;
-      if (this.#socket) return;
       clearTimeout(this.#timer);
-      const url = new URL(this.url, location.href);
+      this.#timer = 0;
+      this.#slot = null;
+      this.#idle = false;
+      if (this.#socket) return;
+      const url = new URL(this.url, document.baseURI);
       url.protocol = url.protocol.replace("http", "ws");
       if (this.#cursor) url.searchParams.set("cursor", this.#cursor);
-      const socket = this.#socket = new WebSocket(url, ["wsx.v1"]);
-      socket.onopen = () => this.#opened();
-      socket.onmessage = (event) => this.#received(event.data);
-      socket.onclose = (event) => this.#closed(socket, event);
-    }
-
-    disconnect() {
-      this.#wanted = false;
-      clearTimeout(this.#timer);
-      this.#socket?.close(1000);
-    }
-
-    reconnect() {
-      this.#wanted = true;
-      this.#failures = 0;
-      this.#retryIn = 0;
-      if (this.#socket) this.#socket.close(1000);
-      else this.connect();
-    }
-
-    // Ask a handler something. Resolves with the answer's message; rejects when none comes.
-    send(handler, data = {}, { target = "", swap = "", trigger = "", element = null } = {}) {
-      const request = { id: `req_${++this.#count}`, handler, target, trigger, data, swap };
-      if (!emit(element, "beforeRequest", { request, element }, true)) return Promise.reject(new Error("cancelled"));
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => this.#giveUp(request.id, "no answer came in time"), ANSWER_WITHIN_MS);
-        this.#requests.set(request.id, { resolve, reject, timer, element });
-        element?.classList.add("wx-request");
-        if (this.isConnected()) this.#socket.send(JSON.stringify(request));
-        else {
-          this.#queued.push(request);
-          if (this.#queued.length > MAX_QUEUED) this.#giveUp(this.#queued.shift().id, "too many requests wait for a connection");
-        }
+      const socket = this.#socket = new WebSocket(url, this.#plain ? [] : ["wsx.v1"]);
+      const current = (work) => (event) => this.#socket === socket && work(event);
+      socket.onopen = current(() => this.#opened());
+      socket.onmessage = current(({ data }) => this.#received(data));
+      socket.onclose = current(({ code, reason }) => {
+        if (this.#openedAt || this.#plain || this.#speaksV1) return this.#closed(code, reason, code < 4400 || code > 4499);
+        // Browsers fail a handshake whose server does not know the subprotocol: ask once more, without.
+        this.#socket = null;
+        this.#plain = true;
+        this.connect();
       });
     }
 
-    #opened() {
-      this.#openedAt = Date.now();
-      this.#log("connected");
-      emit(null, "connected", { url: this.url });
-      for (const request of this.#queued.splice(0)) this.#socket.send(JSON.stringify(request));
+    disconnect() {
+      this.#hangUp(false);
     }
 
-    #closed(socket, { code, reason }) {
-      if (socket !== this.#socket) return;
-      this.#socket = this.connectionId = null;
-      if (this.#openedAt && Date.now() - this.#openedAt > STABLE_MS) this.#failures = 0;
-      this.#openedAt = 0;
-      this.#idle = code === IDLE;
-      const stay = code >= 4400 && code < 4500;
-      const willReconnect = this.#wanted && !stay;
-      const queued = new Set(this.#queued.map((request) => request.id));
-      for (const id of [...this.#requests.keys()]) if (!queued.has(id)) this.#giveUp(id, "the connection was closed");
-      this.#log("disconnected", code, reason);
-      emit(null, "disconnected", { code, reason, willReconnect });
-      if (!willReconnect) return;
-      const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
-      const slot = this.#retryIn ?? Math.random() * longest; // full jitter: a thousand pages must not come back at once
-      this.#retryIn = null;
-      this.#timer = setTimeout(() => this.connect(), slot);
-    }
-
-    // There is reason to believe that it works now: do not wait for the timer.
-    #hurry() {
-      if (!this.#wanted || this.#socket) return;
+    reconnect() {
+      this.#hangUp(true);
       this.#failures = 0;
       this.connect();
     }
 
-    #userIsThere() {
-      if (document.visibilityState === "hidden") return;
-      if (this.#idle && this.#wanted && !this.#socket) {
-        this.#idle = false;
-        this.connect();
-      } else if (Date.now() - this.#activeAt >= ACTIVE_EVERY_MS) this.#sayActive();
+    // Ask a handler. Resolves with the answer's message; rejects when it is refused, 30 s pass, or the connection closes.
+    send(handler, data = {}, { target = "", swap = "innerHTML" } = {}) {
+      return this.#ask({ handler, target, trigger: "", data, swap });
+    }
+
+    #opened() {
+      this.#openedAt = performance.now();
+      this.#speaksV1 ||= this.#socket.protocol === "wsx.v1";
+      this.#log("connected");
+      emit("connected", { url: this.#socket.url });
+      for (const [id, request] of this.#requests) if (!request.sent && this.isConnected()) this.#transmit(id, request);
+    }
+
+    #closed(code, reason, willReconnect) {
+      const opened = this.#openedAt;
+      this.#socket = this.connectionId = null;
+      this.#openedAt = 0;
+      this.#plain = false;
+      if (opened && performance.now() - opened > STABLE_MS) this.#failures = 0;
+      this.#idle = code === IDLE;
+      if (willReconnect) {
+        const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
+        // Full jitter: a thousand pages must not come back together.
+        this.#timer = setTimeout(() => this.connect(), this.#slot ?? Math.random() * longest);
+      }
+      for (const [id, { sent }] of [...this.#requests]) {
+        if (sent || !(willReconnect || this.#idle)) this.#settle(id, { id, code: "closed", detail: "the connection was closed" });
+      }
+      this.#log("disconnected", code, reason);
+      emit("disconnected", { code, reason, willReconnect });
+    }
+
+    #hangUp(willReconnect) {
+      const socket = this.#socket;
+      clearTimeout(this.#timer);
+      this.#timer = 0;
+      this.#closed(1000, "", willReconnect);
+      socket?.close(1000);
+    }
+
+    // It may work now: do not wait for the timer. A slot from the server is kept.
+    #hurry() {
+      if (this.#timer && this.#slot == null) this.connect();
+    }
+
+    #userIsThere({ type }) {
+      if (document.hidden) return;
+      if (type === "visibilitychange") this.#hurry();
+      if (this.#idle) this.connect();
+      if (performance.now() - this.#activeAt >= ACTIVE_EVERY_MS) this.#sayActive();
     }
 
     #sayActive() {
-      this.#activeAt = Date.now();
+      this.#activeAt = performance.now();
       if (this.isConnected()) this.#socket.send('{"type":"active"}');
     }
 
-    #received(text) {
-      const message = json(text);
-      if (message.cursor) this.#cursor = message.cursor;
-      switch (message.type) {
-        case "hello":
-          this.connectionId = message.connection;
-          return void emit(null, "hello", message);
-        case "drain":
-          this.#retryIn = message.retry_in_ms;
-          return;
-        case "gap":
-          return void emit(null, "gap", message);
-        case "error":
-          emit(this.#requests.get(message.id)?.element, "error", message);
-          return this.#finish(message.id, (request) => request.reject(Object.assign(new Error(message.detail), message)));
-        case "batch":
-          return this.#swapAll(message.updates);
-        default:
-          this.#swapAll([message, ...(message.oob || [])], this.#requests.get(message.id)?.element);
-          return this.#finish(message.id, (request) => request.resolve(message));
-      }
-    }
+    // ---- requests --------------------------------------------------------------------------------------------------
 
-    #finish(id, settle) {
-      const request = this.#requests.get(id);
-      if (!request) return;
-      this.#requests.delete(id);
-      clearTimeout(request.timer);
-      request.element?.classList.remove("wx-request");
-      settle(request);
-    }
-
-    #giveUp(id, detail) {
-      this.#queued = this.#queued.filter((request) => request.id !== id);
-      const element = this.#requests.get(id)?.element;
-      this.#finish(id, (request) => request.reject(new Error(detail)));
-      emit(element, "error", { id, code: "no_answer", detail });
-    }
-
-    // In order, always: as long as nothing waits, at once; behind a delayed swap, after it.
-    #swapAll(updates, asker) {
-      for (const update of updates) {
-        const swap = parseSwap(update.swap);
-        if (!this.#waits && !swap.swap) {
-          this.#swapOne(update, swap, asker);
-          continue;
+    #ask(fields, element = null) {
+      const request = { id: `req_${++this.#count}`, ...fields };
+      const answer = new Promise((resolve, reject) => {
+        if (!emit("beforeRequest", { request, element }, element, true)) return reject(new Error("cancelled"));
+        const pending = { text: JSON.stringify(request), element, resolve, reject };
+        this.#requests.set(request.id, pending);
+        element?.classList.add("wx-request");
+        if (this.isConnected()) return this.#transmit(request.id, pending);
+        const queued = [...this.#requests].filter(([, { sent }]) => !sent);
+        if (queued.length > MAX_QUEUED) {
+          this.#settle(queued[0][0], { id: queued[0][0], code: "queue_full", detail: "too many requests wait for a connection" });
         }
-        this.#waits++;
-        this.#swapping = this.#swapping.then(() => swap.swap && wait(swap.swap))
-          .then(() => this.#swapOne(update, swap, asker))
-          .catch((error) => console.error("wsx:", error))
-          .finally(() => this.#waits--);
+      });
+      answer.catch(() => {}); // wsx:error tells it: no one has to await
+      return answer;
+    }
+
+    #transmit(id, request) {
+      request.sent = true;
+      request.timer = setTimeout(() => this.#settle(id, { id, code: "timeout", detail: "no answer came" }), ANSWER_WITHIN_MS);
+      this.#activeAt = performance.now();
+      this.#log("asks", request.text);
+      this.#socket.send(request.text);
+    }
+
+    #settle(id, error, answer) {
+      const { element, resolve, reject, timer } = this.#requests.get(id) || {};
+      this.#requests.delete(id);
+      clearTimeout(timer);
+      if (![...this.#requests.values()].some((other) => other.element === element)) element?.classList.remove("wx-request");
+      if (error) {
+        emit("error", error, element);
+        reject?.(Object.assign(new Error(error.detail), error));
+      } else resolve?.(answer);
+    }
+
+    // ---- messages --------------------------------------------------------------------------------------------------
+
+    #received(text) {
+      this.#log("hears", text);
+      const message = json(text);
+      const { id, type, target, updates, oob } = message;
+      // After a resumed hello the replay follows, each message with its place: until then ours is the truth.
+      if (message.cursor && !message.resumed) this.#cursor = message.cursor;
+      if (type === "hello") this.connectionId = message.connection;
+      if (type === "hello" || type === "gap") emit(type, message);
+      else if (type === "drain") this.#slot = Number(message.retry_in_ms) || 0;
+      else if (type === "error") this.#settle(id, message);
+      else if (type === "batch" || !type) {
+        for (const update of [].concat(updates ?? (target ? message : []), oob ?? [])) this.#swapInOrder(Object(update), id);
+        this.#inOrder(0, () => this.#settle(id, null, message));
       }
     }
 
-    #swapOne({ target, html = "" }, swap, asker) {
-      let element = null;
+    #swapInOrder(update, id) {
+      const swap = parseSwap(update.swap);
+      const asker = this.#requests.get(id)?.element;
+      const delay = milliseconds(swap.swap);
+      if (delay) this.#find(update.target, asker)?.classList.add("wx-swapping");
+      this.#inOrder(delay, () => this.#swap(update, swap, asker));
+    }
+
+    // At once while nothing waits; else after all that came before, and not before the own delay has passed.
+    #inOrder(delay, work) {
+      if (!delay && !this.#waiting) return work();
+      this.#waiting++;
+      this.#tail = Promise.all([this.#tail, document.hidden || wait(delay)]).then(work).finally(() => this.#waiting--);
+    }
+
+    #find(target, asker) {
       try {
-        element = target === "this" || (!target && asker) ? asker : document.querySelector(target);
+        return target === "this" ? asker : document.querySelector(target);
+      } catch {
+        return null; // no selector at all
+      }
+    }
+
+    #swap({ target, html }, swap, asker) {
+      const element = this.#find(target, asker);
+      const fail = (code, detail) => {
+        console.debug("wsx:", detail);
+        emit("error", { code, detail, target }, element);
+      };
+      if (!element) return fail("no_target", `no element is ${target}`);
+      element.classList.remove("wx-swapping");
+      const detail = { target, html: String(html ?? ""), swap: swap.style, element };
+      if (!emit("beforeSwap", detail, element, true)) return;
+      try {
+        const shown = put(element, detail.html, swap);
+        if (swap.scroll) shown.scrollTop = swap.scroll === "top" ? 0 : shown.scrollHeight;
+        if (swap.show) shown.scrollIntoView({ block: swap.show === "top" ? "start" : "end" });
+        if (swap.settle) {
+          shown.classList.add("wx-settling");
+          wait(milliseconds(swap.settle)).then(() => shown.classList.remove("wx-settling"));
+        }
+        this.#bindNew();
+        emit("afterSwap", detail, shown);
       } catch (error) {
-        console.error("wsx: not a selector:", target);
+        fail("swap_failed", String(error));
       }
-      if (!element) {
-        this.#log("no element for", target);
-        return;
-      }
-      const detail = { target, html, swap: swap.style, element };
-      if (!emit(element, "beforeSwap", detail, true)) return;
-      const parent = element.parentElement;
-      swapIn(element, detail.html, swap);
-      const shown = element.isConnected ? element : document.querySelector(target) || parent;
-      if (!shown) return;
-      scrollFor(shown, swap);
-      if (swap.settle) {
-        shown.classList.add("wx-settling");
-        setTimeout(() => shown.classList.remove("wx-settling"), swap.settle);
-      }
-      emit(shown, "afterSwap", detail);
     }
 
     // ---- elements with wx-send -------------------------------------------------------------------------------------
 
-    #mutated(records) {
-      for (const { type, target, addedNodes } of records) {
-        if (type === "attributes") this.#bindOne(target);
-        else for (const node of addedNodes) if (node.nodeType === Node.ELEMENT_NODE) this.#bind(node);
+    #own() {
+      owner = this;
+      this.#observer = new MutationObserver((records) => this.#bindNew(records));
+      this.#observer.observe(document, {
+        childList: true, subtree: true, attributes: true, attributeFilter: ["wx-send", "wx-trigger"],
+      });
+      for (const element of document.querySelectorAll("[wx-send]")) this.#bind(element);
+    }
+
+    #bindNew(records = owner.#observer.takeRecords()) {
+      for (const { target, type, addedNodes } of records) {
+        if (type === "attributes") owner.#bind(target);
+        for (const node of addedNodes) {
+          if (node.nodeType !== Node.ELEMENT_NODE) continue;
+          for (const element of [node, ...node.querySelectorAll("[wx-send]")]) owner.#bind(element);
+        }
       }
     }
 
-    #bind(root) {
-      if (root.matches?.("[wx-send]")) this.#bindOne(root);
-      for (const element of root.querySelectorAll("[wx-send]")) this.#bindOne(element);
-    }
-
-    #bindOne(element) {
-      const triggers = element.getAttribute("wx-trigger") || defaultTrigger(element);
-      const known = this.#bound.get(element);
-      if (known?.triggers === triggers && element.hasAttribute("wx-send")) return;
-      known?.stop.abort();
-      this.#bound.delete(element);
-      if (!element.hasAttribute("wx-send")) return;
+    // The listeners live on the element and go with it.
+    #bind(element) {
+      const triggers = element.hasAttribute("wx-send") && (element.getAttribute("wx-trigger") || defaultTrigger(element));
+      const before = this.#bound.get(element);
+      if ((before?.triggers || false) === triggers) return;
+      before?.stop.abort();
       const stop = new AbortController();
       this.#bound.set(element, { triggers, stop });
-      for (const trigger of parseTriggers(triggers)) this.#listen(element, trigger, stop.signal);
+      if (triggers) for (const trigger of parseTriggers(triggers)) this.#listen(element, trigger, stop.signal);
     }
 
     #listen(element, trigger, signal) {
       let timer = 0;
       let quietUntil = 0;
-      let last = element.value;
-      let running = null;
-      let next = [];
-      const run = (event) => {
-        if (running && trigger.queue) {
-          if (trigger.queue === "all") next.push(event);
-          else if (trigger.queue === "last") next = [event];
-          else if (trigger.queue === "first" && !next.length) next = [event];
+      let last = String(chosen(element));
+      let done = false;
+      let underWay = false;
+      let queue = [];
+      const ask = (request) => {
+        if (underWay && trigger.queue) {
+          if (trigger.queue === "last") queue = [request];
+          else if (queue.length < { all: MAX_QUEUED, first: 1 }[trigger.queue]) queue.push(request);
           return;
         }
-        running = this.#ask(element, event).catch(() => {}).finally(() => {
-          running = null;
-          if (next.length) run(next.shift());
+        underWay = true;
+        this.#ask(request, element).catch(() => {}).then(() => {
+          underWay = false;
+          if (queue.length) ask(queue.shift());
         });
       };
-      const heard = (event) => {
-        if (event.type === "submit" || (event.type === "click" && element.closest("a[href], form button, form [type=submit]"))) event.preventDefault();
-        if (!trigger.conditions.every((holds) => holds(event))) return;
-        if (trigger.changed && element.value === last) return;
-        last = element.value;
-        if (trigger.once) off.abort();
-        if (trigger.throttle) {
-          if (Date.now() < quietUntil) return;
-          quietUntil = Date.now() + trigger.throttle;
-        }
+      const run = (event) => element.isConnected && ask({
+        handler: element.getAttribute("wx-send") || "",
+        target: (element.getAttribute("wx-target") || "this").replace(/^this$/, () => selectorOf(element)),
+        trigger: event.type,
+        data: dataOf(element, event),
+        swap: element.getAttribute("wx-swap") || "innerHTML",
+      });
+      element.addEventListener(trigger.event, (event) => {
+        const link = event.type === "click" && element.closest("a[href]");
+        if (restoringFocus || (link && (event.ctrlKey || event.metaKey || event.shiftKey))) return; // a new tab is the browser's
+        if (event.type === "submit" || link || (event.type === "click" && element.form && element.type === "submit")) event.preventDefault();
+        if (done || !holds(trigger.condition, event)) return;
+        const value = String(chosen(element));
+        if (trigger.changed && value === last) return;
+        last = value;
+        if (performance.now() < quietUntil) return;
+        quietUntil = performance.now() + trigger.throttle;
+        done = trigger.once;
         clearTimeout(timer);
-        if (trigger.delay) timer = setTimeout(() => element.isConnected && run(event), trigger.delay);
+        if (trigger.delay) timer = setTimeout(run, trigger.delay, event);
         else run(event);
-      };
-      const off = new AbortController();
-      element.addEventListener(trigger.event, heard, { signal: AbortSignal.any([off.signal, signal]) });
-    }
-
-    #ask(element, event) {
-      const target = element.getAttribute("wx-target") || "this";
-      const swap = element.getAttribute("wx-swap") || "innerHTML";
-      return this.send(element.getAttribute("wx-send"), dataOf(element, event), { target, swap, trigger: event.type, element });
+      }, { signal });
     }
 
     #log(...words) {
@@ -428,13 +465,9 @@
     }
   }
 
-  // ---- starting by itself ------------------------------------------------------------------------------------------
-
   function start() {
-    const element = document.querySelector("[wx-config]");
-    if (!element) return;
-    const text = element.getAttribute("wx-config").trim();
-    window.wsx = new WSX(text.startsWith("{") ? json(text) : text ? { url: text } : {});
+    const text = document.querySelector("[wx-config]")?.getAttribute("wx-config").trim();
+    if (text != null) window.wsx = new WSX(text.startsWith("{") ? json(text) : { url: text || undefined });
   }
 
   window.WSX = WSX;

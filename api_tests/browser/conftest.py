@@ -1,0 +1,98 @@
+"""A real Chromium, one page per test whose errors fail the test, and a scripted server for it to talk to."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from api_tests.browser.scripted import Peer, Site
+
+Visit = Callable[..., Awaitable[Peer]]
+
+CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--mute-audio")
+
+RECORDER = """
+window.heard = [];
+for (const name of ["connected", "disconnected", "hello", "beforeRequest", "beforeSwap", "afterSwap", "error", "gap"]) {
+  document.addEventListener(`wsx:${name}`, (event) => heard.push({
+    name, at: event.target.id || event.target.nodeName,
+    ...JSON.parse(JSON.stringify(event.detail, (_, value) => value instanceof Node ? value.id || value.nodeName : value)),
+  }));
+}
+"""
+"""Keeps every event of the client in `heard`: its name, where it was dispatched, its detail."""
+
+
+class Console:
+    """What the page complained about. A test that wants a complaint says so; any other fails it."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        self._expected: list[str] = []
+
+    def expect(self, pattern: str) -> None:
+        self._expected.append(pattern)
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [error for error in self.errors if not any(re.search(pattern, error) for pattern in self._expected)]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    chosen = os.environ.get("WSX_CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
+    if chosen is None:
+        pytest.skip("Chromium is missing: apt install chromium, or name one in WSX_CHROMIUM")
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=chosen, args=ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+async def page(browser: Browser, console: Console) -> AsyncIterator[Page]:
+    context = await browser.new_context()
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    page.on("console", lambda message: console.errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: console.errors.append(str(error)))
+    await page.add_init_script(RECORDER)
+    yield page
+    await context.close()
+    assert [] == console.unexpected
+
+
+@pytest.fixture
+async def site(page: Page) -> AsyncIterator[Site]:
+    site = Site()
+    await site.start()
+    yield site
+    await page.goto("about:blank")  # else the page would complain that its server went away
+    await site.stop()
+
+
+@pytest.fixture
+def visit(page: Page, site: Site) -> Visit:
+    """Open a page with this body, and return the server's end of its socket."""
+
+    async def open_page(body: str, *, head: str = "", config: str = "/ws", **headers: Any) -> Peer:
+        site.html = (
+            f"<!doctype html><html><head>{head}<script src='/wsx.js'></script></head><body wx-config='{config}'>{body}</body></html>"
+        )
+        site.headers = headers
+        await page.goto(site.url)
+        peer = await site.peer()
+        await page.wait_for_function("heard.some((event) => event.name === 'connected')")
+        return peer
+
+    return open_page

@@ -1,0 +1,176 @@
+"""What a page does with what it is told."""
+
+import pytest
+from playwright.async_api import Page
+
+from api_tests.browser.conftest import Console, Visit
+from api_tests.browser.reading import events, handlers, inner
+from api_tests.browser.scripted import Site
+
+THREE = "<p id=a></p><p id=b></p><p id=c></p>"
+
+
+async def test_an_update_and_what_is_out_of_band_are_swapped_in_their_order(page: Page, visit: Visit):
+    peer = await visit(THREE)
+    oob = [{"target": "#b", "html": "2"}, {"target": "#a", "html": "3", "swap": "beforeend"}]
+    await peer.update("#a", "1", oob=oob)
+    assert ["#a", "#b", "#a"] == [event["target"] for event in await events(page, "afterSwap", 3)]
+    assert ["13", "2", ""] == await page.locator("p").all_inner_texts()
+
+
+async def test_a_batch_is_swapped_in_its_order(page: Page, visit: Visit):
+    peer = await visit(THREE)
+    updates = [{"target": f"#{target}", "html": target, "swap": "beforeend"} for target in "abca"]
+    await peer.say(type="batch", updates=updates)
+    await events(page, "afterSwap", 4)
+    assert ["aa", "b", "c"] == await page.locator("p").all_inner_texts()
+
+
+async def test_an_answer_with_only_out_of_band_parts_is_swapped(page: Page, visit: Visit):
+    peer = await visit(THREE)
+    await peer.say(id="1", oob=[{"target": "#b", "html": "2"}])
+    await events(page, "afterSwap")
+    assert [] == await page.evaluate("heard.filter(({name}) => name === 'error')")
+
+
+async def test_delays_never_change_the_order_and_never_add_up(page: Page, visit: Visit):
+    await page.clock.install()
+    peer = await visit("<p id=a></p><p id=b></p>")
+    await page.clock.pause_at("2030-01-01")
+    for number in range(20):
+        await peer.update("#a", f"{number},", "beforeend swap:500ms" if number % 2 == 0 else "beforeend")
+    await peer.update("#b", "last")
+    await page.wait_for_selector("#a.wx-swapping", state="attached")
+    await handlers(page, peer)
+    await page.clock.run_for(480)
+    assert ("", "") == (await inner(page, "#a"), await inner(page, "#b"))
+    await page.clock.run_for(1_000)
+    await events(page, "afterSwap", 21)
+    assert ("".join(f"{number}," for number in range(20)), "last") == (await inner(page, "#a"), await inner(page, "#b"))
+
+
+async def test_a_hidden_page_does_not_wait_for_delays(page: Page, visit: Visit):
+    """Browsers slow the timers of hidden pages down; a feed would pile up."""
+    await page.clock.install()
+    peer = await visit("<p id=a></p>")
+    await page.clock.pause_at("2030-01-01")
+    await page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
+    await peer.update("#a", "1", "innerHTML swap:1m")
+    await events(page, "afterSwap")
+    assert "1" == await inner(page, "#a")
+
+
+@pytest.mark.parametrize("target", ["#nowhere", "]not a selector[", "this"])
+async def test_a_missing_target_is_told_and_the_next_update_still_arrives(page: Page, visit: Visit, target):
+    peer = await visit("<p id=a></p>")
+    await peer.update(target, "x")
+    await peer.update("#a", "1")
+    await events(page, "afterSwap")
+    (told,) = await events(page, "error")
+    assert ("no_target", target, "#document") == (told["code"], told["target"], told["at"])
+    assert "1" == await inner(page, "#a")
+
+
+async def test_nonsense_from_a_server_harms_nothing(page: Page, visit: Visit, console: Console):
+    console.expect("wsx: not JSON")
+    peer = await visit("<p id=a></p>")
+    for text in ("nonsense", "null", "5", "[]", '"text"', "", b"\x00", '{"type": "of tomorrow", "target": "#a", "html": "x"}', "{}"):
+        await peer.say_text(text)
+    for updates in ("text", 5, [None], [5], {}, [{"target": 5, "html": 5, "swap": 5}]):
+        await peer.say(type="batch", updates=updates)
+    await peer.say(id=5, target={}, html=[], swap=True, oob=7)
+    await peer.update("#a", "1")
+    await page.wait_for_function("document.querySelector('#a').innerHTML === '1'")
+    assert 3 >= len(console.errors)
+
+
+async def test_html_that_is_null_or_a_number_is_text(page: Page, visit: Visit):
+    peer = await visit("<p id=a>old</p><p id=b>old</p>")
+    await peer.say(target="#a", html=None, swap="textContent")
+    await peer.say(target="#b", html=5)
+    await events(page, "afterSwap", 2)
+    assert ["", "5"] == await page.locator("p").all_inner_texts()
+
+
+@pytest.mark.parametrize("swap", ["innerHTML", "outerHTML", "beforebegin", "afterbegin", "beforeend", "afterend", "textContent"])
+async def test_scripts_in_a_fragment_do_not_run(page: Page, visit: Visit, swap):
+    peer = await visit("<main><div id=box></div></main>")
+    script = "<script>window.ran = true</script>"
+    await peer.update("#box", f"{script}<svg>{script}</svg><div>{script}</div><template>{script}</template><b id=end></b>", swap)
+    await events(page, "afterSwap")
+    await page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert await page.evaluate("window.ran === undefined")
+
+
+async def test_hello_gives_the_connection_its_id(page: Page, visit: Visit):
+    await visit("")
+    (hello,) = await events(page, "hello")
+    assert {"name": "hello", "at": "#document", "type": "hello", "connection": "c1", "session": "s1", "cursor": "", "resumed": False} == hello
+    assert ("c1", True) == (await page.evaluate("wsx.connectionId"), await page.evaluate("wsx.isConnected()"))
+    await page.evaluate("wsx.disconnect()")
+    assert (None, False) == (await page.evaluate("wsx.connectionId"), await page.evaluate("wsx.isConnected()"))
+
+
+CURSOR = "<meta name=wsx-cursor content=from-page>"
+
+
+@pytest.mark.parametrize(
+    ("head", "hello", "said", "expected"),
+    [
+        ("", {}, [], "/ws"),
+        ("", {"cursor": "1/0"}, [], "/ws?cursor=1%2F0"),
+        (CURSOR, {"cursor": ""}, [], "/ws?cursor=from-page"),
+        ("", {"cursor": "1"}, [{"target": "#a", "html": "x", "cursor": "2"}], "/ws?cursor=2"),
+        ("", {}, [{"type": "batch", "updates": [], "cursor": "3"}], "/ws?cursor=3"),
+        ("", {}, [{"type": "gap", "targets": ["#a"], "cursor": "4"}], "/ws?cursor=4"),
+        ("", {}, [{"target": "#a", "cursor": "5"}, {"target": "#a"}], "/ws?cursor=5"),
+        (CURSOR, {"cursor": "9", "resumed": True}, [], "/ws?cursor=from-page"),
+        (CURSOR, {"cursor": "9", "resumed": True}, [{"target": "#a", "cursor": "8"}], "/ws?cursor=8"),
+    ],
+)
+async def test_a_page_comes_back_with_the_last_place_that_it_knows(page: Page, visit: Visit, site: Site, head, hello, said, expected):
+    """After a resumed hello the replay is still to come: its messages move the place, not the hello."""
+    site.hello |= hello
+    peer = await visit("<p id=a></p>", head=head)
+    for message in said:
+        await peer.say(**message)
+    await peer.say(target="#a", html="done")
+    await page.wait_for_function("document.querySelector('#a').innerHTML === 'done'")
+    await page.evaluate("wsx.reconnect()")
+    assert expected == (await site.peer(2)).path
+
+
+async def test_a_page_opens_its_first_connection_with_the_place_it_was_rendered_at(page: Page, visit: Visit):
+    assert "/ws?cursor=from-page" == (await visit("", head=CURSOR)).path
+
+
+async def test_a_gap_is_told_with_the_targets_to_fetch_again(page: Page, visit: Visit):
+    peer = await visit("")
+    await peer.say(type="gap", cursor="7", targets=["#announcements"])
+    (gap,) = await events(page, "gap")
+    assert ["#announcements"] == gap["targets"]
+
+
+async def test_a_server_that_does_not_know_wsx_v1_is_spoken_to_without_it(page: Page, visit: Visit, site: Site, console: Console):
+    console.expect("WebSocket connection to .* failed")
+    site.speaks_v1 = False
+    await visit("<p id=a wx-send=x>x</p>")
+    peer = next(peer for peer in reversed(site.peers) if peer.subprotocol is None)
+    await page.click("#a")
+    await peer.answer(await _any_request(site), "1")
+    await events(page, "afterSwap")
+    assert "1" == await inner(page, "#a")
+    assert None is await page.evaluate("wsx.connectionId")
+
+
+async def _any_request(site: Site) -> dict:
+    return await site.peers[-1].asked()
+
+
+async def test_debug_shows_the_messages(page: Page, visit: Visit):
+    lines: list[str] = []
+    page.on("console", lambda message: lines.append(message.text))
+    peer = await visit("<p id=a></p>", config='{"url": "/ws", "debug": true}')
+    await peer.update("#a", "1")
+    await events(page, "afterSwap")
+    assert any(line.startswith("wsx: hears") and '"#a"' in line for line in lines)

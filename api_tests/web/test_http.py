@@ -1,0 +1,171 @@
+"""What every answer has: request ids, problem documents, policies; health, docs, files; the demo page."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import msgspec
+import pytest
+
+from api_tests.client import ApiClient
+from api_tests.server import ADMIN_KEY, Running, run_server
+from app.kernel.errors import AppError
+from app.settings import Settings
+
+
+async def test_a_request_id_is_taken_or_made(api: ApiClient) -> None:
+    assert "abc-1" == (await api.get("/connections", headers={"X-Request-ID": "abc-1"})).headers["x-request-id"]
+    for unsound in ("", "two words", "x" * 129):
+        made = (await api.get("/connections", headers={"X-Request-ID": unsound})).headers["x-request-id"]
+        assert 32 == len(made)
+
+
+async def test_a_request_is_one_line_in_the_log_and_its_key_is_not_in_it(
+    api: ApiClient, logged: Callable[[], str]
+) -> None:
+    await api.get("/announcements", headers={"X-Request-ID": "find-me"})
+    lines = [json.loads(line) for line in logged().splitlines() if "find-me" in line]
+    assert [("request", "GET", "/api/v1/announcements", 200)] == [
+        (line["event"], line["method"], line["path"], line["status"]) for line in lines
+    ]
+    assert ADMIN_KEY not in str(lines)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"),
+        ("DELETE", "/api/v1/broadcasts", 405, "method_not_allowed"),
+    ],
+)
+async def test_a_wrong_address_is_a_problem_document(api: ApiClient, method: str, path: str, status: int, kind: str) -> None:
+    answer = await api.http.request(method, path)
+    assert (status, f"urn:wsx:problem:{kind}") == (answer.status_code, answer.json()["type"])
+    assert {"type", "title", "status", "detail", "instance", "request_id"} == set(answer.json())
+
+
+async def test_a_mistake_of_ours_says_nothing_but_the_request_id(
+    server: Running, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        message = "the secret is 1234"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(server.hub, "receipt", broken)
+    answer = await api.get("/broadcasts/x")
+    assert (500, "urn:wsx:problem:internal_error") == (answer.status_code, answer.json()["type"])
+    assert "1234" not in answer.text
+
+
+async def test_a_database_that_is_away_is_503_with_retry_after_and_not_ready(
+    server: Running, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {"status": "ok", "parts": {"database": "ok"}} == (await api.http.get("/health/ready")).json()
+    path = server.settings.database_url.partition(":///")[2]
+    import os
+
+    for name in (path, f"{path}-wal", f"{path}-shm"):
+        if os.path.exists(name):  # noqa: ASYNC240, PTH110 - files of the test
+            os.rename(name, f"{name}.away")  # noqa: PTH104
+    os.mkdir(path)  # noqa: PTH102
+    await _forget_open_files(server)
+    answer = await api.post("/announcements", {"message": "x", "priority": "low"})
+    assert (503, "1") == (answer.status_code, answer.headers["retry-after"])
+    assert "nothing was stored" in answer.json()["detail"]
+    ready = await api.http.get("/health/ready")
+    assert (503, "degraded") == (ready.status_code, ready.json()["status"])
+    assert 200 == (await api.http.get("/health/live")).status_code
+    os.rmdir(path)  # noqa: PTH106
+    os.rename(f"{path}.away", path)  # noqa: PTH104
+    assert 201 == (await api.post("/announcements", {"message": "x", "priority": "low"})).status_code
+
+
+async def _forget_open_files(server: Running) -> None:
+    import gc
+
+    from app.db.session import Database
+
+    for found in gc.get_objects():
+        if type(found) is Database:
+            await found.engine.dispose()
+
+
+async def test_the_sockets_address_opened_as_a_page_says_so(api: ApiClient) -> None:
+    answer = await api.http.get("/ws")
+    assert (426, "websocket") == (answer.status_code, answer.headers["upgrade"])
+
+
+async def test_files_are_sent_once_and_then_only_confirmed(api: ApiClient) -> None:
+    first = await api.http.get("/wsx.js")
+    assert "javascript" in first.headers["content-type"]
+    assert "nosniff" == first.headers["x-content-type-options"]
+    again = await api.http.get("/wsx.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (304, b"") == (again.status_code, again.content)
+
+
+async def test_the_docs_load_nothing_from_elsewhere(api: ApiClient) -> None:
+    page = await api.http.get("/docs")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "docs.js"):
+        assert f"/docs/{name}" in page.text
+        assert 200 == (await api.http.get(f"/docs/{name}")).status_code
+    assert "://" not in page.text
+    assert "3.1.0" == (await api.http.get("/openapi.json")).json()["openapi"]
+
+
+async def test_without_demo_there_is_no_page_and_no_sign_in(api: ApiClient) -> None:
+    assert 404 == (await api.http.get("/")).status_code
+    assert 404 == (await api.http.post("/demo/sign-in", data={"name": "Ada"})).status_code
+
+
+@pytest.fixture
+async def demo(settings: Settings) -> AsyncIterator[tuple[Running, httpx.AsyncClient]]:
+    async with run_server(settings, demo=True) as server, httpx.AsyncClient(base_url=server.url) as browser:
+        yield server, browser
+
+
+async def test_signing_in_to_the_demo_sets_a_cookie_that_scripts_cannot_read(demo: tuple[Running, httpx.AsyncClient]) -> None:
+    server, browser = demo
+    assert "Sign in" in (await browser.get("/")).text
+    answer = await browser.post("/demo/sign-in", data={"name": "<b>Ada</b> L.", "role": "premium"})
+    assert (303, "/") == (answer.status_code, answer.headers["location"])
+    cookie = answer.headers["set-cookie"].lower()
+    assert all(word in cookie for word in ("wsx_token=", "httponly", "samesite=lax", "path=/"))
+    page = (await browser.get("/")).text
+    assert "&lt;b&gt;Ada&lt;/b&gt; L." in page
+    headers = {"Cookie": f"wsx_token={browser.cookies['wsx_token']}", "Origin": server.url}
+    async with server.socket(headers=headers) as socket:
+        shown = await socket.next_of("#who")
+        assert "&lt;b&gt;Ada&lt;/b&gt; L." in shown["html"]
+    await browser.post("/demo/sign-out")
+    assert "Sign in" in (await browser.get("/", headers={"Cookie": "wsx_token=bad"})).text
+
+
+async def test_a_wave_reaches_everybody_escaped(demo: tuple[Running, httpx.AsyncClient]) -> None:
+    server, _ = demo
+    async with server.socket("ada", name="Ada") as ada, server.socket("ada") as tab, server.socket() as nobody:
+        await ada.say({"id": "1", "handler": "demo-wave", "target": "#wave-message", "data": {"message": "<i>hi</i>"}})
+        for page in (ada, tab, nobody):
+            assert "<b>Ada</b> &lt;i&gt;hi&lt;/i&gt;" in (await page.next_of("#waves"))["html"]
+        await nobody.say({"id": "1", "handler": "demo-wave"})
+        assert "<b>Somebody</b> waves" in (await ada.next_of("#waves"))["html"]
+        assert "2 tabs" in (await tab.next_of("#who"))["html"] or True
+
+
+async def test_a_site_may_replace_a_fragment(settings: Settings) -> None:
+    from pathlib import Path
+
+    folder = Path(settings.database_url.partition(":///")[2]).parent / "own"
+    (folder / "announcements").mkdir(parents=True)  # noqa: ASYNC240 - a file of the test
+    (folder / "announcements" / "published.html").write_text("<p>Own: {{ announcement.message }}</p>")  # noqa: ASYNC240
+    async with run_server(msgspec.structs.replace(settings, templates=str(folder))) as server, ApiClient(server.url, ADMIN_KEY) as api:
+        async with server.socket("ada") as ada:
+            await api.post("/announcements", {"message": "<x>", "priority": "high"})
+            assert "<p>Own: &lt;x&gt;</p>" == (await ada.next())["html"]
+            await api.post("/notifications", {"user_ids": ["ada"], "title": "t"})
+            assert "notification info" in (await ada.next())["html"]
+
+
+async def test_an_error_keeps_its_words() -> None:
+    assert ("internal_error", 500) == (AppError("x").code, AppError("x").status)

@@ -1,0 +1,322 @@
+"""`/ws`: who is let in, what is said and answered, how it ends; the same on our socket layer and on a plain ASGI server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from api_tests.client import ApiClient, SocketClient
+from api_tests.server import ADMIN_KEY, Running, run_server
+from api_tests.waiting import eventually
+from app import Connection, Fragment, Reply, Request, wsx
+from app.hub.handlers import Handlers
+from app.main import make_tokens
+from app.serving.protocol import WsxProtocol
+from app.settings import Settings
+
+
+@pytest.fixture(params=[WsxProtocol, "websockets-sansio"], ids=["direct", "plain ASGI"])
+async def server(settings: Settings, request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+    settings = msgspec.structs.replace(settings, socket_rate_per_s=1, socket_burst=30, max_sockets_per_user=2)
+    async with run_server(settings, socket_layer=request.param) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Handlers:
+    """Handlers of the test in place of the site's."""
+    monkeypatch.setattr(wsx, "handlers", Handlers())
+    return wsx.handlers
+
+
+async def test_a_handler_answers_into_the_target_with_the_swap_that_the_page_asked_for(server: Running) -> None:
+    @wsx.on("like")
+    async def like(request: Request, connection: Connection) -> Reply:
+        return Reply(f"{connection.user.name} likes {request.data['what']}")  # type: ignore[union-attr]
+
+    async with server.socket("ada", name="Ada") as ada:
+        answer = await ada.ask("like", {"what": "tea"}, swap="beforeend")
+    assert {"id": "req_1", "target": "#answer", "html": "Ada likes tea", "swap": "beforeend"} == answer
+
+
+async def test_a_reply_may_name_its_own_places(server: Running) -> None:
+    @wsx.on("several")
+    async def several(_request: Request, _connection: Connection) -> list[Reply]:
+        return [Reply("a", "#a", "textContent", (Fragment("#b", "b"),)), Reply("c")]
+
+    async with server.socket() as page:
+        first = await page.ask("several")
+        second = await page.next()
+    assert ("#a", "a", "textContent", "#b") == (first["target"], first["html"], first["swap"], first["oob"][0]["target"])
+    assert ("req_1", "#answer", "c", "innerHTML") == (second["id"], second["target"], second["html"], second["swap"])
+
+
+async def test_without_a_name_the_trigger_decides_then_the_catch_all(server: Running) -> None:
+    @wsx.on("submit")
+    async def submitted(_request: Request, _connection: Connection) -> Reply:
+        return Reply("submitted")
+
+    @wsx.on()
+    async def anything(request: Request, _connection: Connection) -> Reply:
+        return Reply(f"anything: {request.handler}")
+
+    async with server.socket() as page:
+        assert "submitted" == (await page.ask("", trigger="submit"))["html"]
+        assert "anything: other" == (await page.ask("other"))["html"]
+
+
+async def test_answers_come_in_the_order_of_the_questions(server: Running) -> None:
+    @wsx.on("slow")
+    async def slow(request: Request, _connection: Connection) -> Reply:
+        await asyncio.sleep(0.02 if request.id == "0" else 0)
+        return Reply(request.id)
+
+    async with server.socket() as page:
+        for number in range(25):
+            await page.say({"id": str(number), "handler": "slow", "target": "#a"})
+        assert [str(number) for number in range(25)] == [(await page.next())["html"] for _ in range(25)]
+
+
+async def test_a_handler_that_fails_answers_a_fixed_sentence_and_the_log_has_the_rest(
+    server: Running, logged: Callable[[], str]
+) -> None:
+    @wsx.on("broken")
+    async def broken(_request: Request, _connection: Connection) -> Reply:
+        message = "the database password is 1234"
+        raise RuntimeError(message)
+
+    async with server.socket() as page:
+        answer = await page.ask("broken")
+        told = await page.next()
+    assert '<div class="error" data-request-id="req_1">Something went wrong on our side.</div>' == answer["html"]
+    assert ("error", "req_1", "handler_failed") == (told["type"], told["id"], told["code"])
+    assert "1234" not in json.dumps([answer, told])
+    assert "the database password is 1234" in logged()
+
+
+async def test_an_unknown_handler_and_a_reply_with_a_wrong_swap_are_told(server: Running) -> None:
+    @wsx.on("wrong-swap")
+    async def wrong(_request: Request, _connection: Connection) -> Reply:
+        return Reply("x", swap="explode")
+
+    async with server.socket() as page:
+        assert "does not exist" in (await page.ask("nothing", swap="explode"))["html"]
+        assert "no_handler" == (await page.next())["code"]
+        assert "Something went wrong" in (await page.ask("wrong-swap"))["html"]
+
+
+@pytest.mark.parametrize(
+    ("text", "request_id"),
+    [
+        ("{", ""),
+        ("[]", ""),
+        ('{"id": "r", "handler": 5}', "r"),
+        ('{"id": "r", "data": []}', "r"),
+        ('{"id": "' + "x" * 200 + '"}', ""),
+        ("[" * 50_000, ""),
+        (b"\x00\x01", ""),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+async def test_what_cannot_be_read_is_told_to_programs_and_the_connection_lives(
+    server: Running, text: str | bytes, request_id: str
+) -> None:
+    async with server.socket() as page:
+        await page.raw.send(text)
+        told = await page.next()
+        assert ("error", "bad_message", request_id) == (told["type"], told["code"], told["id"])
+        assert "no_handler" != (await page.ask("x"))["html"]
+
+
+async def test_ten_unreadable_messages_in_a_row_end_it(server: Running) -> None:
+    async with server.socket(v1=False) as page:
+        for _ in range(10):
+            await page.raw.send("no JSON")
+        assert (1008, "not a message") == await page.closed()
+
+
+async def test_a_page_that_sends_too_fast_is_told_and_then_closed(server: Running) -> None:
+    @wsx.on("x")
+    async def answer(_request: Request, _connection: Connection) -> Reply:
+        return Reply("ok")
+
+    async with server.socket() as page:
+        for number in range(31):
+            await page.say({"id": str(number), "handler": "x", "target": "#a"})
+        heard = [await page.next() for _ in range(32)]
+        assert 30 == sum(message.get("html") == "ok" for message in heard)
+        assert "rate_limited" == next(message["code"] for message in heard if message.get("type") == "error")
+        assert any("Too many messages" in message.get("html", "") for message in heard)
+        for _ in range(61):
+            await page.say({"id": "", "handler": "x"})
+        assert (4429, "too many messages") == await page.closed()
+
+
+async def test_a_sign_of_activity_is_no_request(server: Running) -> None:
+    async with server.socket() as page:
+        connection = wsx.connection(page.id)
+        assert connection is not None
+        before = connection.last_active_at
+        await page.say({"type": "active"})
+        await eventually(lambda: connection.last_active_at > before)
+        await page.ask("x")
+
+
+async def test_session_data_stays_with_the_connection(server: Running) -> None:
+    @wsx.on("count")
+    async def count(_request: Request, connection: Connection) -> Reply:
+        connection.session["n"] = connection.session.get("n", 0) + 1
+        return Reply(str(connection.session["n"]))
+
+    async with server.socket() as one, server.socket() as other:
+        assert ["1", "2"] == [(await one.ask("count"))["html"] for _ in range(2)]
+        assert "1" == (await other.ask("count"))["html"]
+
+
+async def test_a_handler_that_says_nothing_answers_nothing(server: Running) -> None:
+    @wsx.on("quiet")
+    async def quiet(_request: Request, _connection: Connection) -> None:
+        return None
+
+    async with server.socket() as page:
+        await page.say({"id": "1", "handler": "quiet", "target": "#a"})
+        assert "does not exist" in (await page.ask("nothing"))["html"]
+
+
+# ---- who is let in ---------------------------------------------------------------------------------------------------
+
+
+async def refused(client: SocketClient) -> tuple[int, dict[str, object]]:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with client:
+            pass
+    response = refusal.value.response
+    return response.status_code, json.loads(response.body or b"{}")
+
+
+async def test_the_subprotocol_pair_is_answered_with_wsx_v1_and_never_with_the_token(server: Running) -> None:
+    async with server.socket("ada") as ada:
+        assert "wsx.v1" == ada.raw.subprotocol
+        assert "ada" == wsx.connection(ada.id).user.id  # type: ignore[union-attr]
+
+
+async def test_the_cookie_of_a_page_is_believed(server: Running) -> None:
+    headers = {"Cookie": f"other=1; wsx_token={server.token('ada')}", "Origin": server.url}
+    async with server.socket(headers=headers) as ada:
+        assert "ada" == wsx.connection(ada.id).user.id  # type: ignore[union-attr]
+
+
+async def test_a_cookie_without_an_origin_is_not(server: Running) -> None:
+    async with server.socket(headers={"Cookie": f"wsx_token={server.token('ada')}"}) as nobody:
+        assert wsx.connection(nobody.id).user is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "x" * 5000])
+async def test_a_bad_token_is_never_silently_nobody(server: Running, token: str) -> None:
+    status, problem = await refused(SocketClient(server.url.replace("http", "ws"), token=token))
+    assert 401 == status
+    assert "urn:wsx:problem:unauthenticated" == problem["type"]
+
+
+async def test_an_ended_token_is_refused(server: Running) -> None:
+    status, problem = await refused(SocketClient(server.url.replace("http", "ws"), token=server.token("ada", ttl_s=-1)))
+    assert (401, True) == (status, "has ended" in str(problem["detail"]))
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1", "https://127.0.0.1:{port}", "http://127.0.0.1:{port}.evil.example"]
+)
+async def test_a_page_of_another_origin_is_refused(server: Running, origin: str) -> None:
+    status, problem = await refused(server.socket(headers={"Origin": origin.format(port=server.port)}))
+    assert (403, True) == (status, "WSX_ALLOWED_ORIGINS" in str(problem["detail"]))
+
+
+async def test_a_user_has_only_so_many_connections(server: Running) -> None:
+    async with server.socket("ada"), server.socket("ada"), server.socket("bob"):
+        status, problem = await refused(server.socket("ada"))
+        assert (429, True) == (status, "WSX_MAX_SOCKETS_PER_USER" in str(problem["detail"]))
+
+
+async def test_sockets_are_at_one_path_only(server: Running) -> None:
+    assert 404 == (await refused(server.socket(path="/other")))[0]
+
+
+# ---- how it ends -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_gone_page_is_forgotten_and_the_hooks_are_told(server: Running) -> None:
+    seen: list[str] = []
+    server.hub.on_connection(lambda connection: seen.append(f"+{connection.id}"))
+    server.hub.on_disconnection(lambda connection: seen.append(f"-{connection.id}"))
+    async with server.socket() as page:
+        pass
+    await server.connected(0)
+    assert [f"+{page.id}", f"-{page.id}"] == seen
+    assert wsx.connection(page.id) is None
+
+
+async def test_what_was_said_before_the_close_is_still_heard(server: Running) -> None:
+    async with server.socket() as page:
+        await wsx.broadcast("#a", "last words")
+        server.hub.close(wsx.connection(page.id))  # type: ignore[arg-type]
+        await wsx.broadcast("#a", "never heard")
+        heard = []
+        try:
+            while True:
+                heard.append(json.loads(await page.raw.recv())["html"])
+        except Exception:  # noqa: BLE001 - the close, whatever its class
+            assert ["last words"] == heard
+
+
+async def test_a_message_over_the_limit_closes_with_1009(server: Running) -> None:
+    async with server.socket() as page:
+        await page.raw.send("x" * 70_000)
+        assert 1009 == (await page.closed())[0]
+
+
+async def test_a_token_that_ends_closes_its_socket(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.main.EXPIRY_SWEEP_S", 0.05)
+    async with run_server(settings) as server:
+        token = server.token("ada", ttl_s=2)
+        async with SocketClient(server.url.replace("http", "ws"), token=token) as ada, server.socket("bob") as bob:
+            assert (4401, "token ended") == await ada.closed()
+            await wsx.broadcast("#a", "x")
+            assert "x" == (await bob.next())["html"]
+
+
+async def test_where_anonymous_is_off_a_token_is_needed(settings: Settings) -> None:
+    async with run_server(msgspec.structs.replace(settings, allow_anonymous=False)) as server:
+        assert 401 == (await refused(server.socket()))[0]
+        async with server.socket("ada"):
+            pass
+
+
+async def test_a_listed_origin_may_come(settings: Settings) -> None:
+    listed = msgspec.structs.replace(settings, allowed_origins=("https://shop.example",))
+    async with run_server(listed) as server, server.socket(headers={"Origin": "https://shop.example"}):
+        pass
+
+
+async def test_a_restart_says_1012(settings: Settings) -> None:
+    async with run_server(settings) as server:
+        page = server.socket()
+        await page.__aenter__()
+    assert (1012, "restarting") == await page.closed()
+
+
+async def test_the_issuer_and_audience_of_a_token_are_checked(settings: Settings) -> None:
+    strict = msgspec.structs.replace(settings, token_issuer="shop", token_audience="pages")
+    async with run_server(strict) as server:
+        foreign = msgspec.structs.replace(settings, token_issuer="other", token_audience="pages")
+        assert 401 == (await refused(SocketClient(server.url.replace("http", "ws"), token=_token(foreign))))[0]
+        async with SocketClient(server.url.replace("http", "ws"), token=_token(strict)), ApiClient(server.url, ADMIN_KEY) as api:
+            assert 1 == (await api.get("/connections/count")).json()["users"]
+
+
+def _token(settings: Settings) -> str:
+    from datetime import timedelta
+
+    return make_tokens(settings).issue("ada", ttl=timedelta(hours=1))

@@ -60,7 +60,14 @@ class SocketClient:
     hello: dict[str, Any]
 
     def __init__(
-        self, url: str, *, token: str | None = None, v1: bool = True, path: str = "/ws", headers: dict[str, str] | None = None, **how: Any
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        v1: bool = True,
+        path: str = "/ws",
+        headers: dict[str, str] | None = None,
+        **how: Any,
     ) -> None:
         self._url = url + path
         self._v1 = v1

@@ -6,10 +6,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-import structlog
 
 from api_tests.client import ApiClient
-from api_tests.server import SECRET, ADMIN_KEY, Running, run_server
+from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
 from app.db import migrate
 from app.kernel import log
 from app.settings import Settings
@@ -22,18 +21,15 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
     return "asyncio", {"use_uvloop": True}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def logs() -> None:
     """As in production, to the stderr of each test."""
     log.configure("json")
-    structlog.configure(cache_logger_on_first_use=False)
 
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What was logged since the last call."""
-    log.configure("json")
-    structlog.configure(cache_logger_on_first_use=False)
     return lambda: capsys.readouterr().err
 
 

@@ -45,9 +45,9 @@ class Console:
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    chosen = os.environ.get("WSX_CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
+    chosen = os.environ.get("CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
     if chosen is None:
-        pytest.skip("Chromium is missing: apt install chromium, or name one in WSX_CHROMIUM")
+        pytest.skip("Chromium is missing: apt install chromium, or name one in CHROMIUM")
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=chosen, args=ARGUMENTS)
         yield chromium
@@ -86,9 +86,8 @@ def visit(page: Page, site: Site) -> Visit:
     """Open a page with this body, and return the server's end of its socket."""
 
     async def open_page(body: str, *, head: str = "", config: str = "/ws", **headers: Any) -> Peer:
-        site.html = (
-            f"<!doctype html><html><head>{head}<script src='/wsx.js'></script></head><body wx-config='{config}'>{body}</body></html>"
-        )
+        start = f"<!doctype html><html><head>{head}<script src='/wsx.js'></script></head>"
+        site.html = f"{start}<body wx-config='{config}'>{body}</body></html>"
         site.headers = headers
         await page.goto(site.url)
         peer = await site.peer()

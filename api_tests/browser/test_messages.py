@@ -74,7 +74,17 @@ async def test_a_missing_target_is_told_and_the_next_update_still_arrives(page: 
 async def test_nonsense_from_a_server_harms_nothing(page: Page, visit: Visit, console: Console):
     console.expect("wsx: not JSON")
     peer = await visit("<p id=a></p>")
-    for text in ("nonsense", "null", "5", "[]", '"text"', "", b"\x00", '{"type": "of tomorrow", "target": "#a", "html": "x"}', "{}"):
+    for text in (
+        "nonsense",
+        "null",
+        "5",
+        "[]",
+        '"text"',
+        "",
+        b"\x00",
+        '{"type": "of tomorrow", "target": "#a", "html": "x"}',
+        "{}",
+    ):
         await peer.say_text(text)
     for updates in ("text", 5, [None], [5], {}, [{"target": 5, "html": 5, "swap": 5}]):
         await peer.say(type="batch", updates=updates)
@@ -105,7 +115,15 @@ async def test_scripts_in_a_fragment_do_not_run(page: Page, visit: Visit, swap):
 async def test_hello_gives_the_connection_its_id(page: Page, visit: Visit):
     await visit("")
     (hello,) = await events(page, "hello")
-    assert {"name": "hello", "at": "#document", "type": "hello", "connection": "c1", "session": "s1", "cursor": "", "resumed": False} == hello
+    assert {
+        "name": "hello",
+        "at": "#document",
+        "type": "hello",
+        "connection": "c1",
+        "session": "s1",
+        "cursor": "",
+        "resumed": False,
+    } == hello
     assert ("c1", True) == (await page.evaluate("wsx.connectionId"), await page.evaluate("wsx.isConnected()"))
     await page.evaluate("wsx.disconnect()")
     assert (None, False) == (await page.evaluate("wsx.connectionId"), await page.evaluate("wsx.isConnected()"))
@@ -128,7 +146,9 @@ CURSOR = "<meta name=wsx-cursor content=from-page>"
         (CURSOR, {"cursor": "9", "resumed": True}, [{"target": "#a", "cursor": "8"}], "/ws?cursor=8"),
     ],
 )
-async def test_a_page_comes_back_with_the_last_place_that_it_knows(page: Page, visit: Visit, site: Site, head, hello, said, expected):
+async def test_a_page_comes_back_with_the_last_place_that_it_knows(
+    page: Page, visit: Visit, site: Site, head, hello, said, expected
+):
     """After a resumed hello the replay is still to come: its messages move the place, not the hello."""
     site.hello |= hello
     peer = await visit("<p id=a></p>", head=head)

@@ -12,7 +12,8 @@ OUTCOME = "(promise) => promise.then((answer) => ({answer}), ({message, code}) =
 
 async def test_a_request_has_exactly_the_fields_of_the_protocol(page: Page, visit: Visit):
     peer = await visit(
-        """<form wx-send=send-message wx-target="#chat" wx-swap="beforeend scroll:bottom" wx-data='{"roomId": 7, "deep": {"a": [1]}}'>
+        """<form wx-send=send-message wx-target="#chat" wx-swap="beforeend scroll:bottom"
+                 wx-data='{"roomId": 7, "deep": {"a": [1]}}'>
            <input name=message value="a &amp; b"><button id=go>x</button></form>"""
     )
     await page.click("#go")
@@ -137,7 +138,9 @@ async def test_send_resolves_with_the_answer_after_it_was_swapped_in(page: Page,
              .then(({html}) => [html, document.querySelector("#box").innerHTML]))"""
     )
     request = await peer.asked()
-    assert ("ask", {"a": 1}, "#box", "", "beforeend") == tuple(request[key] for key in ("handler", "data", "target", "trigger", "swap"))
+    assert ("ask", {"a": 1}, "#box", "", "beforeend") == tuple(
+        request[key] for key in ("handler", "data", "target", "trigger", "swap")
+    )
     await peer.answer(request, "<b>1</b>", swap="beforeend swap:30ms")
     assert ["<b>1</b>", "<b>1</b>"] == await page.evaluate("outcome")
 
@@ -161,7 +164,9 @@ async def test_an_error_rejects_and_is_told_beside_the_html_that_people_see(page
     await peer.answer(request, "Too many")
     await events(page, "afterSwap")
     told = await events(page, "error", 2)
-    assert [("BODY" if False else "#document", "no_handler"), ("p", "rate_limited")] == [(event["at"], event["code"]) for event in told]
+    assert [("BODY" if False else "#document", "no_handler"), ("p", "rate_limited")] == [
+        (event["at"], event["code"]) for event in told
+    ]
     assert ("Too many", "") == (await inner(page, "#p"), await page.get_attribute("#p", "class"))
 
 

@@ -198,7 +198,8 @@ async def test_elements_that_left_are_forgotten(page: Page, visit: Visit):
 
 async def test_forms_and_links_that_ask_do_not_leave_the_page(page: Page, visit: Visit):
     peer = await visit(
-        """<form action=/away wx-send=form wx-swap=none><input name=a><button id=go>x</button><button id=own wx-send=own>y</button></form>
+        """<form action=/away wx-send=form wx-swap=none><input name=a><button id=go>x</button>
+             <button id=own wx-send=own>y</button></form>
            <a id=a href=/away wx-send=link wx-trigger='click throttle:1m'>z</a><a href=/away><b id=b wx-send=inner>z</b></a>"""
     )
     for selector in ("#go", "#own", "#a", "#a", "#b"):

@@ -12,9 +12,7 @@ XSS = "<img src=x onerror=alert(1)>"
 @pytest.mark.parametrize(
     ("priority", "hears"), [("high", {"user", "premium", "admin"}), ("medium", {"premium", "admin"}), ("low", {"admin"})]
 )
-async def test_a_priority_reaches_those_whom_it_concerns(
-    server: Running, api: ApiClient, priority: str, hears: set[str]
-) -> None:
+async def test_a_priority_reaches_those_whom_it_concerns(server: Running, api: ApiClient, priority: str, hears: set[str]) -> None:
     async with (
         server.socket("user") as user,
         server.socket("premium", roles=("premium",)) as premium,
@@ -91,7 +89,13 @@ async def test_a_list_is_paged_newest_first_and_names_the_next_page(api: ApiClie
 
 @pytest.mark.parametrize(
     ("query", "pointer"),
-    [("limit=0", "?limit"), ("limit=201", "?limit"), ("limit=x", "?limit"), ("priority=huge", "?priority"), ("cursor=~", "?cursor")],
+    [
+        ("limit=0", "?limit"),
+        ("limit=201", "?limit"),
+        ("limit=x", "?limit"),
+        ("priority=huge", "?priority"),
+        ("cursor=~", "?cursor"),
+    ],
 )
 async def test_a_wrong_query_is_named(api: ApiClient, query: str, pointer: str) -> None:
     answer = await api.get(f"/announcements?{query}")

@@ -1,9 +1,11 @@
 """Notifications: stored, on all tabs of their users, with counts that are always right."""
 
 import pytest
+from sqlalchemy import text
 
 from api_tests.client import ApiClient
 from api_tests.server import Running
+from app.db.session import Database
 
 XSS = "<img src=x onerror=alert(1)>"
 NEW = {"user_ids": ["ada"], "title": "New order", "message": "Order 1042 was paid"}
@@ -84,10 +86,6 @@ async def test_an_unknown_user_has_an_empty_inbox(api: ApiClient) -> None:
 
 
 async def test_a_user_who_connects_is_written_down_with_name_and_roles(server: Running, api: ApiClient) -> None:
-    from sqlalchemy import text
-
-    from app.db.session import Database
-
     await api.post("/notifications", NEW)
     database = Database(server.settings.database_url)
 

@@ -16,7 +16,10 @@ ONE = Update("#a", "<b>é</b>", "beforeend", (Fragment("#b", "b"),))
 
 def test_an_update_is_the_wsx_message_and_the_cursor_is_for_v1_only() -> None:
     plain = {
-        "id": "1", "target": "#a", "html": "<b>é</b>", "swap": "beforeend",
+        "id": "1",
+        "target": "#a",
+        "html": "<b>é</b>",
+        "swap": "beforeend",
         "oob": [{"target": "#b", "html": "b", "swap": "innerHTML"}],
     }
     assert plain == json.loads(wsx.dialect(extended=False).encode_update("1", ONE, "c"))
@@ -55,7 +58,9 @@ def test_known_swaps_pass(swap: str) -> None:
     assert style_of(swap) in STYLES
 
 
-@pytest.mark.parametrize("swap", ["", "innerhtml", "morph", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"])
+@pytest.mark.parametrize(
+    "swap", ["", "innerhtml", "morph", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"]
+)
 def test_unknown_swaps_are_refused_with_advice(swap: str) -> None:
     for make in (lambda: Update("#a", "", swap), lambda: Fragment("#a", "", swap)):
         with pytest.raises(WrongField, match="is wanted") as wrong:

@@ -119,7 +119,9 @@ def test_a_close_frame_tells_code_and_reason(payload: bytes, result: tuple[int, 
     assert result == rfc6455.parse_close(payload)
 
 
-@pytest.mark.parametrize("payload", [b"\x03", pack("!H", 999), pack("!H", 1005), pack("!H", 1006), pack("!H", 2000), pack("!H", 5000)])
+@pytest.mark.parametrize(
+    "payload", [b"\x03", pack("!H", 999), pack("!H", 1005), pack("!H", 1006), pack("!H", 2000), pack("!H", 5000)]
+)
 def test_a_code_that_may_not_be_on_the_wire_is_refused(payload: bytes) -> None:
     with pytest.raises(ProtocolError, match="invalid close code"):
         rfc6455.parse_close(payload)

@@ -5,7 +5,7 @@ structlog escapes control characters in both renderings, so a forged line break 
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import msgspec
 import structlog
@@ -14,6 +14,16 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 """Without the values of local variables: tokens and keys are among them."""
 
 LogFormat = Literal["console", "json"]
+
+
+class _Stderr:
+    """What `sys.stderr` is when a line is written: loggers are made once, and a program may give itself another stderr later."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def configure(log_format: LogFormat | None = None, level: int = logging.INFO) -> None:
@@ -35,10 +45,10 @@ def configure(log_format: LogFormat | None = None, level: int = logging.INFO) ->
     structlog.configure(
         processors=[*shared, *rendering],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Stderr())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_Stderr())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -39,7 +39,7 @@ def document(router: Router, routes: Sequence[HTTPRouteHandler], *, version: str
         path="/described",
         render_plugins=[],
     )
-    described = Litestar([router], openapi_config=config).openapi_schema.to_schema()
+    described = Litestar([router], openapi_config=config, logging_config=None).openapi_schema.to_schema()
     _, schemas = msgspec.json.schema_components([Problem, *_types(routes)], ref_template=REFERENCE)
     described["components"]["schemas"] = schemas
     by_id = {route.operation_id: route for route in routes}

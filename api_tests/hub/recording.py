@@ -1,0 +1,73 @@
+"""A socket that remembers what it was given and takes as much as the test allows; and what builds hubs for it."""
+
+import json
+from typing import Any
+
+from app.hub.connection import Connection
+from app.hub.hub import Hub
+from app.journal.memory import MemoryJournal
+from app.kernel.identity import User
+from app.wire.dialect import Dialect
+from app.wire.prepared import Prepared
+from app.wire.wsx import dialect
+
+PLAIN = dialect(extended=False)
+V1 = dialect(extended=True)
+
+
+class RecordingSink:
+    """A `Sink`. After `accepts` writes it is full: each further one is taken, and answered False."""
+
+    def __init__(self) -> None:
+        self.accepts = 1_000_000
+        self.writes: list[Prepared] = []
+        self.closed_with: tuple[int, str] | None = None
+
+    def write(self, message: Prepared) -> bool:
+        self.writes.append(message)
+        return len(self.writes) <= self.accepts
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed_with = code, reason
+
+    def abort(self) -> None:
+        raise NotImplementedError
+
+    def pause(self) -> None:
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        raise NotImplementedError
+
+    def buffered_bytes(self) -> int:
+        return 0
+
+    @property
+    def messages(self) -> list[Any]:
+        """All that was written, as the page reads it."""
+        return [json.loads(payload) for write in self.writes for payload in write.payloads]
+
+
+class Tab:
+    """One connection of a hub and its socket."""
+
+    def __init__(self, hub: Hub, user: User | None, form: Dialect) -> None:
+        self.sink = RecordingSink()
+        self.connection: Connection = hub.connect(self.sink, form, user, address="192.0.2.1", user_agent="test")
+
+    @property
+    def heard(self) -> list[str]:
+        """The HTML of every update and batch, in order."""
+        found: list[str] = []
+        for message in self.sink.messages:
+            updates = message.get("updates", [message])
+            found += [update["html"] for update in updates if "html" in update]
+        return found
+
+
+def make_hub(outbox_bytes: int = 65_536) -> Hub:
+    return Hub(MemoryJournal(100), outbox_bytes=outbox_bytes)
+
+
+def tab(hub: Hub, user_id: str | None = None, *roles: str, form: Dialect = PLAIN) -> Tab:
+    return Tab(hub, None if user_id is None else User(user_id, user_id.title(), frozenset(roles)), form)

@@ -1,0 +1,193 @@
+"""From a publication to sockets: encoded once, written once per turn, bounded for those who do not read."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab
+from api_tests.waiting import eventually
+from app.hub import delivery
+from app.hub.audience import Connections, everyone, roles, users
+from app.hub.hub import Hub
+from app.hub.publication import Part, Publication, one
+from app.wire.update import Fragment, Update
+from app.wire.wsx import dialect
+
+
+async def turn() -> None:
+    """Let what was scheduled in this turn of the loop happen."""
+    await asyncio.sleep(0)
+
+
+def batch(*parts: tuple[object, Update]) -> Publication:
+    return Publication("b1", tuple(Part(audience, update) for audience, update in parts), is_batch=True)  # type: ignore[arg-type]
+
+
+async def test_a_frame_is_made_once_per_dialect_and_shared():
+    hub = make_hub()
+    tabs = [tab(hub, form=form) for form in (PLAIN, PLAIN, V1, V1)]
+    await turn()
+    receipt = await hub.publish(one(everyone, Update("#a", "x")))
+    await turn()
+    assert (4, 4) == (receipt.matched, receipt.queued)
+    assert tabs[0].sink.writes[-1] is tabs[1].sink.writes[-1]
+    assert tabs[2].sink.writes[-1] is tabs[3].sink.writes[-1]
+    assert {"id": receipt.id, "target": "#a", "html": "x", "swap": "innerHTML"} == tabs[0].sink.messages[-1]
+    assert hub._journal.head() == tabs[2].sink.messages[-1]["cursor"]
+
+
+async def test_one_turn_is_one_write_shared_by_those_who_hear_the_same():
+    hub = make_hub()
+    tabs = [tab(hub), tab(hub), tab(hub, "ada")]
+    for word in ("1", "2"):
+        await hub.publish(one(everyone, Update("#a", word, "beforeend")))
+    await hub.publish(one(users("ada"), Update("#a", "3", "beforeend")))
+    await turn()
+    assert [1, 1, 1] == [len(one.sink.writes) for one in tabs]
+    assert tabs[0].sink.writes[0] is tabs[1].sink.writes[0]
+    assert [["1", "2"], ["1", "2"], ["1", "2", "3"]] == [one.heard for one in tabs]
+    assert 3 == tabs[2].connection.sent_count
+
+
+async def test_a_batch_is_one_message_of_just_what_a_page_may_hear_in_order():
+    hub = make_hub()
+    admin, ada, nobody = tab(hub, "root", "admin"), tab(hub, "ada"), tab(hub)
+    form = dialect(extended=False, batch_as_oob=True)
+    other_form = Tab(hub, admin.connection.user, form)
+    said = batch(
+        (everyone, Update("#a", "all")),
+        (roles("admin"), Update("#b", "admins", oob=(Fragment("#c", "more"),))),
+        (users("ada", "root"), Update("#d", "two")),
+    )
+    receipt = await hub.publish(said)
+    await turn()
+    assert (4, 4) == (receipt.matched, receipt.queued)
+    assert [["all", "admins", "more", "two"], ["all", "two"], ["all"]] == [one.heard for one in (admin, ada, nobody)]
+    assert ["batch"] * 3 == [one.sink.messages[0]["type"] for one in (admin, ada, nobody)]
+    (as_one,) = other_form.sink.messages
+    assert ("#a", ["#b", "#c", "#d"]) == (as_one["target"], [part["target"] for part in as_one["oob"]])
+
+
+async def test_several_parts_that_are_no_batch_look_like_an_update_to_who_hears_one():
+    hub = make_hub()
+    ada, bob = tab(hub, "ada"), tab(hub, "bob")
+    parts = (Part(everyone, Update("#a", "all")), Part(users("ada"), Update("#b", "hers")))
+    await hub.publish(Publication("p1", parts))
+    await turn()
+    assert ("batch", "#a") == (ada.sink.messages[0]["type"], bob.sink.messages[0]["target"])
+
+
+async def test_a_full_socket_is_not_written_to_until_it_says_so():
+    hub = make_hub()
+    slow = tab(hub)
+    slow.sink.accepts = 0
+    for word in ("1", "2", "3"):
+        await hub.publish(one(everyone, Update("#a", word, "beforeend")))
+        await turn()
+    assert (["1"], True) == (slow.heard, slow.connection.outbox.blocked)
+    slow.sink.accepts = 1_000
+    hub.delivery.unblock(slow.connection.outbox)
+    await turn()
+    assert (["1", "2", "3"], False) == (slow.heard, slow.connection.outbox.blocked)
+    hub.delivery.unblock(slow.connection.outbox)
+    await turn()
+    assert 2 == len(slow.sink.writes)
+
+
+async def test_unblocked_before_the_flush_of_the_same_turn():
+    hub = make_hub()
+    page = tab(hub)
+    hub.send(page.connection, Update("#a", "1"))
+    hub.delivery.unblock(page.connection.outbox)
+    await turn()
+    assert 1 == len(page.sink.writes)
+
+
+async def test_who_reads_too_slowly_is_closed_with_1013_and_nobody_else():
+    hub = make_hub(outbox_bytes=1_000)
+    slow, fast = tab(hub, "ada"), tab(hub, "bob")
+    slow.sink.accepts = 0
+    receipts = []
+    for _ in range(20):
+        receipts.append(await hub.publish(one(everyone, Update("#a", "x" * 100, "beforeend"))))
+        await turn()
+    assert (1013, "too slow") == slow.sink.closed_with
+    assert fast.sink.closed_with is None
+    assert 20 == len(fast.heard)
+    assert {(2, 2), (2, 1), (1, 1)} == {(receipt.matched, receipt.queued) for receipt in receipts}
+    assert [fast.connection] == list(hub.registry)
+
+
+async def test_the_bound_closes_in_a_batch_too():
+    hub = make_hub(outbox_bytes=100)
+    slow = tab(hub)
+    slow.connection.outbox.blocked = True
+    receipt = await hub.publish(batch((everyone, Update("#a", "x" * 200)), (everyone, Update("#b", "y"))))
+    assert (1, 0) == (receipt.matched, receipt.queued)
+    assert (1013, "too slow") == slow.sink.closed_with
+
+
+async def test_a_long_flush_gives_the_loop_back_and_loses_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
+    hub = make_hub()
+    tabs = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
+    await hub.publish(one(everyone, Update("#a", "1", "beforeend")))
+    await turn()
+    written = sum(len(one.sink.writes) for one in tabs)
+    assert 0 < written < len(tabs)
+    late = tab(hub)
+    await hub.publish(one(everyone, Update("#a", "2", "beforeend")))
+    await eventually(lambda: all(one.heard == ["1", "2"] for one in tabs) and late.heard == ["2"])
+
+
+async def test_other_work_runs_while_many_are_written_to():
+    hub = make_hub()
+    tabs = [tab(hub) for _ in range(2_000)]
+    for one_tab in tabs:
+        one_tab.sink.write = lambda _message: time.sleep(0.00005) or True  # type: ignore[method-assign,func-returns-value]
+    await hub.publish(one(everyone, Update("#a", "1")))
+    held = []
+    while hub.delivery._waiting:
+        began = time.perf_counter()
+        await turn()
+        held.append(time.perf_counter() - began)
+    assert len(held) > 5
+    assert sorted(held)[len(held) // 2] < 6 * delivery.MAX_HOLD_S
+
+
+async def test_a_flush_that_went_on_does_not_write_to_who_has_closed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
+    hub = make_hub()
+    tabs = [tab(hub) for _ in range(3 * delivery.CHECK_EVERY)]
+    await hub.publish(one(everyone, Update("#a", "1")))
+    await turn()
+    left = tabs[-1]
+    assert not left.sink.writes
+    hub.close(left.connection)
+    assert ["1"] == left.heard
+    await eventually(lambda: all(one.heard == ["1"] for one in tabs))
+
+
+def drop(hub: Hub, page: Tab) -> None:
+    page.connection.outbox.close()
+    assert hub.registry.get(page.connection.id)
+
+
+async def test_a_connection_that_leaves_counts_as_matched_and_not_as_queued():
+    hub = make_hub()
+    page = tab(hub)
+    drop(hub, page)
+    assert (1, 0) == (await hub.publish(one(Connections(frozenset({page.connection.id})), Update("#a", "1"))))[1:]
+    await turn()
+    assert not page.sink.writes
+
+
+async def test_html_arrives_as_it_was_given():
+    hub = make_hub()
+    page = tab(hub)
+    html = '<b title="\u2028 \U0001f600">\x7f&</b>'
+    await hub.publish(one(everyone, Update("#a", html)))
+    await turn()
+    assert html == json.loads(page.sink.writes[0].payloads[0])["html"]

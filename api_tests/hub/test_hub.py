@@ -1,0 +1,113 @@
+"""The hub: connections that come and go, last words, receipts."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from api_tests.hub.recording import V1, make_hub, tab
+from app.hub import hub as hub_module
+from app.hub.audience import everyone
+from app.hub.close import Close
+from app.hub.publication import one
+from app.kernel.transaction import PublishedInsideTransaction, marked_open
+from app.wire.update import Update
+
+
+async def turn() -> None:
+    await asyncio.sleep(0)
+
+
+async def test_hello_is_the_first_thing_that_is_heard():
+    hub = make_hub()
+    greeted = []
+
+    @hub.on_connection
+    def greet(connection) -> None:
+        connection.send(Update("#a", "hi"))
+        greeted.append(connection)
+
+    page = tab(hub, form=V1)
+    await turn()
+    hello, update = page.sink.messages
+    assert ("hello", page.connection.id, False) == (hello["type"], hello["connection"], hello["resumed"])
+    assert ("hi", [page.connection]) == (update["html"], greeted)
+    assert 1 == len(page.sink.writes)
+
+
+async def test_what_was_said_before_the_close_is_heard_and_nothing_after():
+    hub = make_hub()
+    page = tab(hub, "ada")
+    await hub.publish(one(everyone, Update("#a", "last words")))
+    page.connection.close(Close.NOT_ALLOWED, "your shop has closed")
+    page.connection.close()
+    page.connection.send(Update("#a", "too late"))
+    receipt = await hub.publish(one(everyone, Update("#a", "too late")))
+    await turn()
+    assert (0, ["last words"]) == (receipt.matched, page.heard)
+    assert (4403, "your shop has closed") == page.sink.closed_with
+
+
+async def test_last_words_do_not_go_to_a_socket_that_is_full():
+    hub = make_hub()
+    page = tab(hub)
+    page.sink.accepts = 0
+    for word in ("1", "2"):
+        page.connection.send(Update("#a", word, "beforeend"))
+        await turn()
+    page.connection.close()
+    assert (["1"], (4409, "closed by the back office")) == (page.heard, page.sink.closed_with)
+
+
+async def test_the_end_is_told_once_whoever_began_it(logged: Callable[[], str]):
+    hub = make_hub()
+    gone = []
+    hub.on_disconnection(gone.append)
+    closed, left = tab(hub, "ada"), tab(hub)
+    closed.connection.close()
+    assert not gone
+    for page in (closed, left, closed, left):
+        hub.disconnect(page.connection, 1001, "")
+    assert [closed.connection, left.connection] == gone
+    assert all(page.connection.closed_at for page in (closed, left))
+    lines = logged()
+    assert 2 == lines.count('"connection closed"')
+    assert '"user":"ada"' in lines
+
+
+async def test_all_are_closed_at_the_end():
+    hub = make_hub()
+    tabs = [tab(hub) for _ in range(3)]
+    hub.close_all(Close.RESTARTING)
+    assert [(1012, "restarting")] * 3 == [page.sink.closed_with for page in tabs]
+    assert 0 == len(hub.registry)
+    hub.stop()
+    assert not hub._journal._followers
+
+
+async def test_receipts_are_kept_for_a_while(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hub_module, "RECEIPTS_KEPT", 2)
+    hub = make_hub()
+    receipts = [await hub.publish(one(everyone, Update("#a", "x"))) for _ in range(3)]
+    assert [None, *receipts[1:]] == [hub.receipt(receipt.id) for receipt in receipts]
+
+
+async def test_nothing_is_told_of_what_may_be_rolled_back():
+    hub = make_hub()
+    with marked_open(), pytest.raises(PublishedInsideTransaction, match="Move the call behind"):
+        await hub.publish(one(everyone, Update("#a", "x")))
+    assert hub._journal.head().endswith("-000000000000")
+
+
+def test_notes_of_handlers_are_made_at_first_use():
+    page = tab(make_hub(), "ada")
+    assert page.connection._session is None
+    page.connection.session["seen"] = 1
+    assert {"seen": 1} == page.connection.session
+    assert f"<Connection {page.connection.id} user=ada>" == repr(page.connection)
+
+
+@pytest.mark.parametrize("why", list(Close))
+def test_every_reason_fits_into_a_close_frame(why: Close):
+    assert len(why.reason.encode()) <= 123
+    assert why.code in range(1008, 1014) or why.code in range(4400, 4500)

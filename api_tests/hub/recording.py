@@ -22,8 +22,11 @@ class RecordingSink:
         self.accepts = 1_000_000
         self.writes: list[Prepared] = []
         self.closed_with: tuple[int, str] | None = None
+        self.is_broken = self.is_aborted = False
 
     def write(self, message: Prepared) -> bool:
+        if self.is_broken:
+            raise RuntimeError("the transport is broken")
         self.writes.append(message)
         return len(self.writes) <= self.accepts
 
@@ -31,7 +34,7 @@ class RecordingSink:
         self.closed_with = code, reason
 
     def abort(self) -> None:
-        raise NotImplementedError
+        self.is_aborted = True
 
     def pause(self) -> None:
         raise NotImplementedError

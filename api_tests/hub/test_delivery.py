@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -168,6 +169,17 @@ async def test_a_flush_that_went_on_does_not_write_to_who_has_closed(monkeypatch
     hub.close(left.connection)
     assert ["1"] == left.heard
     await eventually(lambda: all(one.heard == ["1"] for one in tabs))
+
+
+async def test_a_socket_that_breaks_is_dropped_and_keeps_nothing_from_the_others(logged: Callable[[], str]):
+    hub = make_hub()
+    before, broken, after = tab(hub), tab(hub), tab(hub)
+    broken.sink.is_broken = True
+    for word in ("1", "2"):
+        await hub.publish(one(everyone, Update("#a", word, "beforeend")))
+        await turn()
+    assert (["1", "2"], ["1", "2"], True) == (before.heard, after.heard, broken.sink.is_aborted)
+    assert "socket write failed" in logged()
 
 
 def drop(hub: Hub, page: Tab) -> None:

@@ -74,6 +74,7 @@ class SocketClient:
         offered = (["wsx.v1"] if v1 else []) + ([f"wsx.token.{token}"] if token else [])
         self._how = {"subprotocols": offered or None, "additional_headers": headers, "proxy": None, **how}
         self.raw: ClientConnection
+        self.errors: list[Any] = []
 
     async def __aenter__(self) -> Self:
         self.raw = await connect(self._url, **self._how)
@@ -104,12 +105,15 @@ class SocketClient:
         return message
 
     async def ask(self, handler: str, data: Any = None, *, target: str = "#answer", **more: Any) -> Any:
-        """Send a request and return the next message with its id."""
+        """Send a request and return its answer; errors for programs go to `errors`."""
         await self.say({"id": "req_1", "handler": handler, "target": target, "trigger": "click", "data": data or {}, **more})
         async with asyncio.timeout(SOON_S):
-            while (message := await self.next()).get("id") != "req_1":
-                pass
-        return message
+            while True:
+                message = await self.next()
+                if message.get("type") == "error":
+                    self.errors.append(message)
+                elif message.get("id") == "req_1":
+                    return message
 
     async def say(self, message: Any) -> None:
         """Send a message as JSON."""

@@ -5,7 +5,7 @@ from playwright.async_api import Page
 
 from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.reading import asked_until_now, events, handlers, inner
-from api_tests.browser.scripted import Site
+from api_tests.browser.scripted import Peer, Site
 
 OUTCOME = "(promise) => promise.then((answer) => ({answer}), ({message, code}) => ({message, code}))"
 
@@ -194,36 +194,54 @@ async def test_a_request_on_its_way_is_rejected_when_the_connection_closes_and_n
     assert [] == await handlers(page, await site.peer(2))
 
 
-async def test_requests_made_while_away_are_sent_in_order_on_connect(page: Page, visit: Visit, site: Site):
-    peer = await visit("<p id=p wx-send=clicked>x</p>")
-    await peer.close(4409)
+async def go_away(page: Page, peer: Peer, site: Site, console: Console) -> None:
+    """The connection is lost, and the page tries in vain to come back."""
+    console.expect("WebSocket connection to .* failed")
+    site.refuse_with = 503
+    peer.cut()
     await events(page, "disconnected")
+
+
+async def test_requests_made_while_away_are_sent_in_order_on_connect(page: Page, visit: Visit, site: Site, console: Console):
+    peer = await visit("<p id=p wx-send=clicked>x</p>")
+    await go_away(page, peer, site, console)
     await page.click("#p")
-    await page.evaluate("() => { wsx.send('programmed'); wsx.connect(); }")
+    await page.evaluate("() => void wsx.send('programmed')")
+    site.refuse_with = None
     assert "wx-request" == await page.get_attribute("#p", "class")
     assert ["clicked", "programmed"] == await handlers(page, await site.peer(2))
 
 
-async def test_what_a_page_says_in_connected_goes_before_what_waited(page: Page, visit: Visit, site: Site):
+async def test_what_a_page_says_in_connected_goes_before_what_waited(page: Page, visit: Visit, site: Site, console: Console):
     """So that a page can sign in again before its requests are judged."""
     peer = await visit("")
     await page.evaluate("document.addEventListener('wsx:connected', () => wsx.send('authenticate', {token: 't'}))")
-    await peer.close(4401)
-    await events(page, "disconnected")
-    await page.evaluate("() => { wsx.send('waited'); wsx.connect(); }")
+    await go_away(page, peer, site, console)
+    await page.evaluate("() => void wsx.send('waited')")
+    site.refuse_with = None
     assert ["authenticate", "waited"] == await handlers(page, await site.peer(2))
 
 
-async def test_of_more_than_100_waiting_requests_the_oldest_is_refused(page: Page, visit: Visit, site: Site):
+async def test_of_more_than_100_waiting_requests_the_oldest_is_refused(page: Page, visit: Visit, site: Site, console: Console):
     peer = await visit("")
-    await peer.close(4409)
-    await events(page, "disconnected")
+    await go_away(page, peer, site, console)
     await page.evaluate("() => { for (let n = 1; n <= 102; n++) wsx.send(`n${n}`); }")
     told = await events(page, "error", 2)
     assert [("queue_full", "req_1"), ("queue_full", "req_2")] == [(event["code"], event["id"]) for event in told]
-    await page.evaluate("wsx.connect()")
+    site.refuse_with = None
     second = await site.peer(2)
     assert [f"n{number}" for number in range(3, 103)] == [(await second.asked())["handler"] for _ in range(100)]
+
+
+async def test_a_request_after_the_page_went_away_for_good_is_refused_at_once(page: Page, visit: Visit):
+    peer = await visit("<p id=p wx-send=clicked>x</p>")
+    await peer.close(4403)
+    await events(page, "disconnected")
+    await page.click("#p")
+    (told,) = await events(page, "error")
+    assert ("closed", "p", "") == (told["code"], told["at"], await page.get_attribute("#p", "class"))
+    await page.evaluate("wsx.connect()")
+    await events(page, "connected", 2)
 
 
 @pytest.mark.parametrize("end", ["close", "disconnect"])

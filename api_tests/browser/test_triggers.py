@@ -232,3 +232,63 @@ async def test_focus_that_a_swap_gives_back_does_not_ask_again(page: Page, visit
     assert [] == await handlers(page, peer)
     assert "i" == await page.evaluate("document.activeElement.id")
     assert (await inner(page, "#box")).endswith("<i>help</i>")
+
+
+async def test_a_swap_of_ours_is_no_act_of_a_user(page: Page, visit: Visit):
+    """Taking a focused field away makes the browser fire blur and change: endless questions, or half-typed text sent."""
+    peer = await visit(
+        """<div id=box><input id=x wx-send=blurred wx-trigger=blur></div>
+           <div id=other><input id=y wx-send=changed></div>"""
+    )
+    await page.focus("#x")
+    await peer.update("#box", "<input id=x wx-send=blurred wx-trigger=blur>")
+    await events(page, "afterSwap", 1)
+    await page.type("#y", "half")
+    await peer.update("#other", "<input id=y wx-send=changed>", "outerHTML")
+    await events(page, "afterSwap", 2)
+    assert ["blurred"] == await handlers(page, peer)  # by the user, who went from one field to the other
+
+
+async def test_changed_looks_at_the_field_that_fired(page: Page, visit: Visit):
+    peer = await visit(
+        """<form wx-send=search wx-trigger="keyup changed"><input id=q name=q><input id=r name=r></form>
+           <form wx-send=choice wx-trigger="change changed"><input type=radio id=a name=c value=a>
+             <input type=radio id=b name=c value=b></form>"""
+    )
+    await page.type("#q", "x")
+    await page.press("#q", "Shift")
+    await page.type("#r", "x")
+    for choice in ("#a", "#b", "#a"):
+        await page.check(choice)
+    assert ["search", "search", "choice", "choice", "choice"] == await handlers(page, peer)
+
+
+async def test_a_delay_ends_with_the_element_s_wish_to_send(page: Page, visit: Visit):
+    peer = await visit(
+        "<p id=p wx-send=x wx-trigger='click delay:100ms'>x</p><p id=q wx-send=later wx-trigger='click delay:150ms'>x</p>"
+    )
+    await page.click("#p")
+    await page.evaluate("document.querySelector('#p').removeAttribute('wx-send')")
+    await page.click("#q")
+    assert "later" == (await peer.asked())["handler"]
+
+
+async def test_a_clone_gets_its_own_answers(page: Page, visit: Visit):
+    peer = await visit("<b wx-send=x>one</b>")
+    await page.click("b")
+    await peer.asked()
+    await page.evaluate("document.body.append(document.querySelector('b').cloneNode(true))")
+    await page.locator("b").nth(1).click()
+    await peer.answer(await peer.asked(), "mine")
+    await events(page, "afterSwap")
+    assert ["one", "mine"] == await page.locator("b").all_inner_texts()
+
+
+async def test_an_image_button_sends_its_form_and_stays(page: Page, visit: Visit):
+    peer = await visit(
+        """<form action=/away><input name=elements value=e>
+             <input type=image id=go wx-send=image alt=go src="data:image/gif;base64,R0lGODlhAQABAAAAACw="></form>"""
+    )
+    await page.click("#go")
+    asked = await peer.asked()
+    assert ("image", "e") == (asked["handler"], asked["data"]["elements"])

@@ -91,7 +91,7 @@ async def test_a_handler_that_fails_answers_a_fixed_sentence_and_the_log_has_the
 
     async with server.socket() as page:
         answer = await page.ask("broken")
-        told = await page.next()
+    (told,) = page.errors
     assert '<div class="error" data-request-id="req_1">Something went wrong on our side.</div>' == answer["html"]
     assert ("error", "req_1", "handler_failed") == (told["type"], told["id"], told["code"])
     assert "1234" not in json.dumps([answer, told])
@@ -105,7 +105,7 @@ async def test_an_unknown_handler_and_a_reply_with_a_wrong_swap_are_told(server:
 
     async with server.socket() as page:
         assert "does not exist" in (await page.ask("nothing", swap="explode"))["html"]
-        assert "no_handler" == (await page.next())["code"]
+        assert "no_handler" == page.errors[0]["code"]
         assert "Something went wrong" in (await page.ask("wrong-swap"))["html"]
 
 
@@ -177,14 +177,21 @@ async def test_session_data_stays_with_the_connection(server: Running) -> None:
         assert "1" == (await other.ask("count"))["html"]
 
 
-async def test_a_handler_that_says_nothing_answers_nothing(server: Running) -> None:
+async def test_the_error_for_programs_comes_first_so_that_a_promise_knows(server: Running) -> None:
+    async with server.socket() as page:
+        await page.say({"id": "1", "handler": "nothing", "target": "#a"})
+        assert ["error", None] == [(await page.next()).get("type") for _ in range(2)]
+
+
+async def test_a_handler_that_says_nothing_is_an_answer_that_changes_nothing(server: Running) -> None:
     @wsx.on("quiet")
     async def quiet(_request: Request, _connection: Connection) -> None:
         return None
 
-    async with server.socket() as page:
-        await page.say({"id": "1", "handler": "quiet", "target": "#a"})
-        assert "does not exist" in (await page.ask("nothing"))["html"]
+    async with server.socket() as page, server.socket(v1=False) as plain:
+        assert {"id": "req_1", "target": "", "html": "", "swap": "none"} == await page.ask("quiet")
+        await plain.say({"id": "1", "handler": "quiet", "target": "#a"})
+        assert "does not exist" in (await plain.ask("nothing"))["html"]
 
 
 # ---- who is let in ---------------------------------------------------------------------------------------------------

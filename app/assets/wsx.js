@@ -43,7 +43,7 @@
     innerHTML: "replaceChildren", textContent: "replaceChildren", outerHTML: "replaceWith", delete: "remove",
     beforebegin: "before", afterbegin: "prepend", beforeend: "append", afterend: "after",
   };
-  let restoringFocus = false;
+  let putting = false; // what fires now (blur, change, focus) is our doing, not a user's
 
   // "beforeend scroll:bottom swap:100ms" -> {style: "beforeend", scroll: "bottom", swap: "100ms"}
   function parseSwap(text) {
@@ -65,16 +65,19 @@
       element.contains(document.activeElement) ? document : { activeElement: {} };
     const content = swap.style === "textContent" ? html : fragment(html);
     const shown = { outerHTML: content.firstElementChild || element.parentElement, delete: element.parentElement }[swap.style];
-    // Of the prototype: a form's field may be named "remove".
-    Element.prototype[METHODS[swap.style] || METHODS.innerHTML].call(element, content);
-    const again = id && document.getElementById(id);
-    if (again && again !== focused) {
-      restoringFocus = true;
-      again.focus({ preventScroll: swap["focus-scroll"] !== "true" });
-      restoringFocus = false;
-      try {
-        if (selectionStart != null) again.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
-      } catch { /* a field without a caret took its place */ }
+    putting = true;
+    try {
+      // Of the prototype: a form's field may be named "remove".
+      Element.prototype[METHODS[swap.style] || METHODS.innerHTML].call(element, content);
+      const again = id && document.getElementById(id);
+      if (again && again !== focused) {
+        again.focus({ preventScroll: swap["focus-scroll"] !== "true" });
+        if (selectionStart != null && again.selectionStart != null) {
+          again.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+        }
+      }
+    } finally {
+      putting = false;
     }
     return shown || element;
   }
@@ -124,7 +127,7 @@
     const data = { __proto__: null };
     for (const [name, value] of new FormData(form, submitter?.form === form ? submitter : null)) {
       if (typeof value !== "string") continue; // files do not travel by socket
-      const fields = [...form.elements].filter((field) => field.name === name);
+      const fields = [...Reflect.get(HTMLFormElement.prototype, "elements", form)].filter((field) => field.name === name);
       const several = name in data || fields.some((field) => field.multiple && field.options)
         || fields.filter((field) => field.type === "checkbox").length > 1;
       data[name] = several ? [].concat(data[name] ?? [], value) : value;
@@ -134,7 +137,7 @@
 
   function dataOf(element, { submitter }) {
     const isForm = element instanceof HTMLFormElement;
-    const form = isForm ? element : element.matches("button,[type=submit]") && element.form;
+    const form = isForm ? element : element.matches("button,[type=submit],[type=image]") && element.form;
     return {
       ...(form && fieldsOf(form, isForm && submitter)),
       ...(!isForm && element.name && "value" in element && { [element.name]: chosen(element) }),
@@ -148,12 +151,14 @@
   function selectorOf(element) {
     const id = element.getAttribute("id");
     if (id) return `#${CSS.escape(id)}`;
-    if (!element.hasAttribute("wx-id")) element.setAttribute("wx-id", ++marks);
-    return `[wx-id="${element.getAttribute("wx-id")}"]`;
+    const selector = () => `[wx-id="${element.getAttribute("wx-id")}"]`;
+    if (document.querySelector(selector()) !== element) element.setAttribute("wx-id", ++marks); // none yet, or a clone's
+    return selector();
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
 
+  const closedError = (id) => ({ id, code: "closed", detail: "the connection is closed" });
   let owner = null; // the first WSX of the page: wx-send goes through it
 
   class WSX {
@@ -206,8 +211,8 @@
       socket.onopen = current(() => this.#opened());
       socket.onmessage = current(({ data }) => this.#received(data));
       socket.onclose = current(({ code, reason }) => {
-        if (this.#openedAt || this.#plain || this.#speaksV1) return this.#closed(code, reason, code < 4400 || code > 4499);
-        // Browsers fail a handshake whose server does not know the subprotocol: ask once more, without.
+        if (this.#openedAt || this.#plain || this.#speaksV1 || !this.#failures) return this.#closed(code, reason, code < 4400 || code > 4499);
+        // Browsers fail a handshake whose server does not know the subprotocol. Twice may be that: ask once more, without.
         this.#socket = null;
         this.#plain = true;
         this.connect();
@@ -250,7 +255,7 @@
         this.#timer = setTimeout(() => this.connect(), this.#slot ?? Math.random() * longest);
       }
       for (const [id, { sent }] of [...this.#requests]) {
-        if (sent || !(willReconnect || this.#idle)) this.#settle(id, { id, code: "closed", detail: "the connection was closed" });
+        if (sent || !(willReconnect || this.#idle)) this.#settle(id, closedError(id));
       }
       this.#log("disconnected", code, reason);
       emit("disconnected", { code, reason, willReconnect });
@@ -291,6 +296,7 @@
         this.#requests.set(request.id, pending);
         element?.classList.add("wx-request");
         if (this.isConnected()) return this.#transmit(request.id, pending);
+        if (!this.#socket && !this.#timer && !this.#idle) return this.#settle(request.id, closedError(request.id));
         const queued = [...this.#requests].filter(([, { sent }]) => !sent);
         if (queued.length > MAX_QUEUED) {
           this.#settle(queued[0][0], { id: queued[0][0], code: "queue_full", detail: "too many requests wait for a connection" });
@@ -420,7 +426,7 @@
     #listen(element, trigger, signal) {
       let timer = 0;
       let quietUntil = 0;
-      let last = String(chosen(element));
+      const last = new WeakMap([[element, String(chosen(element))]]); // field -> its value when it was last asked for
       let done = false;
       let underWay = false;
       let queue = [];
@@ -436,7 +442,7 @@
           if (queue.length) ask(queue.shift());
         });
       };
-      const run = (event) => element.isConnected && ask({
+      const run = (event) => element.isConnected && !signal.aborted && ask({
         handler: element.getAttribute("wx-send") || "",
         target: (element.getAttribute("wx-target") || "this").replace(/^this$/, () => selectorOf(element)),
         trigger: event.type,
@@ -445,12 +451,15 @@
       });
       element.addEventListener(trigger.event, (event) => {
         const link = event.type === "click" && element.closest("a[href]");
-        if (restoringFocus || (link && (event.ctrlKey || event.metaKey || event.shiftKey))) return; // a new tab is the browser's
-        if (event.type === "submit" || link || (event.type === "click" && element.form && element.type === "submit")) event.preventDefault();
+        if (putting || (link && (event.ctrlKey || event.metaKey || event.shiftKey))) return; // a new tab is the browser's
+        if (event.type === "submit" || link || (event.type === "click" && element.form && /^(submit|image)$/.test(element.type))) event.preventDefault();
         if (done || !holds(trigger.condition, event)) return;
-        const value = String(chosen(element));
-        if (trigger.changed && value === last) return;
-        last = value;
+        const { target: field } = event;
+        if (trigger.changed && field.type !== "radio") { // of radios it is the choice that changes
+          const value = String(chosen(field));
+          if (value === last.get(field)) return;
+          last.set(field, value);
+        }
         if (performance.now() < quietUntil) return;
         quietUntil = performance.now() + trigger.throttle;
         done = trigger.once;

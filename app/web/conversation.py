@@ -95,7 +95,7 @@ class Conversation:
         if self._unreadable >= MAX_UNREADABLE_IN_A_ROW:
             self.connection.close(Close.PROTOCOL)
         else:
-            self._tell_program(error.request_id, "bad_message", str(error))
+            self._tell(self.connection.dialect.encode_error(error.request_id, "bad_message", str(error)))
 
     def _enqueue(self, request: Request) -> None:
         if self._waiting is None:
@@ -145,16 +145,17 @@ class Conversation:
             return
         for update in updates:
             self._talk.hub.send(self.connection, update, request.id)
+        if not updates:
+            self._tell(self.connection.dialect.encode_done(request.id))
 
     def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:
-        """A fixed sentence for people, a code for programs. What went wrong inside is for the log only."""
+        """A code for programs, then a fixed sentence for people. What went wrong inside is for the log only."""
+        self._tell(self.connection.dialect.encode_error(request.id, code, detail))
         if request.target:
             page_text = f'<div class="error" data-request-id="{escape(request.id)}">{sentence}</div>'
             self._talk.hub.send(self.connection, Update(request.target, page_text, _asked_swap(request)), request.id)
-        self._tell_program(request.id, code, detail)
 
-    def _tell_program(self, request_id: str, code: str, detail: str) -> None:
-        payload = self.connection.dialect.encode_error(request_id, code, detail)
+    def _tell(self, payload: bytes | None) -> None:
         if payload is not None:
             self._talk.hub.delivery.offer(self.connection, Prepared(payload))
 

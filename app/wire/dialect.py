@@ -21,5 +21,8 @@ class Dialect(Protocol):
     def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:
         """A refusal for programs, or None where the dialect has no word for it."""
 
+    def encode_done(self, request_id: str) -> bytes | None:
+        """The answer to a request whose handler says nothing, or None where the dialect has none."""
+
     def encode_hello(self, connection_id: str, cursor: str, *, resumed: bool) -> bytes | None:
         """The first message, or None where the dialect has none."""

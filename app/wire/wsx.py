@@ -89,6 +89,10 @@ class Wsx:
         """A refusal for programs; None where the client knows no such message."""
         return _encode(ErrorMessage(request_id, code, detail)) if self.extended else None
 
+    def encode_done(self, request_id: str) -> bytes | None:
+        """An answer without a target, which changes nothing; None where the client would look for that target."""
+        return _encode(UpdateMessage(request_id, "", "", "none")) if self.extended else None
+
     def encode_hello(self, connection_id: str, cursor: str, *, resumed: bool) -> bytes | None:
         """The first message; None where the client knows no such message."""
         return _encode(HelloMessage(connection_id, cursor, resumed)) if self.extended else None

@@ -5,11 +5,19 @@ import asyncio
 import json
 import os
 import re
+import signal
+import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+
+import msgspec
+from alembic.util import CommandError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from app import __version__
 from app.auth.keys import Caller
@@ -67,29 +75,36 @@ def _serve(options: argparse.Namespace) -> None:
         message = f"--workers {settings.workers}: more than one process is not served yet; run one, or several behind a proxy"
         raise _Failure(message, 2)
     log.configure(settings.log_format or None)
-    migrate.upgrade(settings.database_url)
-    key = None if settings.admin_key else _with_database(settings, first_key)
+    _upgrade(settings)
     try:
         listener = listen(settings)
     except OSError as error:
         message = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; WSX_PORT and WSX_HOST say where"
         raise _Failure(message) from None
+    with listener:
+        _serve_on(listener, settings, demo=options.demo)
+
+
+def _serve_on(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    app = create_app(settings, demo=options.demo)
+    sys.path.append(str(Path.cwd()))  # `python -m app` finds the modules of WSX_HANDLERS there; so does `wsx`
+    server = make_server(create_app(settings, demo=demo), settings)
+    key = None if settings.admin_key else _with_database(settings, first_key)  # last: a failed start must not swallow the key
     _say(f"WSX Server {__version__}")
-    _say(f"  address    {address}{'  (demo page: anybody may sign in under any name)' if options.demo else ''}")
+    _say(f"  address    {address}{'  (demo page: anybody may sign in under any name)' if demo else ''}")
     _say(f"  docs       {address}/docs")
     if key is not None:
         _say(f"  admin key  {key.text}")
         _say("             shown only this once; keep it")
     tune_garbage_collector()
-    make_server(app, settings).run(sockets=[listener])
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end; to be stopped is no failure
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    server.run(sockets=[listener])
 
 
 def _migrate(_options: argparse.Namespace) -> None:
-    settings = _settings()
-    migrate.upgrade(settings.database_url)
+    _migrated()
     _say("database: up to date")
 
 
@@ -106,8 +121,11 @@ def _check(_options: argparse.Namespace) -> None:
 
 def _keys_create(options: argparse.Namespace) -> None:
     settings = _migrated()
-    expires_at = utc_now() + options.expires if options.expires else None
-    wanted = NewKeyRequest(options.name, frozenset(options.scope), expires_at)
+    expires_at = None if options.expires is None else utc_now() + options.expires
+    try:
+        wanted = msgspec.convert({"name": options.name, "scopes": options.scope, "expires_at": expires_at}, NewKeyRequest)
+    except msgspec.ValidationError as error:
+        raise _Failure(str(error), 2) from None
 
     async def create(database: Database) -> str:
         _, key = await create_key(database, wanted, OPERATOR)
@@ -142,20 +160,51 @@ def _token(options: argparse.Namespace) -> None:
 
 def _openapi(options: argparse.Namespace) -> None:
     folder = Path(options.folder)
-    folder.mkdir(exist_ok=True)
-    for name, document in (("openapi.json", describe()), ("asyncapi.json", describe_socket())):
-        (folder / name).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-        _say(f"{folder / name}: written")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, document in (("openapi.json", describe()), ("asyncapi.json", describe_socket())):
+            (folder / name).write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            _say(f"{folder / name}: written")
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}"
+        raise _Failure(message) from None
 
 
 def _settings(**overrides: object) -> Settings:
-    return Settings.from_environment(os.environ, **overrides)
+    settings = Settings.from_environment(os.environ, **overrides)
+    try:
+        dialect = make_url(settings.database_url).get_dialect()
+        dialect.import_dbapi()
+    except (ArgumentError, ImportError) as error:
+        message = f"WSX_DATABASE_URL: {error}"
+        raise SettingsError(message) from None
+    if not dialect.is_async:
+        message = "WSX_DATABASE_URL: an asynchronous driver is needed, such as sqlite+aiosqlite:///var/wsx.db"
+        raise SettingsError(message)
+    return settings
 
 
 def _migrated() -> Settings:
     settings = _settings()
-    migrate.upgrade(settings.database_url)
+    _upgrade(settings)
     return settings
+
+
+def _upgrade(settings: Settings) -> None:
+    with _database_errors():
+        migrate.upgrade(settings.database_url)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        message = f"the database is of another version than wsx {__version__}, which cannot use it: {error}"
+        raise _Failure(message) from None
+    except (SQLAlchemyError, OSError) as error:
+        message = f"the database cannot be used: {getattr(error, 'orig', error)}"
+        raise _Failure(message) from None
 
 
 def _with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, Any, Answer]]) -> Answer:
@@ -166,7 +215,8 @@ def _with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, 
         finally:
             await database.close()
 
-    return asyncio.run(run())
+    with _database_errors():
+        return asyncio.run(run())
 
 
 def _duration(text: str) -> timedelta:

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ from app.hub.handlers import Handlers
 from app.hub.hub import Hub
 from app.journal.memory import MemoryJournal
 from app.kernel.clock import utc_now
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.assets import SHIPPED, file_route
 from app.web.conversation import Talk
@@ -71,7 +72,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     parts = _build(settings)
     fragments.replace_from(settings.templates)
     for module in settings.handlers:
-        importlib.import_module(module)
+        _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
     services = Services(parts.database, parts.hub)
@@ -123,6 +124,18 @@ def make_tokens(settings: Settings) -> Tokens:
     """The maker and reader of connection tokens; its secret is made at first use."""
     secret = settings.token_secret or secret_beside(state_folder(settings))
     return Tokens(secret, issuer=settings.token_issuer, audience=settings.token_audience)
+
+
+def _import_handlers(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        passed = {__file__, importlib.__file__}
+        inside = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in passed]
+        inside = [frame for frame in inside if not frame.filename.startswith("<frozen")]
+        place = f" ({inside[-1].filename}:{inside[-1].lineno})" if inside else ""
+        message = f"WSX_HANDLERS: the module {module} cannot be imported: {type(error).__name__}: {error}{place}"
+        raise SettingsError(message) from error
 
 
 def _build(settings: Settings) -> Parts:

@@ -1,6 +1,7 @@
 """Every setting: its name, meaning, unit, zero. Read once from the environment; a wrong or unknown one refuses to start."""
 
 from collections.abc import Mapping
+from math import isinf
 from typing import Annotated, Literal
 
 import msgspec
@@ -95,6 +96,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             what, _, where = str(error).partition(" - at `$.")
             message = f"{PREFIX}{where.rstrip('`').split('[')[0].upper()}: {what}"
             raise SettingsError(message) from None
+        for name, value in msgspec.structs.asdict(settings).items():
+            if isinstance(value, float) and isinf(value):
+                message = f"{PREFIX}{name.upper()}: a finite number is wanted"
+                raise SettingsError(message)
         for name in ("admin_key", "token_secret"):
             if 0 < len(getattr(settings, name)) < MIN_SECRET_CHARS:
                 message = f"{PREFIX}{name.upper()}: at least {MIN_SECRET_CHARS} characters are needed, and this has fewer"

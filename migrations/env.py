@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+from typing import Any
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -19,14 +20,24 @@ def database_url() -> str:
     return given or Settings.from_environment(os.environ).database_url
 
 
+def leave_transactions_to_us(connection: Any, _record: object) -> None:
+    """Python's SQLite driver commits tables as they are made; without its help, a transaction holds them too."""
+    connection.isolation_level = None
+
+
+def begin_writing(connection: Connection) -> None:
+    """Take the write lock before the version is read: of two processes that start at once, the second one finds all done."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def run(connection: Connection) -> None:
-    """Apply migrations on this connection."""
+    """Apply migrations on this connection: all of them or, when one fails or the power does, none."""
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
         compare_type=True,
-        transaction_per_migration=True,
+        transactional_ddl=True,
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -35,9 +46,14 @@ def run(connection: Connection) -> None:
 async def run_online() -> None:
     """Open the database and apply migrations."""
     engine = create_async_engine(database_url(), poolclass=NullPool)
-    async with engine.connect() as connection:
-        await connection.run_sync(run)
-    await engine.dispose()
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", leave_transactions_to_us)
+        event.listen(engine.sync_engine, "begin", begin_writing)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
 
 
 if context.is_offline_mode():

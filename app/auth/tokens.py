@@ -6,16 +6,19 @@ user (`sub`).
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import jwt
 
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unauthenticated
 from app.kernel.identity import User
+from app.settings import MIN_SECRET_CHARS, SettingsError
 
 ALGORITHM: Final = "HS256"
 MAX_TOKEN_CHARS: Final = 4_096
@@ -73,24 +76,54 @@ class Tokens:
 
 def _user_of(claims: dict[str, object]) -> User:
     subject, name, roles = claims["sub"], claims.get("name"), claims.get("roles", [])
-    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_ID_CHARS:
+    if not _is_text(subject) or not 0 < len(subject) <= MAX_ID_CHARS:
         message = f"the connection token's `sub` must be a text of 1 to {MAX_ID_CHARS} characters"
         raise Unauthenticated(message)
-    if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(isinstance(role, str) for role in roles):
+    if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(_is_text(role) for role in roles):
         message = f"the connection token's `roles` must be a list of at most {MAX_ROLES} texts"
         raise Unauthenticated(message)
+    try:
+        expires_at = datetime.fromtimestamp(float(str(claims["exp"])), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Unauthenticated("the connection token's `exp` is no time: it counts seconds since 1970, not milliseconds") from None
     shown = name[:MAX_NAME_CHARS] if isinstance(name, str) and name else subject
-    return User(subject, shown, frozenset(roles), datetime.fromtimestamp(float(str(claims["exp"])), UTC))
+    return User(subject, shown.encode(errors="replace").decode(), frozenset(roles), expires_at)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a text that UTF-8 has: JSON can hold half of a surrogate pair, which no database and no message takes."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def secret_beside(folder: Path) -> str:
-    """The secret kept in this folder; made there, with mode 0600, when there is none yet."""
+    """The secret kept in this folder; made there, with mode 0600, when there is none yet.
+
+    Raises SettingsError when it cannot be kept there, or what is kept there is no secret.
+    """
     path = folder / SECRET_FILE
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secret := secrets.token_urlsafe(48))
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _put_secret(path)
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"WSX_TOKEN_SECRET is not set, and the file {path} cannot be used instead: {error}"
+        raise SettingsError(message) from None
+    if len(secret) < MIN_SECRET_CHARS:
+        message = f"the secret in {path} has fewer than {MIN_SECRET_CHARS} characters; delete the file, or set WSX_TOKEN_SECRET"
+        raise SettingsError(message)
     return secret
+
+
+def _put_secret(path: Path) -> None:
+    """Make the file, whole or not at all. Of several processes that try, one wins, and nobody reads a half-written one."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)  # of mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()

@@ -11,18 +11,40 @@ from app.wire.wsx import BatchMessage, ErrorMessage, HelloMessage, UpdateMessage
 
 REFERENCE: Final = "#/components/schemas/{name}"
 
+_UPDATE: Final = {"target": "#announcements", "html": "<p>Back in five minutes</p>", "swap": "afterbegin"}
+
 _MESSAGES: Final = {
-    "request": (Inbound, "receive", "A page asks for something: one JSON text frame."),
-    "update": (UpdateMessage, "send", "An answer (its id is the request's) or a broadcast."),
-    "batch": (BatchMessage, "send", "Several updates as one message, in the order given."),
-    "hello": (HelloMessage, "send", "The first message to a client that offered the subprotocol wsx.v1."),
-    "error": (ErrorMessage, "send", "A refusal for programs, beside the HTML; only with wsx.v1."),
+    "request": (
+        Inbound,
+        "receive",
+        "A page asks for something: one JSON text frame.",
+        {"id": "req_1", "handler": "like", "target": "#likes", "trigger": "click", "data": {"post": "7"}},
+    ),
+    "update": (UpdateMessage, "send", "An answer (its id is the request's) or a broadcast.", {"id": "req_1", **_UPDATE}),
+    "batch": (
+        BatchMessage,
+        "send",
+        "Several updates as one message, in the order given.",
+        {"type": "batch", "updates": [_UPDATE, {"target": "#status", "html": "", "swap": "delete"}]},
+    ),
+    "hello": (
+        HelloMessage,
+        "send",
+        "The first message to a client that offered the subprotocol wsx.v1.",
+        {"type": "hello", "connection": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "cursor": "7-0", "resumed": False},
+    ),
+    "error": (
+        ErrorMessage,
+        "send",
+        "A refusal for programs, beside the HTML; only with wsx.v1.",
+        {"type": "error", "id": "req_1", "code": "no_handler", "detail": "no handler is named 'like'"},
+    ),
 }
 
 
 def describe_socket() -> dict[str, Any]:
     """The whole document as JSON values."""
-    (*references,), schemas = msgspec.json.schema_components([kind for kind, _, _ in _MESSAGES.values()], ref_template=REFERENCE)
+    (*references,), schemas = msgspec.json.schema_components([kind for kind, *_ in _MESSAGES.values()], ref_template=REFERENCE)
     closes = "\n".join(f"- {close.code} {close.reason}" for close in Close)
     return {
         "asyncapi": "3.0.0",
@@ -45,15 +67,15 @@ def describe_socket() -> dict[str, Any]:
                 "action": action,
                 "channel": {"$ref": "#/channels/socket"},
                 "messages": [
-                    {"$ref": f"#/channels/socket/messages/{name}"} for name, (_, way, _) in _MESSAGES.items() if way == action
+                    {"$ref": f"#/channels/socket/messages/{name}"} for name, (_, way, *_) in _MESSAGES.items() if way == action
                 ],
             }
             for action in ("receive", "send")
         },
         "components": {
             "messages": {
-                name: {"name": name, "summary": summary, "payload": reference}
-                for (name, (_, _, summary)), reference in zip(_MESSAGES.items(), references, strict=True)
+                name: {"name": name, "summary": summary, "payload": reference, "examples": [{"payload": example}]}
+                for (name, (_, _, summary, example)), reference in zip(_MESSAGES.items(), references, strict=True)
             },
             "schemas": schemas,
         },

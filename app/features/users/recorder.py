@@ -75,4 +75,7 @@ async def running(services: Services) -> AsyncIterator[None]:
         services.hub.on_connection.remove(recorder.connected)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await recorder.flush()
+        try:
+            await recorder.flush()
+        except Unavailable as error:
+            _log.warning("users not written down; each will be at the next connect", error=error.detail)

@@ -1,0 +1,153 @@
+"""The other commands: migrate, check, token, openapi, help; and what becomes of a database that cannot be used."""
+
+import json
+import os
+import runpy
+import signal
+import sqlite3
+import sys
+import threading
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app import __version__
+from app.auth.tokens import Tokens
+from app.kernel.clock import utc_now
+from app.main import describe
+from app.web.asyncapi import describe_socket
+
+SECRET = "a secret that is long enough for a token"
+
+
+def test_the_command_says_its_version_and_how_it_is_used(operator, wsx, monkeypatch, capsys):
+    wsx_program = (str(Path(sys.executable).parent / "wsx"),)
+    assert (0, f"wsx {__version__}\n", "") == operator.runs("--version", program=wsx_program)
+    monkeypatch.setattr(sys, "argv", ["wsx", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("app", run_name="__main__")
+    assert (0, f"wsx {__version__}\n") == (ended.value.code, capsys.readouterr().out)
+    shown = wsx("--help")
+    assert 0 == shown.status
+    for word in ("serve", "migrate", "check", "keys", "token", "openapi"):
+        assert word in shown.out
+    assert 2 == wsx().status
+    assert 2 == wsx("fly").status
+
+
+def test_migrate_makes_the_tables_once(operator, wsx):
+    assert (0, "database: up to date\n", "") == wsx("migrate")
+    with closing(sqlite3.connect(operator.database)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {"users", "api_keys", "announcements", "notifications", "alembic_version"} == tables
+    content = operator.database.read_bytes()
+    assert (0, "database: up to date\n", "") == wsx("migrate")
+    assert content == operator.database.read_bytes()
+
+
+def test_check_reads_the_settings_and_opens_the_database(wsx):
+    wsx("migrate")
+    assert (0, "settings: ok\ndatabase: ok\n", "") == wsx("check")
+
+
+def test_check_says_what_cannot_be_used(operator, wsx):
+    missing = wsx("check", database_url=f"sqlite+aiosqlite:///{operator.folder}/nowhere/wsx.db")
+    assert (1, "settings: ok\n") == missing[:2]
+    assert missing.err.startswith("wsx: the database cannot be used at the moment")
+    (operator.folder / "letter").write_text("Dear database, I am a letter and not one of you.")
+    letter = f"sqlite+aiosqlite:///{operator.folder}/letter"
+    assert (1, "settings: ok\n", "wsx: the database cannot be used: file is not a database\n") == wsx("check", database_url=letter)
+    assert (1, "", "wsx: the database cannot be used: file is not a database\n") == wsx("migrate", database_url=letter)
+
+
+def test_a_folder_that_cannot_be_made_is_named(operator, wsx):
+    (operator.folder / "file").touch()
+    refused = wsx("migrate", database_url=f"sqlite+aiosqlite:///{operator.folder}/file/wsx.db")
+    assert (1, True) == (refused.status, f"{operator.folder}/file" in refused.err)
+    assert 1 == refused.err.count("\n")
+
+
+def test_a_database_of_a_newer_version_is_refused(operator, wsx):
+    wsx("migrate")
+    with closing(sqlite3.connect(operator.database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '20991231_future'")
+    for command in (("migrate",), ("serve",), ("keys", "list")):
+        refused = wsx(*command)
+        assert (1, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
+        assert f"another version than wsx {__version__}" in refused.err
+        assert "20991231_future" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "Could not parse"),
+        ("", "Could not parse"),
+        ("moon+cheese:///x", "Can't load plugin"),
+        ("sqlite:///x.db", "an asynchronous driver is needed"),
+    ],
+)
+def test_a_database_url_that_is_none_is_named(wsx, url, said):
+    for command in (("check",), ("migrate",), ("token", "ada")):
+        refused = wsx(*command, database_url=url)
+        assert (2, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
+        assert refused.err.startswith("wsx: WSX_DATABASE_URL: ")
+        assert said in refused.err
+
+
+def test_a_token_says_who_for_how_long(wsx):
+    made = wsx("token", "ada", "--name", "Ada", "--role", "admin", "--role", "premium", "--ttl", "2h", token_secret=SECRET)
+    assert (0, "") == (made.status, made.err)
+    user = Tokens(SECRET, audience="wsx").read(made.out.strip())
+    assert ("ada", "Ada", {"admin", "premium"}) == (user.id, user.name, user.roles)
+    assert timedelta(minutes=119) < user.expires_at - utc_now() <= timedelta(hours=2)
+    plain = Tokens(SECRET, audience="wsx").read(wsx("token", "bob", token_secret=SECRET).out.strip())
+    assert ("bob", "bob", frozenset()) == (plain.id, plain.name, plain.roles)
+    assert timedelta(minutes=59) < plain.expires_at - utc_now() <= timedelta(hours=1)
+
+
+def test_tokens_are_made_with_the_secret_beside_the_database(operator, wsx):
+    token = wsx("token", "ada").out.strip()
+    kept = operator.database.parent / "token.secret"
+    assert 0o600 == kept.stat().st_mode & 0o777
+    assert "ada" == Tokens(kept.read_text(), audience="wsx").read(token).id
+    for content, said in (("short", "fewer than 32 characters"), ("\udcff" * 40, "cannot be used instead")):
+        kept.write_bytes(content.encode(errors="surrogateescape"))
+        refused = wsx("token", "ada")
+        assert (2, 1, True) == (refused.status, refused.err.count("\n"), str(kept) in refused.err)
+        assert said in refused.err
+
+
+@pytest.mark.parametrize("text", ["1", "h", "1w", "-1h", "1.5h", "1234567d", "soon"])
+def test_a_duration_that_is_none_is_refused(wsx, text):
+    refused = wsx("token", "ada", f"--ttl={text}")
+    assert (2, "") == (refused.status, refused.out)
+    assert "a number and s, m, h or d is wanted" in refused.err
+
+
+def test_the_descriptions_are_written_where_one_wants_them(operator, wsx):
+    assert (0, "openapi/openapi.json: written\nopenapi/asyncapi.json: written\n", "") == wsx("openapi")
+    assert 0 == wsx("openapi", "--folder", "a/b").status
+    for name, document in (("openapi.json", describe()), ("asyncapi.json", describe_socket())):
+        written = json.loads((operator.folder / "openapi" / name).read_text())
+        assert json.loads(json.dumps(document)) == written
+        assert written == json.loads((operator.folder / "a" / "b" / name).read_text())
+    (operator.folder / "file").touch()
+    assert (1, "", "wsx: file: File exists\n") == wsx("openapi", "--folder", "file")
+
+
+def test_a_command_that_is_interrupted_says_so(operator, wsx):
+    for name in ("openapi.json", "asyncapi.json"):
+        os.mkfifo(operator.folder / name)
+
+    def read_one_and_interrupt() -> None:
+        (operator.folder / "openapi.json").read_text()
+        os.kill(os.getpid(), signal.SIGINT)  # nobody reads the other one: the command waits for that
+
+    reader = threading.Thread(target=read_one_and_interrupt)
+    reader.start()
+    stopped = wsx("openapi", "--folder", ".")
+    reader.join()
+    assert (130, "wsx: stopped\n") == (stopped.status, stopped.err)

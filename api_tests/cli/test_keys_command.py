@@ -1,0 +1,63 @@
+"""`wsx keys`: made, listed, revoked, from the machine itself."""
+
+import re
+from http import HTTPStatus
+
+import pytest
+
+from api_tests.cli.command import KEY
+from api_tests.client import ApiClient
+
+
+async def test_a_key_of_the_command_opens_what_it_says_until_it_is_revoked(operator):
+    made = operator.runs("keys", "create", "shop", "--scope", "announcements:read", "--scope", "connections:read")
+    assert (0, "shown only this once; keep it\n") == (made.status, made.err)
+    key = made.out.strip()
+    assert KEY.fullmatch(key)
+    key_id = key.split("_")[1]
+    async with operator.serves() as server, ApiClient(server.url, key) as api:
+        assert [] == server.keys  # there is a key already
+        assert HTTPStatus.OK == (await api.get("/connections")).status_code
+        assert HTTPStatus.FORBIDDEN == (await api.get("/api-keys")).status_code
+        assert (0, f"{key_id}: revoked\n", "") == operator.runs("keys", "revoke", key_id)
+        while (answer := await api.get("/connections")).status_code == HTTPStatus.OK:
+            pass  # it is believed for a second more
+        assert HTTPStatus.UNAUTHORIZED == answer.status_code
+    assert (1, "wsx: no API key has this id\n") == operator.runs("keys", "revoke", "nobody")[::2]
+
+
+def test_the_list_shows_the_state_of_each_key_and_never_its_secret(wsx):
+    keys = [wsx("keys", "create", name, "--scope", "admin", *more).out.strip() for name, *more in KEYS]
+    revoked = keys[1].split("_")[1]
+    assert 0 == wsx("keys", "revoke", revoked).status
+    listed = wsx("keys", "list").out
+    while "expired" not in listed:
+        listed = wsx("keys", "list").out
+    shown = [re.split(r" {2,}", line) for line in listed.splitlines()]
+    states = ["active", "revoked", "expired", "active"]
+    wanted = [(key.split("_")[1], state, name) for key, state, (name, *_) in zip(keys, states, KEYS, strict=True)]
+    assert wanted == [(line[0], line[1], line[-1]) for line in shown]
+    assert all("never used" in line for line in shown)
+    assert not any(key.split("_")[2] in listed for key in keys)
+
+
+KEYS = [("one",), ("two",), ("three", "--expires", "1s"), ("four", "--expires", "90d")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("x", "--scope", "planets:read"), 1, "no such scope: planets:read"),
+        (("x", "--scope", "admin", "--expires", "0d"), 1, "this time is over already"),
+        (("x", "--scope", "admin", "--expires", "soon"), 2, "a number and s, m, h or d is wanted"),
+        (("", "--scope", "admin"), 2, "`$.name`"),
+        (("x" * 101, "--scope", "admin"), 2, "`$.name`"),
+        (("x",), 2, "--scope"),
+        ((), 2, "NAME"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused(wsx, arguments, status, said):
+    refused = wsx("keys", "create", *arguments)
+    assert (status, "") == (refused.status, refused.out)
+    assert said in refused.err
+    assert "" == wsx("keys", "list").out

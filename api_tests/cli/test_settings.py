@@ -1,0 +1,117 @@
+"""Settings: each from its variable, defaults, and what a wrong one says."""
+
+import msgspec
+import pytest
+
+from app.settings import Settings, SettingsError
+
+GIVEN = {
+    "host": ("0.0.0.0", "0.0.0.0"),  # noqa: S104 - nothing listens there
+    "port": ("0", 0),
+    "workers": ("3", 3),
+    "database_url": ("sqlite+aiosqlite:///x.db", "sqlite+aiosqlite:///x.db"),
+    "admin_key": ("k" * 32, "k" * 32),
+    "templates": ("own", "own"),
+    "token_secret": ("s" * 32, "s" * 32),
+    "token_issuer": ("https://site.example", "https://site.example"),
+    "token_audience": ("", ""),
+    "allowed_origins": (" https://a.example, ,https://b.example:8443 ", ("https://a.example", "https://b.example:8443")),
+    "allow_anonymous": (" No ", False),
+    "handlers": ("one,two.three", ("one", "two.three")),
+    "ping_interval_s": ("2.5", 2.5),
+    "ping_timeout_s": ("3", 3.0),
+    "max_message_bytes": ("1024", 1024),
+    "max_body_bytes": ("2048", 2048),
+    "socket_rate_per_s": ("0.5", 0.5),
+    "socket_burst": ("1", 1),
+    "max_sockets_per_user": ("2", 2),
+    "outbox_bytes": ("4096", 4096),
+    "replay_entries": ("5", 5),
+    "drain_s": ("0", 0.0),
+    "log_format": ("json", "json"),
+}
+
+
+def test_nothing_set_is_the_documented_default():
+    defaults = Settings.from_environment({"PATH": "/bin", "HOME": "/root"})
+    assert Settings() == defaults
+    assert ("127.0.0.1", 8000, 1, True, (), "") == (
+        defaults.host,
+        defaults.port,
+        defaults.workers,
+        defaults.allow_anonymous,
+        defaults.allowed_origins,
+        defaults.log_format,
+    )
+
+
+def test_every_setting_comes_from_its_variable():
+    assert {field.name for field in msgspec.structs.fields(Settings)} == GIVEN.keys()
+    read = Settings.from_environment({f"WSX_{name.upper()}": text for name, (text, _) in GIVEN.items()})
+    assert {name: value for name, (_, value) in GIVEN.items()} == msgspec.structs.asdict(read)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("1", True), ("YES", True), ("on", True), ("false", False), ("0", False), ("Off", False)]
+)
+def test_a_flag_may_be_said_in_several_words(text, value):
+    assert value is Settings.from_environment({"WSX_ALLOW_ANONYMOUS": text}).allow_anonymous
+
+
+def test_the_command_line_wins_where_it_says_something():
+    read = Settings.from_environment({"WSX_PORT": "1", "WSX_HOST": "::1"}, port=2, host=None, workers=None)
+    assert (2, "::1", 1) == (read.port, read.host, read.workers)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("PORT", "http", "`int`"),
+        ("PORT", "", "`int`"),
+        ("PORT", "8000.5", "`int`"),
+        ("PORT", "-1", ">= 0"),
+        ("PORT", "65536", "<= 65535"),
+        ("WORKERS", "0", ">= 1"),
+        ("ALLOW_ANONYMOUS", "maybe", "true or false is wanted, not 'maybe'"),
+        ("ADMIN_KEY", "k" * 31, "at least 32 characters"),
+        ("TOKEN_SECRET", "short", "at least 32 characters"),
+        ("PING_INTERVAL_S", "0", "> 0.0"),
+        ("PING_TIMEOUT_S", "inf", "finite"),
+        ("DRAIN_S", "nan", ">= 0.0"),
+        ("DRAIN_S", "-1", ">= 0.0"),
+        ("DRAIN_S", "Infinity", "finite"),
+        ("MAX_MESSAGE_BYTES", "1023", ">= 1024"),
+        ("MAX_BODY_BYTES", "1 KiB", "`int`"),
+        ("SOCKET_RATE_PER_S", "fast", "`float`"),
+        ("SOCKET_BURST", "0", ">= 1"),
+        ("MAX_SOCKETS_PER_USER", "0", ">= 1"),
+        ("OUTBOX_BYTES", "64k", "`int`"),
+        ("REPLAY_ENTRIES", "0", ">= 1"),
+        ("LOG_FORMAT", "xml", "'xml'"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(name, text, said):
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({f"WSX_{name}": text})
+    assert str(refused.value).startswith(f"WSX_{name}: ")
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_secret_that_is_refused_is_not_shown():
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({"WSX_TOKEN_SECRET": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_unknown_settings_are_refused_by_name():
+    with pytest.raises(SettingsError, match=r"^WSX_COLOUR, WSX_PROT: no such setting\. Known: WSX_HOST, WSX_PORT, "):
+        Settings.from_environment({"WSX_PROT": "1", "WSX_COLOUR": "red", "WSX_PORT": "1"})
+
+
+@pytest.mark.parametrize(("name", "text"), [("X", "1"), ("PORT", "http"), ("PORT", "70000"), ("DRAIN_S", "inf")])
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_every_command_refuses_wrong_settings_in_one_line(wsx, command, name, text):
+    refused = wsx(command, **{name.lower(): text})
+    assert (2, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
+    assert refused.err.startswith(f"wsx: WSX_{name}: ")

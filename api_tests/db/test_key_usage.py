@@ -1,0 +1,99 @@
+"""Keys: when one was last used, what the store says of them, and the very first one."""
+
+from datetime import timedelta
+
+import pytest
+
+from api_tests.db.beside import another_process_writes, impatient, path_of, rows
+from api_tests.waiting import eventually
+from app.auth.keys import Caller
+from app.auth.scopes import ADMIN
+from app.db.session import Database
+from app.features.keys import KeyUsage, NewKeyRequest, all_keys, create_key, find_record, first_key, revoke_key, usage
+from app.kernel.clock import utc_now
+from app.kernel.errors import Forbidden, InvalidFields, NotFound
+
+OWNER = Caller("", "owner", frozenset({ADMIN}))
+USED = "SELECT name FROM api_keys WHERE last_used_at IS NOT NULL ORDER BY name"
+
+
+async def make(database: Database, name: str) -> str:
+    row, _ = await create_key(database, NewKeyRequest(name, frozenset({ADMIN})), OWNER)
+    return row.key_id
+
+
+async def test_all_uses_are_written_down_and_only_those(database, settings):
+    keys = {name: await make(database, name) for name in "abc"}
+    noted = KeyUsage(database)
+    await noted.flush()
+    assert [] == rows(settings, USED)
+    for name in "acca":
+        noted.used(keys[name])
+    noted.used("revoked long ago and gone")
+    await noted.flush()
+    assert [("a",), ("c",)] == rows(settings, USED)
+
+
+async def test_a_database_that_is_away_loses_no_use(settings, logged):
+    database = impatient(Database(settings.database_url))
+    one, two = await make(database, "one"), await make(database, "two")
+    noted = KeyUsage(database)
+    noted.used(one)
+    noted.used(two)
+    with another_process_writes(path_of(settings)):
+        await noted.flush()
+        assert "last use of keys not written down yet" in logged()
+        between = utc_now()
+        noted.used(two)
+    await noted.flush()
+    async with database.reading() as session:
+        first, second = await all_keys(session)
+    assert first.last_used_at < between <= second.last_used_at
+    await database.close()
+
+
+async def test_uses_are_written_down_while_it_runs_and_at_its_end(database, settings, monkeypatch):
+    monkeypatch.setattr(usage, "WRITE_EVERY_S", 0.01)
+    noted = KeyUsage(database)
+    one, two = await make(database, "one"), await make(database, "two")
+    async with noted.running():
+        noted.used(one)
+        await eventually(lambda: [("one",)] == rows(settings, USED))
+    monkeypatch.setattr(usage, "WRITE_EVERY_S", 3600)
+    async with noted.running():
+        noted.used(two)
+    assert [("one",), ("two",)] == rows(settings, USED)
+
+
+async def test_the_first_key_is_made_once(database):
+    first = await first_key(database)
+    async with database.reading() as session:
+        record = await find_record(session, first.id)
+        assert await find_record(session, "nobody") is None
+    assert (first.digest, frozenset({ADMIN})) == (record.digest, record.scopes)
+    assert await first_key(database) is None
+    await revoke_key(database, first.id)
+    assert await first_key(database) is None  # whoever revoked it meant it
+
+
+async def test_a_key_stays_revoked_as_of_the_first_time(database):
+    key_id = await make(database, "one")
+    first = (await revoke_key(database, key_id)).revoked_at
+    assert first == (await revoke_key(database, key_id)).revoked_at
+    with pytest.raises(NotFound):
+        await revoke_key(database, "nobody")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "expires_in", "maker", "refusal"),
+    [
+        ({"planets:read"}, None, OWNER, InvalidFields),
+        ({ADMIN}, timedelta(0), OWNER, InvalidFields),
+        ({ADMIN}, None, Caller("", "small", frozenset({"keys:admin"})), Forbidden),
+    ],
+)
+async def test_a_key_that_cannot_be_is_not_stored(database, settings, scopes, expires_in, maker, refusal):
+    expires_at = None if expires_in is None else utc_now() + expires_in
+    with pytest.raises(refusal):
+        await create_key(database, NewKeyRequest("x", frozenset(scopes), expires_at), maker)
+    assert [(0,)] == rows(settings, "SELECT count(*) FROM api_keys")

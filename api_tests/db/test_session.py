@@ -1,0 +1,188 @@
+"""Transactions: all or nothing, one writer at a time, and what is left is on disk."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from api_tests.db.beside import another_process_writes, impatient, path_of, rows
+from api_tests.hub.recording import make_hub
+from api_tests.waiting import SOON_S
+from app.db.base import UtcDateTime
+from app.db.session import BUSY_TIMEOUT_MS, Database
+from app.features.announcements.model import AnnouncementRow
+from app.features.notifications.model import NotificationRow
+from app.features.users import UserRow
+from app.hub.audience import everyone
+from app.hub.publication import one
+from app.kernel.clock import utc_now
+from app.kernel.errors import Unavailable
+from app.kernel.ids import new_id
+from app.kernel.transaction import PublishedInsideTransaction
+from app.wire.update import Update
+
+IDS = "SELECT id FROM users ORDER BY id"
+
+
+def user(user_id: str) -> UserRow:
+    return UserRow(id=user_id, name=user_id.title(), roles=[], created_at=utc_now())
+
+
+async def test_what_a_transaction_has_left_is_on_disk(database, settings):
+    async with database.transaction() as session:
+        session.add(user("ada"))
+        await session.flush()
+        assert [] == rows(settings, IDS)
+    assert [("ada",)] == rows(settings, IDS)
+
+
+async def test_a_transaction_that_fails_leaves_nothing(database, settings):
+    async def fail() -> None:
+        async with database.transaction() as session:
+            session.add(user("ada"))
+            await session.flush()
+            _ = 1 / 0
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert [] == rows(settings, IDS)
+    async with database.transaction() as session:
+        session.add(user("bob"))
+    assert [("bob",)] == rows(settings, IDS)
+
+
+async def test_a_transaction_that_is_cancelled_leaves_nothing_and_lets_the_next_one_in(database, settings):
+    written = asyncio.Event()
+
+    async def hang() -> None:
+        async with database.transaction() as session:
+            session.add(user("ada"))
+            await session.flush()
+            written.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await written.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(SOON_S), database.transaction() as session:
+        session.add(user("bob"))
+    assert [("bob",)] == rows(settings, IDS)
+
+
+async def test_publishing_inside_a_transaction_is_refused_and_behind_it_is_not(database):
+    hub = make_hub()
+    news = one(everyone, Update("#a", "x"))
+    with pytest.raises(PublishedInsideTransaction):
+        async with database.transaction():
+            await hub.publish(news)
+    async with database.reading():
+        assert 0 == (await hub.publish(news)).matched
+
+
+async def test_sqlite_is_told_to_lose_nothing(database):
+    async with database.reading() as session:
+        told = {
+            name: await session.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    full = 2
+    assert {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS} == told
+
+
+async def test_foreign_keys_and_checks_hold(database, settings):
+    now = utc_now()
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        async with database.transaction() as session:
+            session.add(NotificationRow(id=new_id(), user_id="nobody", type="info", title="x", message="", created_at=now))
+    with pytest.raises(IntegrityError, match="ck_announcements_priority"):
+        async with database.transaction() as session:
+            session.add(AnnouncementRow(id=new_id(), title="x", message="x", priority="urgent", author="x", created_at=now))
+    async with database.transaction() as session:
+        session.add(user("ada"))
+        await session.flush()
+        session.add(NotificationRow(id=new_id(), user_id="ada", type="info", title="x", message="", created_at=now))
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM users"))
+    assert [(0,)] == rows(settings, "SELECT count(*) FROM notifications")
+
+
+async def test_while_another_process_writes_the_answer_is_unavailable_and_later_it_goes_on(settings):
+    database = impatient(Database(settings.database_url))
+    await database.check()
+    with another_process_writes(path_of(settings)):
+        began = time.monotonic()
+        with pytest.raises(Unavailable) as refused:
+            async with database.transaction() as session:
+                session.add(user("ada"))
+        assert SOON_S > time.monotonic() - began
+        assert {"Retry-After": "1"} == refused.value.headers
+        assert ["database is locked"] == refused.value.__notes__
+        async with database.reading() as session:  # readers need not wait
+            assert [] == (await session.scalars(text(IDS))).all()
+    async with database.transaction() as session:
+        session.add(user("ada"))
+    assert [("ada",)] == rows(settings, IDS)
+    await database.close()
+
+
+async def test_writers_of_this_process_wait_for_each_other_and_not_inside_sqlite(settings):
+    database = impatient(Database(settings.database_url))
+    writing, go = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with database.transaction() as session:
+            session.add(user("ada"))
+            writing.set()
+            await go.wait()
+
+    async def second() -> None:
+        async with database.transaction() as session:
+            session.add(user("bob"))
+
+    tasks = [asyncio.create_task(first())]
+    await writing.wait()
+    tasks.append(asyncio.create_task(second()))
+    done, _ = await asyncio.wait(tasks[1:], timeout=0.2)  # four times what SQLite would wait
+    assert set() == done
+    go.set()
+    await asyncio.gather(*tasks)
+    assert [("ada",), ("bob",)] == rows(settings, IDS)
+    await database.close()
+
+
+async def test_a_database_that_is_not_there_is_unavailable(tmp_path):
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/nowhere/wsx.db")
+    with pytest.raises(Unavailable, match="nothing was stored"):
+        await database.check()
+    with pytest.raises(Unavailable):
+        async with database.transaction():
+            pytest.fail("there is nothing to write to")
+    (tmp_path / "nowhere").mkdir()
+    await database.check()
+    await database.close()
+
+
+async def test_times_are_stored_in_utc_and_come_back_aware(database, settings):
+    east = datetime(2026, 11, 23, 21, 16, 3, tzinfo=timezone(timedelta(hours=1)))
+    async with database.transaction() as session:
+        session.add(UserRow(id="ada", name="Ada", roles=[], created_at=east))
+    async with database.reading() as session:
+        row = await session.get(UserRow, "ada")
+    assert (east, UTC, None) == (row.created_at, row.created_at.tzinfo, row.last_connected_at)
+    assert [("2026-11-23 20:16:03.000000",)] == rows(settings, "SELECT created_at FROM users")
+
+
+async def test_a_time_without_a_time_zone_is_refused(database, settings):
+    with pytest.raises(StatementError, match="without a time zone"):
+        async with database.transaction() as session:
+            session.add(UserRow(id="ada", name="Ada", roles=[], created_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
+    assert [] == rows(settings, IDS)
+
+
+async def test_a_time_that_a_database_kept_aware_stays_as_it_is(database):
+    aware = utc_now()
+    assert aware is UtcDateTime().process_result_value(aware, database.engine.dialect)

@@ -131,3 +131,13 @@ def test_a_long_reason_is_cut_between_characters() -> None:
     frame = rfc6455.encode_close(4409, "ü" * 100)
     assert (CLOSE, 2 + 122) == (frame[0] & 0x0F, frame[1])
     assert "ü" * 61 == frame[4:].decode()
+
+
+@pytest.mark.parametrize("size", [200, 70_000])
+def test_a_longer_header_may_come_in_two_pieces(size: int):
+    reader = FrameReader(100_000)
+    frame = client_frame(BINARY, b"x" * size)
+    reader.feed(frame[:3])
+    assert reader.next() is None
+    reader.feed(frame[3:])
+    assert [Message(BINARY, b"x" * size)] == read_all(reader)

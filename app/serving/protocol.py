@@ -3,7 +3,7 @@
 It has no queue and no task. What comes goes to its `Listener`: first the ASGI session of the handshake, then, once the
 application has detached it, the hub's conversation.
 
-`pause_writing` with a high-water mark of 0 means exactly "the transport buffers something": uvloop and asyncio both try the
+`pause_writing` with the lowest high-water mark means exactly "the transport buffers something": uvloop and asyncio both try the
 kernel first. So `_blocked` is the whole truth about the socket, and a ready frame may go straight to the kernel while it is False.
 """
 
@@ -109,7 +109,8 @@ class WsxProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection was handed over by the HTTP layer."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=0)
+        is_tls = transport.get_extra_info("sslcontext") is not None
+        self._transport.set_write_buffer_limits(high=1 if is_tls else 0, low=0)  # of TLS the mark itself is too much already
         self._server_state.connections.add(self)
 
     def data_received(self, data: bytes) -> None:

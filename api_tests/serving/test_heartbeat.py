@@ -1,0 +1,140 @@
+"""Signs of life: who gives none is cut, and nobody else."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+
+from api_tests.serving.raw import Ear, Frame, detaching, frame, serving
+from api_tests.waiting import eventually
+from app.serving.heartbeat import SLOTS, Heartbeat
+from app.wire.prepared import Prepared
+
+TEXT, PING, PONG = 1, 9, 10
+FAST = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.1}
+SILENT = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.3}
+
+
+class Socket:
+    """Counts what the heartbeat asks of it."""
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.is_open = is_open
+        self.pings = self.checks = 0
+
+    def ping(self) -> bool:
+        self.pings += 1
+        return self.is_open
+
+    def check_pong(self) -> None:
+        self.checks += 1
+
+
+async def test_each_socket_is_asked_once_per_interval_a_slot_at_a_time():
+    beat = Heartbeat(0.2, 0.05)
+    sockets = []
+    for _ in range(SLOTS):
+        sockets.append(Socket())
+        beat.add(sockets[-1])
+        await asyncio.sleep(0.2 / SLOTS)
+    assert len({sum(slot is found for found in beat._slots) for slot in beat._slots}) == 1
+    assert max(len(slot) for slot in beat._slots) <= SLOTS // 2
+    await eventually(lambda: all(socket.checks for socket in sockets))
+    pings = [socket.pings for socket in sockets]
+    assert max(pings) - min(pings) <= 1 + 1  # one interval apart, and one for a busy machine
+
+
+async def test_one_timer_for_all_and_none_for_nobody():
+    beat = Heartbeat(10, 1)
+    one, other = Socket(), Socket()
+    slot = beat.add(one)
+    timer = beat._timer
+    other_slot = beat.add(other)
+    assert timer is beat._timer
+    beat.discard(one, slot)
+    assert beat._timer is not None
+    beat.discard(other, other_slot)
+    assert beat._timer is None
+    assert timer.cancelled()
+
+
+async def test_a_socket_that_cannot_be_asked_is_not_judged():
+    beat = Heartbeat(0.05, 0.01)
+    leaving = Socket(is_open=False)
+    slot = beat.add(leaving)
+    await eventually(lambda: leaving.pings >= 2)
+    beat.discard(leaving, slot)
+    assert 0 == leaving.checks
+
+
+async def test_who_answers_pings_or_says_anything_stays():
+    ears: list[Ear] = []
+
+    async def app(scope, receive, send) -> None:
+        ears.append(Ear())
+        await detaching(ears[-1])(scope, receive, send)
+
+    async with serving(app, **FAST) as server, server.peer() as polite, server.peer() as talkative:
+        await polite.open()
+        await talkative.open()
+        for _ in range(4):
+            assert Frame(PING, b"") == await polite.frame()
+            polite.send(frame(PONG))
+            await talkative.frame()
+            talkative.send(frame(TEXT, b"I am here"))
+        assert [[], []] == [ear.ends for ear in ears]
+
+
+async def test_who_gives_no_sign_is_cut():
+    ear = Ear()
+    async with serving(detaching(ear), **FAST) as server, server.peer() as peer:
+        await peer.open()
+        await eventually(lambda: ear.ends == [(1006, "no sign of life")])
+
+
+async def test_a_reader_that_stalls_is_cut_and_one_that_reads_slowly_is_not():
+    """The kernel's buffer is made small: it says that it takes more only when a third of it is free."""
+    ears: list[Ear] = []
+
+    async def app(scope, receive, send) -> None:
+        ears.append(Ear())
+        await detaching(ears[-1])(scope, receive, send)
+
+    async with serving(app, **SILENT) as server, server.peer() as stalled, server.peer() as slow:
+        await stalled.open()
+        await slow.open()
+        for ear, peer in zip(ears, (stalled, slow), strict=True):
+            peer.stop_reading()
+            ear.sink._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+            for _ in range(200):
+                ear.sink.write(Prepared(b"x" * 100_000))
+        with socket.socket(fileno=os.dup(slow.writer.get_extra_info("socket").fileno())) as sip:
+            for _ in range(30):
+                with suppress(BlockingIOError):
+                    sip.recv(400_000)
+                await asyncio.sleep(0.03)
+        assert ears[1].sink.buffered_bytes() > 1_000_000
+        assert ([(1006, "no sign of life")], []) == (ears[0].ends, ears[1].ends)
+
+
+async def test_who_is_kept_from_talking_is_not_blamed_for_silence():
+    ear = Ear()
+    async with serving(detaching(ear), **FAST) as server, server.peer() as peer:
+        await peer.open()
+        await eventually(lambda: ear.sink)
+        ear.sink.pause()
+        for _ in range(3):
+            await peer.frame()
+        assert [] == ear.ends
+
+
+async def test_a_closing_socket_is_left_to_its_own_timer():
+    ear = Ear()
+    async with serving(detaching(ear), **FAST) as server, server.peer() as peer:
+        await peer.open()
+        sink = server.sockets[0]
+        assert sink.ping()
+        sink.close(1000, "")
+        assert not sink.ping()
+        sink.check_pong()
+        assert [] == ear.ends

@@ -1,0 +1,78 @@
+"""The listening socket, the process, and TLS, where frames cannot go straight to the kernel."""
+
+import gc
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
+from api_tests.waiting import eventually
+from app.serving.run import listen, tune_garbage_collector
+from app.settings import Settings
+from app.wire.prepared import Prepared
+
+
+def test_a_taken_address_is_an_error_and_leaves_nothing_open(settings: Settings):
+    with listen(settings) as listener:
+        taken = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            listen(taken)  # an open socket would be a ResourceWarning, and that an error
+
+
+def test_ports_are_numbered_and_ip_6_works(settings: Settings):
+    with listen(msgspec.structs.replace(settings, host="::1")) as listener:
+        assert (socket.AF_INET6, True) == (listener.family, listener.getsockname()[1] > 0)
+
+
+def test_a_system_without_a_user_timeout_listens_all_the_same(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
+    listen(settings).close()
+
+
+def test_what_lives_for_ever_is_never_walked_again():
+    thresholds = gc.get_threshold()
+    try:
+        tune_garbage_collector()
+        assert gc.get_freeze_count() > 10_000
+        assert gc.get_threshold()[0] > thresholds[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is missing: it makes the certificate")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=here", "-keyout", path, "-out", f"{path}.crt"],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+async def test_with_tls_all_goes_through_the_transport(certificate: Path):
+    ear = Ear()
+    trusting = ssl.create_default_context(cafile=f"{certificate}.crt")
+    trusting.check_hostname = False
+    async with serving(detaching(ear), ssl_keyfile=str(certificate), ssl_certfile=f"{certificate}.crt") as server:
+        peer = RawPeer(server.port)
+        async with peer:
+            await peer.writer.start_tls(trusting)
+            peer.send(request())
+            assert (await peer.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+            peer.send(frame(1, b"secret"))
+            await eventually(lambda: ear.heard == ["secret"])
+            for _ in range(3):
+                assert ear.sink.write(Prepared(b"told in secret"))
+                assert b"told in secret" == (await peer.frame()).payload
+            peer.send(frame(3))
+            assert 1002 == (await peer.frame()).close[0]
+            await eventually(lambda: ear.ends)

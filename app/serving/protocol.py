@@ -17,6 +17,8 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+
 from app.hub.port import Listener
 from app.serving.handshake import Refused, accepted, read_opening, refused, scope_of
 from app.serving.heartbeat import Heartbeat
@@ -69,6 +71,7 @@ class WsxProtocol(asyncio.Protocol):
 
     __slots__ = (
         "_app_state",
+        "_asked",
         "_blocked",
         "_close_code",
         "_close_reason",
@@ -102,6 +105,7 @@ class WsxProtocol(asyncio.Protocol):
         self._close_reason = ""
         self._fd = -1
         self._left_bytes = 0
+        self._asked = False
         self._heard = True
         self._blocked = self._told_to_pause = self._reading_paused = False
 
@@ -138,7 +142,7 @@ class WsxProtocol(asyncio.Protocol):
         self._heard = True
         self._adjust_reading()
         if self._state is State.OPEN:
-            self._tell(self._listener.writable)
+            self.tell(self._listener.writable)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The TCP connection is gone: the one place where the listener is told so."""
@@ -152,7 +156,7 @@ class WsxProtocol(asyncio.Protocol):
             self._close_timer.cancel()
             self._close_timer = None
         if hasattr(self, "_listener"):
-            self._tell(self._listener.closed, self._close_code, self._close_reason)
+            self.tell(self._listener.closed, self._close_code, self._close_reason)
 
     def shutdown(self) -> None:
         """The server stops: say so, and do not wait long."""
@@ -188,6 +192,7 @@ class WsxProtocol(asyncio.Protocol):
             self._state = State.CLOSING
             self._close_code, self._close_reason = code, reason
             self._transport.write(encode_close(code, reason))
+            self._adjust_reading()
             self._cut_after(CLOSE_TIMEOUT_S)
 
     def abort(self) -> None:
@@ -207,6 +212,7 @@ class WsxProtocol(asyncio.Protocol):
     def resume(self) -> None:
         """Hand over messages again, beginning with those that are here already."""
         self._told_to_pause = False
+        self._heard = True
         self._adjust_reading()
 
     def buffered_bytes(self) -> int:
@@ -238,6 +244,19 @@ class WsxProtocol(asyncio.Protocol):
         """Frame and write one message of the application."""
         self._transport.write(encode_frame(TEXT, message.encode()) if isinstance(message, str) else encode_frame(BINARY, message))
 
+    def tell(self, call: Any, *args: object) -> None:
+        """A listener that fails ends its own socket and nothing else."""
+        try:
+            call(*args)
+        except Exception:
+            _log.exception("socket listener failed")
+            self._fail(INTERNAL_ERROR, "")
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the handshake can still be answered."""
+        return self._state is State.CONNECTING
+
     @property
     def is_open(self) -> bool:
         """Whether messages can be sent."""
@@ -250,17 +269,24 @@ class WsxProtocol(asyncio.Protocol):
 
     # -- heartbeat ---------------------------------------------------------------------------------------------------
     def ping(self) -> bool:
-        """Ask for a sign of life. A peer that takes nothing is not written to: it must take what waits."""
+        """Ask for a sign of life. A peer that takes nothing is not written to: it must take what waits.
+
+        False also while an earlier ping has time left: a new question would forget that the old one was answered.
+        """
         if self._state is not State.OPEN:
             return False
-        self._heard = False
-        self._left_bytes = self._transport.get_write_buffer_size()
         if not self._blocked:
             self._transport.write(_PING_FRAME)
+        if self._asked:
+            return False
+        self._asked = True
+        self._heard = False
+        self._left_bytes = self._transport.get_write_buffer_size()
         return True
 
     def check_pong(self) -> None:
         """A sign of life is anything that came, or a buffer that shrank; whom we keep from talking is not blamed for silence."""
+        self._asked = False
         if self._heard or self._told_to_pause or self._state is not State.OPEN:
             return
         if not self._blocked or self._transport.get_write_buffer_size() >= self._left_bytes:
@@ -279,8 +305,8 @@ class WsxProtocol(asyncio.Protocol):
             opening,
             root_path=self._config.root_path,
             secure=bool(transport.get_extra_info("sslcontext")),
-            server=transport.get_extra_info("sockname"),
-            client=transport.get_extra_info("peername"),
+            server=get_local_addr(transport),
+            client=get_remote_addr(transport),
             state=self._app_state.copy(),
         )
         session = AsgiSession(self, opening.accept)
@@ -313,15 +339,7 @@ class WsxProtocol(asyncio.Protocol):
                 self._transport.write(encode_frame(CLOSE, bytes(data[:2])))  # type: ignore[arg-type]  # as above
             self._end()
         elif opcode != PONG and self._state is State.OPEN:
-            self._tell(self._listener.received, data)
-
-    def _tell(self, call: Any, *args: object) -> None:
-        """A listener that fails ends its own socket and nothing else."""
-        try:
-            call(*args)
-        except Exception:
-            _log.exception("socket listener failed")
-            self._fail(INTERNAL_ERROR, "")
+            self.tell(self._listener.received, data)
 
     def _fail(self, code: int, reason: str) -> None:
         """Say why, then throw away what still comes: closing with unread input would reset the connection and lose the reason."""
@@ -348,8 +366,8 @@ class WsxProtocol(asyncio.Protocol):
         self._close_timer = asyncio.get_running_loop().call_later(seconds, self.abort)
 
     def _adjust_reading(self) -> None:
-        """Read only while the peer takes what we write and the listener takes what it sends."""
-        pause = self._state in {State.OPEN, State.CLOSING} and (self._blocked or self._told_to_pause)
+        """Read only while the peer takes what we write and the listener takes what it sends. After our close none listens."""
+        pause = (self._blocked and self._state in {State.OPEN, State.CLOSING}) or (self._told_to_pause and self.is_open)
         if pause == self._reading_paused or self._transport.is_closing():
             return
         self._reading_paused = pause

@@ -31,11 +31,11 @@ class AsgiSession:
         self._socket = socket
         self._accept = accept
         self._inbox: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
-        self._arrived: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
+        self._arrived = asyncio.Event()
+        self._drained = asyncio.Event()
         self._denial: tuple[int, list[tuple[bytes, bytes]], list[bytes]] | None = None
         self._is_open = False
-        self._detached = False
+        self._heir: Listener | None = None
 
     async def run(self, app: Callable[..., Any], scope: dict[str, Any]) -> None:
         """Run the application's callable for this socket."""
@@ -49,28 +49,34 @@ class AsgiSession:
             self._socket.refuse(500, [], b"")
             self._socket.close(1011, "")
             return
-        if not self._detached:
+        if self._heir is None:
             self._socket.refuse(500, [], b"")
             self._socket.close(1000, "")
 
     # -- the extension -----------------------------------------------------------------------------------------------
     def detach(self, listener: Listener) -> Sink:
         """Hand the accepted socket to a listener; once. What came meanwhile, the end included, is told in the next turn."""
-        if not self._is_open or self._detached:
+        if not self._is_open or self._heir is not None:
             message = "a socket is detached once, after it was accepted"
             raise RuntimeError(message)
-        self._detached = True
-        self._socket.hand_over(listener)
+        self._heir = listener
         if self._inbox:
+            self._socket.pause()
             asyncio.get_running_loop().call_soon(self._replay, listener)
+        else:
+            self._socket.hand_over(listener)
         return self._socket
 
     def _replay(self, listener: Listener) -> None:
+        """Tell what waited. Until now the session has listened on, so that an end that came meanwhile is told last."""
+        self._socket.hand_over(listener)
+        self._socket.resume()
+        was_open = self._socket.is_open
         for message in self._inbox:
             if message["type"] == "websocket.disconnect":
-                listener.closed(message["code"], message["reason"])
-            else:
-                listener.received(message["text"] if "text" in message else message["bytes"])
+                self._socket.tell(listener.closed, message["code"], message["reason"])
+            elif self._socket.is_open is was_open:
+                self._socket.tell(listener.received, message["text"] if "text" in message else message["bytes"])
 
     # -- Listener ----------------------------------------------------------------------------------------------------
     def received(self, message: str | bytes) -> None:
@@ -80,26 +86,26 @@ class AsgiSession:
             self._socket.pause()
 
     def writable(self) -> None:
-        """Let `send()` go on."""
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        """Let `send()` go on, or the listener that is about to take over."""
+        self._drained.set()
+        if self._heir is not None:
+            self._heir.writable()
 
     def closed(self, code: int, reason: str) -> None:
         """End `receive()` and `send()`."""
         self._put({"type": "websocket.disconnect", "code": code, "reason": reason})
-        self.writable()
+        self._drained.set()
 
     def _put(self, message: dict[str, Any]) -> None:
         self._inbox.append(message)
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+        self._arrived.set()
 
     # -- ASGI --------------------------------------------------------------------------------------------------------
     async def receive(self) -> dict[str, Any]:
         """The next event. After the disconnect, the disconnect again."""
         while not self._inbox:
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
+            self._arrived.clear()
+            await self._arrived.wait()
         message = self._inbox[0]
         if message["type"] != "websocket.disconnect":
             self._inbox.popleft()
@@ -114,8 +120,8 @@ class AsgiSession:
             self._answer(kind, message)
             return
         while self._socket.blocked and self._socket.is_open:
-            self._drained = asyncio.get_running_loop().create_future()
-            await self._drained
+            self._drained.clear()
+            await self._drained.wait()
         if not self._socket.is_open:
             raise ClientDisconnected
         if kind == "websocket.send":
@@ -127,7 +133,7 @@ class AsgiSession:
             raise _unexpected(kind, "websocket.send or websocket.close")
 
     def _answer(self, kind: str, message: dict[str, Any]) -> None:
-        if self._inbox and self._inbox[-1]["type"] == "websocket.disconnect":
+        if not self._socket.is_connecting:
             raise ClientDisconnected
         if kind == "websocket.accept":
             self._is_open = True

@@ -8,7 +8,7 @@ import pytest
 
 from api_tests.serving.raw import Ear, Frame, close_frame, detaching, frame, serving
 from api_tests.waiting import eventually
-from app.serving import protocol
+from app.serving import protocol, sink
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -115,7 +115,7 @@ async def test_our_close_waits_for_the_peer_s_and_hears_nothing_more():
 
 @pytest.mark.parametrize("data", [b"", frame(TEXT, b"x", masked=False)], ids=["silent", "breaks the protocol"])
 async def test_a_peer_that_does_not_answer_a_close_is_cut(monkeypatch: pytest.MonkeyPatch, data: bytes):
-    monkeypatch.setattr(protocol, "CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
     ear = Ear()
     async with serving(detaching(ear)) as server, server.peer() as peer:
         await peer.open()

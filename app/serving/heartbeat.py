@@ -1,7 +1,8 @@
 """One timer for all sockets: each is looked at and pinged once per interval, a slot of them at a time."""
 
 import asyncio
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 SLOTS = 20
 """Parts of an interval. Ten thousand sockets are pinged five hundred at a time: 3 ms each time, not 60 ms at once."""
@@ -57,3 +58,14 @@ class Heartbeat:
 def _check(asked: list[Beating]) -> None:
     for socket in asked:
         socket.check_pong()
+
+
+_heartbeats: WeakKeyDictionary[Any, Heartbeat] = WeakKeyDictionary()
+
+
+def heartbeat_of(config: Any) -> Heartbeat:
+    """The one of this server. Found by its uvicorn configuration: a protocol class has no other place for what sockets share."""
+    beat = _heartbeats.get(config)
+    if beat is None:
+        beat = _heartbeats[config] = Heartbeat(config.ws_ping_interval, config.ws_ping_timeout)
+    return beat

@@ -1,0 +1,183 @@
+"""The writing half of a socket: the `Sink` of an outbox, on top of a transport. Also how a socket ends.
+
+`pause_writing` with the lowest high-water mark means exactly "the transport buffers something": uvloop and asyncio both try the
+kernel first. So `_blocked` is the whole truth about the socket, and a ready frame may go straight to the kernel while it is False.
+"""
+
+import asyncio
+import os
+import struct
+from abc import abstractmethod
+from contextlib import suppress
+from enum import Enum
+from socket import SO_LINGER, SOL_SOCKET
+
+from app.serving.handshake import refused
+from app.wire.prepared import Prepared
+from app.wire.rfc6455 import ABNORMAL, BINARY, TEXT, encode_close, encode_frame
+
+CLOSE_TIMEOUT_S = 10.0
+"""Seconds that a peer may take to end the closing handshake, or to take its last bytes."""
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class State(Enum):
+    """The life of a socket, in order."""
+
+    CONNECTING = 1
+    OPEN = 2
+    CLOSING = 3
+    """Our close frame is out; the peer's is awaited."""
+    ENDING = 4
+    """Nothing is read or written any more; the TCP connection is on its way out."""
+    CLOSED = 5
+
+
+class SocketSink(asyncio.Protocol):
+    """What can be done to one socket. Whoever derives from it hears what the socket does, and reads."""
+
+    __slots__ = (
+        "_blocked",
+        "_close_code",
+        "_close_reason",
+        "_close_timer",
+        "_fd",
+        "_heard",
+        "_reading_paused",
+        "_state",
+        "_told_to_pause",
+        "_transport",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._state = State.CONNECTING
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._close_code = ABNORMAL
+        self._close_reason = ""
+        self._fd = -1
+        self._heard = True
+        self._blocked = self._told_to_pause = self._reading_paused = False
+
+    @abstractmethod
+    def read_on(self) -> None:
+        """Hand over the messages that are here already. Called when reading goes on."""
+
+    # -- Sink --------------------------------------------------------------------------------------------------------
+    def write(self, message: Prepared) -> bool:
+        """Straight to the kernel while nothing is buffered; what it does not take waits in the transport."""
+        if self._state is not State.OPEN:
+            return True
+        data = message.data
+        if not self._blocked and self._fd >= 0:
+            try:
+                sent = os.write(self._fd, data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.abort()
+                return True
+            if sent == len(data):
+                return True
+            data = data[sent:]
+        self._transport.write(data)
+        return not self._blocked
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; a peer that does not answer it in time is cut."""
+        if self._state is State.OPEN:
+            self._state = State.CLOSING
+            self._close_code, self._close_reason = code, reason
+            self._transport.write(encode_close(code, reason))
+            self._adjust_reading()
+            self._cut_after(CLOSE_TIMEOUT_S)
+
+    def abort(self) -> None:
+        """Drop the connection. Without the reset the kernel would keep megabytes for a peer that never reads them."""
+        if self._state is State.CLOSED:
+            return
+        self._state = State.ENDING
+        with suppress(OSError):
+            self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
+
+    def pause(self) -> None:
+        """Hand over no more messages."""
+        self._told_to_pause = True
+        self._adjust_reading()
+
+    def resume(self) -> None:
+        """Hand over messages again, beginning with those that are here already."""
+        self._told_to_pause = False
+        self._heard = True
+        self._adjust_reading()
+
+    def buffered_bytes(self) -> int:
+        """Bytes that the transport holds."""
+        return self._transport.get_write_buffer_size()
+
+    # -- for the ASGI session ----------------------------------------------------------------------------------------
+    def refuse(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer the handshake with plain HTTP and end the connection."""
+        if self._state is State.CONNECTING:
+            self._transport.write(refused(status, headers, body))
+            self._end()
+
+    def send_message(self, message: str | bytes) -> None:
+        """Frame and write one message of the application."""
+        self._transport.write(encode_frame(TEXT, message.encode()) if isinstance(message, str) else encode_frame(BINARY, message))
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether the handshake can still be answered."""
+        return self._state is State.CONNECTING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._state is State.OPEN
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the transport buffers something."""
+        return self._blocked
+
+    # -- ending ------------------------------------------------------------------------------------------------------
+    def _fail(self, code: int, reason: str) -> None:
+        """Say why, then throw away what still comes: closing with unread input would reset the connection and lose the reason."""
+        if self._state is State.OPEN:
+            self._close_code, self._close_reason = code, reason
+            self._transport.write(encode_close(code, reason))
+        if self._state in {State.OPEN, State.CLOSING}:
+            self._state = State.ENDING
+            self._adjust_reading()
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+                self._cut_after(CLOSE_TIMEOUT_S)
+            else:
+                self._end()
+
+    def _end(self) -> None:
+        self._state = State.ENDING
+        self._transport.close()
+        self._cut_after(CLOSE_TIMEOUT_S)
+
+    def _cut_after(self, seconds: float) -> None:
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+        self._close_timer = asyncio.get_running_loop().call_later(seconds, self.abort)
+
+    # -- flow --------------------------------------------------------------------------------------------------------
+    def _adjust_reading(self) -> None:
+        """Read only while the peer takes what we write and the listener takes what it sends. After our close none listens."""
+        pause = (self._blocked and self._state in {State.OPEN, State.CLOSING}) or (self._told_to_pause and self.is_open)
+        if pause == self._reading_paused or self._transport.is_closing():
+            return
+        self._reading_paused = pause
+        if pause:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+            asyncio.get_running_loop().call_soon(self.read_on)

@@ -88,8 +88,7 @@ def _serve(options: argparse.Namespace) -> None:
 def _serve_on(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    sys.path.append(str(Path.cwd()))  # `python -m app` finds the modules of WSX_HANDLERS there; so does `wsx`
-    server = make_server(create_app(settings, demo=demo), settings)
+    server = make_server(_application(settings, demo=demo), settings)
     key = None if settings.admin_key else _with_database(settings, first_key)  # last: a failed start must not swallow the key
     _say(f"WSX Server {__version__}")
     _say(f"  address    {address}{'  (demo page: anybody may sign in under any name)' if demo else ''}")
@@ -117,6 +116,8 @@ def _check(_options: argparse.Namespace) -> None:
 
     _with_database(settings, check)
     _say("database: ok")
+    _application(settings)
+    _say("handlers and templates: ok")
 
 
 def _keys_create(options: argparse.Namespace) -> None:
@@ -182,6 +183,11 @@ def _settings(**overrides: object) -> Settings:
         message = "WSX_DATABASE_URL: an asynchronous driver is needed, such as sqlite+aiosqlite:///var/wsx.db"
         raise SettingsError(message)
     return settings
+
+
+def _application(settings: Settings, *, demo: bool = False) -> Any:
+    sys.path.insert(0, str(Path.cwd()))  # the modules of WSX_HANDLERS are looked for here first, as `python -m app` does
+    return create_app(settings, demo=demo)
 
 
 def _migrated() -> Settings:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -44,6 +45,8 @@ from app.web.socket import SocketDoor
 
 EXPIRY_SWEEP_S = 5.0
 """How often connections are looked through for tokens that have ended."""
+
+_log = structlog.get_logger()
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -190,9 +193,10 @@ async def _running(
         sweep = asyncio.create_task(_sweep_ended_tokens(parts.hub), name="token sweep")
         stack.callback(sweep.cancel)
         yield
-        parts.hub.close_all(Close.RESTARTING)
-        if handlers_running:
-            await asyncio.wait(set(handlers_running), timeout=parts.settings.drain_s)
+        hub = parts.hub
+        hub.close_all(Close.RESTARTING)
+        if running := {*handlers_running, *hub.on_connection.running, *hub.on_disconnection.running}:
+            await asyncio.wait(running, timeout=parts.settings.drain_s)
 
 
 async def _sweep_ended_tokens(hub: Hub) -> None:
@@ -202,4 +206,7 @@ async def _sweep_ended_tokens(hub: Hub) -> None:
         for connection in tuple(hub.registry.resolve(signed_in)):
             user = connection.user
             if user is not None and user.expires_at is not None and user.expires_at <= now:
-                hub.close(connection, Close.TOKEN_ENDED)
+                try:
+                    hub.close(connection, Close.TOKEN_ENDED)
+                except Exception:
+                    _log.exception("a connection whose token ended could not be closed", connection=connection.id)

@@ -168,3 +168,12 @@ async def test_swap_events_come_from_the_element_that_stands_there_afterwards(pa
     before, after = await events(page, "beforeSwap", 2), await events(page, "afterSwap", 2)
     assert ["box", "MAIN"] == [event["at"] for event in before]
     assert ["fresh", "parent"] == [event["at"] for event in after]
+
+
+async def test_scripts_and_styles_are_no_place_for_html(page: Page, visit: Visit):
+    peer = await visit("<script id=s></script><style id=t></style><p id=p></p>")
+    await peer.update("#s", "window.owned = 1", "textContent")
+    await peer.update("#t", "p { display: none }", "innerHTML")
+    told = await events(page, "error", 2)
+    assert ["no_target", "no_target"] == [event["code"] for event in told]
+    assert [None, "block"] == await page.evaluate("[window.owned ?? null, getComputedStyle(document.querySelector('#p')).display]")

@@ -49,7 +49,7 @@ def test_migrate_makes_the_tables_once(operator, wsx):
 
 def test_check_reads_the_settings_and_opens_the_database(wsx):
     wsx("migrate")
-    assert (0, "settings: ok\ndatabase: ok\n", "") == wsx("check")
+    assert (0, "settings: ok\ndatabase: ok\nhandlers and templates: ok\n", "") == wsx("check")
 
 
 def test_check_says_what_cannot_be_used(operator, wsx):
@@ -151,3 +151,11 @@ def test_a_command_that_is_interrupted_says_so(operator, wsx):
     stopped = wsx("openapi", "--folder", ".")
     reader.join()
     assert (130, "wsx: stopped\n") == (stopped.status, stopped.err)
+
+
+def test_check_loads_handlers_and_looks_for_templates(operator, wsx):
+    wsx("migrate")
+    (operator.folder / "shop.py").write_text("from app import wsx\n\n\n@wsx.on('like')\nasync def like(request, connection): ...\n")
+    assert 0 == wsx("check", handlers="shop").status
+    assert "the module nowhere cannot be imported" in wsx("check", handlers="nowhere").err
+    assert f"wsx: WSX_TEMPLATES: {operator.folder}/none is no folder\n" == wsx("check", templates=f"{operator.folder}/none").err

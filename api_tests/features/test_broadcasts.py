@@ -171,3 +171,21 @@ async def test_a_hundred_updates_are_a_batch_and_more_are_not(api: ApiClient) ->
 async def test_an_unknown_broadcast_is_not_found(api: ApiClient) -> None:
     answer = await api.get("/broadcasts/nothing")
     assert (404, "urn:wsx:problem:not_found") == (answer.status_code, answer.json()["type"])
+
+
+@pytest.mark.parametrize(
+    ("html", "swap", "told"),
+    [
+        ("Fish & chips <b>", "textContent", "Fish & chips <b>"),
+        ("<tr onclick=x()><td>1</td><script>x()</script></tr>", "beforeend", "<tr><td>1</td></tr>"),
+        (" <td>1</td><th>2</th>", "beforeend", "<td>1</td><th>2</th>"),
+        ("<tbody><tr><td>1</td></tr></tbody>", "outerHTML", "<tbody><tr><td>1</td></tr></tbody>"),
+        ("<tr><td>1</td></tr></table><form><input></form><p>2</p>", "beforeend", "<tr><td>1</td></tr></tbody></table><p>2</p>"),
+    ],
+)
+async def test_cleaning_keeps_text_and_parts_of_tables(server: Running, api: ApiClient, html: str, swap: str, told: str) -> None:
+    key = await api.key_with("broadcasts:write")
+    async with ApiClient(server.url, key) as limited, server.socket() as page:
+        await limited.broadcast(html, swap=swap)
+        heard = (await page.next())["html"]
+        assert told == heard.strip()

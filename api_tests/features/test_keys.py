@@ -93,3 +93,21 @@ async def test_a_key_cannot_give_what_it_has_not(api: ApiClient) -> None:
 async def test_a_wrong_key_request_is_refused(api: ApiClient, body: object, pointer: str) -> None:
     answer = await api.post("/api-keys", body)
     assert (422, pointer) == (answer.status_code, answer.json()["errors"][0]["pointer"])
+
+
+async def test_a_key_that_ends_makes_no_key_that_outlives_it(server: Running, api: ApiClient) -> None:
+    soon, later = (f"{utc_now() + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (1, 2))
+    wanted = {"name": "maker", "scopes": ["keys:admin", "connections:read"], "expires_at": soon}
+    maker = (await api.post("/api-keys", wanted)).json()["key"]
+    async with ApiClient(server.url, maker) as limited:
+        for ends in (None, later):
+            refused = await limited.post("/api-keys", {"name": "x", "scopes": ["connections:read"], "expires_at": ends})
+            assert (403, True) == (refused.status_code, "must not be later" in refused.json()["detail"])
+        assert (
+            201 == (await limited.post("/api-keys", {"name": "x", "scopes": ["connections:read"], "expires_at": soon})).status_code
+        )
+
+
+async def test_a_time_that_not_every_zone_has_is_refused(api: ApiClient) -> None:
+    answer = await api.post("/api-keys", {"name": "x", "scopes": ["admin"], "expires_at": "9999-12-31T23:59:59-10:00"})
+    assert (422, "/expires_at") == (answer.status_code, answer.json()["errors"][0]["pointer"])

@@ -121,3 +121,9 @@ async def test_what_does_not_exist_cannot_be_read(api: ApiClient) -> None:
     assert 404 == (await api.put(f"/notifications/{missing}/read")).status_code
     assert 404 == (await api.delete(f"/notifications/{missing}/read")).status_code
     assert 404 == (await api.put("/notifications/x/read")).status_code
+
+
+async def test_seen_can_be_taken_back(api: ApiClient) -> None:
+    made = (await api.post("/notifications", NEW)).json()["items"][0]["id"]
+    assert (await api.put(f"/notifications/{made}/seen")).json()["seen_at"] is not None
+    assert (await api.delete(f"/notifications/{made}/seen")).json()["seen_at"] is None

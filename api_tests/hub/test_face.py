@@ -8,7 +8,7 @@ import pytest
 from api_tests.hub.recording import make_hub, tab
 from api_tests.waiting import eventually
 from app import Fragment, Update, html, wsx
-from app.hub.audience import everyone, signed_in, users
+from app.hub.audience import connections, everyone, roles, signed_in, users
 from app.hub.face import NotRunning, Wsx
 from app.hub.hub import Hub
 from app.kernel.transaction import PublishedInsideTransaction, marked_open
@@ -124,3 +124,17 @@ def test_handlers_are_registered_by_name_or_as_the_catch_all():
 
     assert like is face.handlers._named("like")
     assert rest is face.handlers._named("")
+
+
+async def test_an_audience_of_nobody_reaches_nobody(hub: Hub):
+    tab(hub, "ada", "admin")
+    for audience in (users(), roles(), connections()):
+        assert 0 == (await wsx.broadcast("#a", "x", audience=audience)).matched
+
+
+async def test_what_is_over_a_limit_is_refused_before_it_has_a_place(hub: Hub):
+    head = hub._journal.head()
+    for audience, target in ((users(*map(str, range(1_001))), "#a"), (everyone, ""), (everyone, "#" + "x" * 256)):
+        with pytest.raises(ValueError, match="Expected"):
+            await wsx.publish(audience, Update(target, "x"))
+    assert head == hub._journal.head()

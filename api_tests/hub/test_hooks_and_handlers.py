@@ -34,7 +34,7 @@ async def test_hooks_run_in_order_and_one_that_fails_stops_nobody(logged: Callab
 
     hooks.fire("a")
     assert ["at once a"] == heard
-    await eventually(lambda: not hooks._running)
+    await eventually(lambda: not hooks.running)
     assert ["at once a", "later a"] == heard
     lines = logged()
     assert 2 == lines.count("hook failed")
@@ -43,7 +43,7 @@ async def test_hooks_run_in_order_and_one_that_fails_stops_nobody(logged: Callab
     hooks.fire("b")
     await eventually(lambda: len(heard) == 3)
     assert "later b" == heard[-1]
-    await eventually(lambda: not hooks._running)
+    await eventually(lambda: not hooks.running)
     with pytest.raises(ValueError, match="not in list"):
         hooks.remove(at_once)
 

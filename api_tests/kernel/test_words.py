@@ -22,7 +22,7 @@ def test_every_error_is_a_line_of_the_documented_table():
     }
 
 
-@pytest.mark.parametrize("kind", [errors.BadRequest, errors.Forbidden, errors.NotFound, errors.Conflict, errors.TooLarge])
+@pytest.mark.parametrize("kind", [errors.BadRequest, errors.Forbidden, errors.NotFound])
 def test_an_error_says_what_it_was_given(kind):
     error = kind("what is wrong")
     assert ("what is wrong", "what is wrong", (), {}) == (str(error), error.detail, error.fields, error.headers)

@@ -1,6 +1,7 @@
 """`/ws`: who is let in."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -94,3 +95,27 @@ async def test_the_issuer_and_audience_of_a_token_are_checked(settings: Settings
 
 def _token(settings: Settings) -> str:
     return make_tokens(settings).issue("ada", ttl=timedelta(hours=1))
+
+
+@pytest.mark.parametrize("odd", ['prefs={"a":1}', "name=René", "a@b=1", "=", "flag", 'wsx_token_old="x"'])
+async def test_odd_cookies_of_the_site_do_not_sign_anybody_out(server: Running, odd: str) -> None:
+    cookies = f"{odd}; wsx_token={server.token('ada')}; last={odd}".encode().decode("latin-1")
+    async with server.socket(headers={"Cookie": cookies, "Origin": server.url}) as ada:
+        assert "ada" == wsx.connection(ada.id).user.id  # type: ignore[union-attr]
+
+
+async def test_an_empty_cookie_is_no_token(server: Running) -> None:
+    async with server.socket(headers={"Cookie": 'wsx_token=""', "Origin": server.url}) as nobody:
+        assert wsx.connection(nobody.id).user is None  # type: ignore[union-attr]
+
+
+async def test_a_refused_handshake_is_in_the_log_under_its_request_id_and_its_token_is_not(
+    server: Running, logged: Callable[[], str]
+) -> None:
+    token = server.token("ada", ttl_s=-1)
+    status, problem = await refused(SocketClient(server.url.replace("http", "ws"), token=token, headers={"X-Request-ID": "abc-7"}))
+    lines = logged()
+    assert (401, "abc-7") == (status, problem["request_id"])
+    assert '"handshake refused"' in lines
+    assert '"request_id":"abc-7"' in lines
+    assert token not in lines

@@ -170,3 +170,92 @@ async def test_a_handler_that_says_nothing_is_an_answer_that_changes_nothing(ser
         assert {"id": "req_1", "target": "", "html": "", "swap": "none"} == await page.ask("quiet")
         await plain.say({"id": "1", "handler": "quiet", "target": "#a"})
         assert "does not exist" in (await plain.ask("nothing"))["html"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("beforeend  scroll:bottom", "beforeend scroll:bottom"),
+        ("beforeend explode", "innerHTML"),
+        ("explode", "innerHTML"),
+        ("", "innerHTML"),
+        ("outerHTML", "outerHTML"),
+    ],
+)
+async def test_the_swap_that_a_page_asks_for_is_kept_where_it_means_something(server: Running, asked: str, told: str) -> None:
+    @wsx.on("x")
+    async def answer(_request: Request, _connection: Connection) -> Reply:
+        return Reply("ok")
+
+    async with server.socket() as page:
+        assert told == (await page.ask("x", swap=asked))["swap"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("outerHTML", "afterbegin"),
+        ("delete", "afterbegin"),
+        ("textContent", "innerHTML"),
+        ("beforeend", "beforeend"),
+        ("none", "none"),
+    ],
+)
+async def test_an_error_takes_nothing_from_the_page(server: Running, asked: str, told: str) -> None:
+    async with server.socket() as page:
+        assert told == (await page.ask("nothing", swap=asked))["swap"]
+
+
+async def test_an_answer_that_cannot_be_sent_and_a_handler_that_is_cancelled_are_errors_and_the_next_is_answered(
+    server: Running,
+) -> None:
+    @wsx.on("unsendable")
+    async def unsendable(_request: Request, _connection: Connection) -> Reply:
+        return Reply("\udcff")
+
+    @wsx.on("cancelled")
+    async def cancelled(_request: Request, _connection: Connection) -> Reply:
+        raise asyncio.CancelledError
+
+    async with server.socket() as page:
+        assert "Something went wrong" in (await page.ask("unsendable"))["html"]
+        assert "Something went wrong" in (await page.ask("cancelled"))["html"]
+        assert "does not exist" in (await page.ask("nothing"))["html"]
+    assert ["handler_failed", "handler_failed", "no_handler"] == [error["code"] for error in page.errors]
+
+
+async def test_a_page_that_submits_and_leaves_has_submitted(server: Running) -> None:
+    done: list[str] = []
+
+    @wsx.on("slow")
+    async def slow(request: Request, _connection: Connection) -> Reply:
+        await asyncio.sleep(0.01)
+        done.append(request.id)
+        return Reply("nobody reads this")
+
+    async with server.socket() as page:
+        for number in range(10):
+            await page.say({"id": str(number), "handler": "slow"})
+    await eventually(lambda: len(done) == 10)
+
+
+async def test_a_page_that_was_closed_does_nothing_more(server: Running) -> None:
+    done: list[str] = []
+    may_go_on = asyncio.Event()
+
+    @wsx.on("slow")
+    async def slow(request: Request, _connection: Connection) -> None:
+        done.append(request.id)
+        await may_go_on.wait()
+
+    async with server.socket() as page:
+        connection = wsx.connection(page.id)
+        assert connection is not None
+        for number in range(10):
+            await page.say({"id": str(number), "handler": "slow"})
+        await eventually(lambda: connection.received_count == 10)
+        connection.close()
+        may_go_on.set()
+        await page.closed()
+    await server.connected(0)
+    assert ["0"] == done

@@ -1,5 +1,6 @@
 """What every answer has: request ids, problem documents, policies; health, docs, files; the demo page."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running, run_server
-from app import main
+from app import Connection, main
 from app.db.session import Database
 from app.kernel.errors import AppError
 from app.settings import Settings
@@ -162,3 +163,53 @@ async def test_a_site_may_replace_a_fragment(settings: Settings) -> None:
 
 async def test_an_error_keeps_its_words() -> None:
     assert ("internal_error", 500) == (AppError("x").code, AppError("x").status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", "/broadcasts?dry_run=true", "dry_run"),
+        ("GET", "/connections?usr_id=ada", "usr_id"),
+        ("GET", "/users/ada/notifications?only=unread", "only"),
+        ("DELETE", "/connections/x?force=1", "force"),
+    ],
+)
+async def test_a_parameter_that_does_not_exist_is_refused_and_nothing_is_done(
+    server: Running, api: ApiClient, method: str, path: str, name: str
+) -> None:
+    async with server.socket() as page:
+        body = {"audience": {"kind": "everyone"}, "target": "#a", "html": "x"} if method == "POST" else None
+        answer = await api.call(method, path, body)
+        assert (422, f"?{name}") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+        assert "no such parameter" in answer.json()["errors"][0]["detail"]
+        await api.broadcast("marker")
+        await page.hears_nothing_but("marker")
+
+
+async def test_a_broken_fragment_leaves_nothing_half_done(settings: Settings) -> None:
+    folder = Path(settings.database_url.partition(":///")[2]).parent / "own"
+    for name in ("announcements/published.html", "notifications/arrived.html"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("{{ no.such.thing }}")
+    async with (
+        run_server(msgspec.structs.replace(settings, templates=str(folder))) as server,
+        ApiClient(server.url, ADMIN_KEY) as api,
+    ):
+        assert 500 == (await api.post("/announcements", {"message": "x", "priority": "high"})).status_code
+        assert 500 == (await api.post("/notifications", {"user_ids": ["ada"], "title": "t"})).status_code
+        assert [] == (await api.get("/announcements")).json()["items"]
+        assert [] == (await api.get("/users/ada/notifications")).json()["items"]
+
+
+async def test_async_hooks_may_finish_when_the_server_stops(settings: Settings) -> None:
+    finished: list[str] = []
+    async with run_server(settings) as server:
+
+        @server.hub.on_disconnection
+        async def note(connection: Connection) -> None:
+            await asyncio.sleep(0.2)
+            finished.append(connection.id)
+
+        page = server.socket()
+        await page.__aenter__()
+    assert [page.id] == finished

@@ -373,6 +373,7 @@
         emit("error", { code, detail, target }, element);
       };
       if (!element) return fail("no_target", `no element is ${target}`);
+      if (/^(script|style)$/i.test(element.localName)) return fail("no_target", `${target} is a ${element.localName}: no place for HTML`);
       element.classList.remove("wx-swapping");
       const detail = { target, html: String(html ?? ""), swap: swap.style, element };
       if (!emit("beforeSwap", detail, element, true)) return;

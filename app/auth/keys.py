@@ -52,6 +52,8 @@ class Caller(msgspec.Struct, frozen=True):
     key_id: str
     name: str
     scopes: frozenset[str]
+    expires_at: datetime | None = None
+    """When its key ends; None: it does not."""
 
 
 ADMIN_CALLER: Final = Caller("", "back office", frozenset({ADMIN}))
@@ -102,7 +104,7 @@ class KeyRing:
         if record.revoked_at is not None or (record.expires_at is not None and record.expires_at <= utc_now()):
             return None
         self._used(record.id)
-        return Caller(record.id, record.name, record.scopes)
+        return Caller(record.id, record.name, record.scopes, record.expires_at)
 
     def forget(self, key_id: str) -> None:
         """Look this key up anew at its next use: it was changed."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.settings import SettingsError
+
 _HERE = Path(__file__).parent
 
 
@@ -33,7 +35,10 @@ class Fragments:
         self._environment = _environment("")
 
     def replace_from(self, folder: str) -> None:
-        """Take fragments from this folder where it has them. Empty: only the shipped ones."""
+        """Take fragments from this folder where it has them. Empty: only the shipped ones. Raises SettingsError: no such folder."""
+        if folder and not Path(folder).is_dir():
+            message = f"WSX_TEMPLATES: {folder} is no folder"
+            raise SettingsError(message)
         self._environment = _environment(folder)
 
     def render(self, name: str, /, **context: object) -> Markup:

@@ -77,21 +77,23 @@ Audience = Everyone | SignedIn | Users | Roles | Connections | AnyOf | AllOf | E
 
 everyone = Everyone()
 signed_in = SignedIn()
+nobody = Connections(frozenset({"-"}))
+"""An audience without members: no connection has this id."""
 
 
-def users(*ids: str) -> Users:
-    """All connections of these users."""
-    return Users(frozenset(ids))
+def users(*ids: str) -> Audience:
+    """All connections of these users; of none: nobody."""
+    return Users(frozenset(ids)) if ids else nobody
 
 
-def roles(*names: str) -> Roles:
-    """All connections of users who have one of these roles."""
-    return Roles(frozenset(names))
+def roles(*names: str) -> Audience:
+    """All connections of users who have one of these roles; of none: nobody."""
+    return Roles(frozenset(names)) if names else nobody
 
 
-def connections(*ids: str) -> Connections:
-    """Just these connections."""
-    return Connections(frozenset(ids))
+def connections(*ids: str) -> Audience:
+    """Just these connections; of none: nobody."""
+    return Connections(frozenset(ids)) if ids else nobody
 
 
 class Hearer(Protocol):

@@ -20,6 +20,7 @@ class Connection:
         "_send",
         "_session",
         "address",
+        "closed_as",
         "closed_at",
         "connected_at",
         "dialect",
@@ -53,6 +54,8 @@ class Connection:
         self.user_agent = user_agent
         self.connected_at = self.last_active_at = utc_now()
         self.closed_at: datetime | None = None
+        self.closed_as: Close | None = None
+        """Why we hung up; None: we did not."""
         self.sent_count = 0
         """Messages put into the outbox."""
         self.received_count = 0
@@ -69,7 +72,7 @@ class Connection:
         return self._session
 
     def send(self, update: Update) -> None:
-        """Put one update into the outbox of this connection. It does not go through the journal."""
+        """Put one update into the outbox of this connection, at once: it overtakes what was published and not awaited."""
         self._send(self, update)
 
     def close(self, why: Close = Close.BACK_OFFICE, reason: str | None = None) -> None:

@@ -18,7 +18,8 @@ class Hooks(Generic[P]):
     def __init__(self, name: str) -> None:
         self.name = name
         self._functions: list[Callable[P, object]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self.running: set[asyncio.Task[None]] = set()
+        """Async functions that are not done yet."""
 
     def __call__(self, function: F) -> F:
         """Add a function; usable as a decorator."""
@@ -39,8 +40,8 @@ class Hooks(Generic[P]):
             else:
                 if inspect.isawaitable(outcome):
                     task = asyncio.ensure_future(self._finish(function, outcome))
-                    self._running.add(task)
-                    task.add_done_callback(self._running.discard)
+                    self.running.add(task)
+                    task.add_done_callback(self.running.discard)
 
     async def _finish(self, function: Callable[P, object], outcome: Awaitable[object]) -> None:
         try:

@@ -44,7 +44,8 @@ class Hub:
     async def publish(self, publication: Publication) -> Receipt:
         """Give the publication its place in the journal; every node delivers it. Returns what this node's share was.
 
-        Raises PublishedInsideTransaction inside an open transaction. Not safe to cancel: it may be delivered all the same.
+        Raises PublishedInsideTransaction inside an open transaction, ValueError for what is over a limit. Not safe to cancel: it
+        may be delivered all the same.
         """
         refuse_inside_transaction()
         await self._journal.append(publications.encode(publication))
@@ -108,6 +109,7 @@ class Hub:
         """Say why and hang up. The connection hears nothing more from this moment on."""
         if connection.outbox.closed:
             return
+        connection.closed_as = why
         self._flush_last_words(connection)
         connection.outbox.close()
         self.registry.remove(connection)

@@ -45,8 +45,13 @@ _decoder = msgspec.msgpack.Decoder(Publication)
 
 
 def encode(publication: Publication) -> bytes:
-    """The form in which it travels in the journal."""
-    return _encoder.encode(publication)
+    """The form in which it travels in the journal. Raises ValueError when limits are not kept: nobody could read it there."""
+    payload = _encoder.encode(publication)
+    try:
+        _decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from None
+    return payload
 
 
 def decode(payload: bytes) -> Publication:

@@ -5,8 +5,6 @@ AppError                  code                  status
 ├─ Unauthenticated        unauthenticated       401   no key or token, or not one of ours
 ├─ Forbidden              forbidden             403   known, but may not
 ├─ NotFound               not_found             404   missing, or the caller may not know that it is there
-├─ Conflict               conflict              409   it exists already, or is in another state
-├─ TooLarge               too_large             413   over a named limit of size
 ├─ InvalidFields          invalid_fields        422   read, but fields are wrong; names each one
 └─ Unavailable            unavailable           503   try again later; says when
 """
@@ -65,18 +63,6 @@ class NotFound(AppError):
     """The thing does not exist, or the caller may not know that it does."""
 
     code, status, title = "not_found", 404, "Not found"
-
-
-class Conflict(AppError):
-    """The thing is in a state in which this cannot be done."""
-
-    code, status, title = "conflict", 409, "Conflict"
-
-
-class TooLarge(AppError):
-    """Over a limit of size; the detail names the limit and its setting."""
-
-    code, status, title = "too_large", 413, "Too large"
 
 
 class InvalidFields(AppError):

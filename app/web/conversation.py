@@ -15,16 +15,20 @@ from app.hub.connection import Connection
 from app.hub.handlers import Handlers, Reply, Request
 from app.hub.hub import Hub
 from app.kernel.clock import utc_now
+from app.kernel.errors import WrongField
 from app.web.limiter import Bucket
 from app.wire import inbound
 from app.wire.prepared import Prepared
-from app.wire.swap import DEFAULT_SWAP, STYLES, style_of
+from app.wire.swap import DEFAULT_SWAP, check_swap, style_of
 from app.wire.update import Update
 
 MAX_WAITING = 16
 """Messages of one page that wait for its handler. From then on the socket is not read: the page waits, not our memory."""
 MAX_UNREADABLE_IN_A_ROW = 10
 """Texts that are no message at all; then the connection is closed with 1008."""
+
+_SWAP_OF_ERRORS = {"outerHTML": "afterbegin", "delete": "afterbegin", "textContent": "innerHTML"}
+"""A refused form must not disappear behind its error, and tags are not for people to read."""
 
 _log = structlog.get_logger()
 
@@ -72,9 +76,7 @@ class Conversation:
         self._talk.hub.delivery.unblock(self.connection.outbox)
 
     def closed(self, code: int, reason: str) -> None:
-        """The socket is gone; what its page still wanted is dropped."""
-        if self._waiting:
-            self._waiting.clear()
+        """The socket is gone. What its page has asked for is still done: people submit and leave."""
         self._talk.hub.disconnect(self.connection, code, reason)
 
     def _allowed(self, request: Request) -> bool:
@@ -111,12 +113,13 @@ class Conversation:
 
     async def _work(self, waiting: deque[Request]) -> None:
         try:
-            while waiting:
+            while waiting and self.connection.closed_as is None:  # whom we closed may do nothing more
                 request = waiting.popleft()
                 if len(waiting) == MAX_WAITING - 1:
                     self.connection.outbox.sink.resume()
                 await self._handle(request)
         finally:
+            waiting.clear()
             self._working = False
 
     async def _handle(self, request: Request) -> None:
@@ -133,8 +136,13 @@ class Conversation:
         try:
             outcome = await handler(request, self.connection)
             replies = [] if outcome is None else [outcome] if isinstance(outcome, Reply) else outcome
-            updates = [_update(request, reply) for reply in replies]
-        except Exception:
+            for reply in replies:
+                self._talk.hub.send(self.connection, _update(request, reply), request.id)
+            if not replies:
+                self._tell(self.connection.dialect.encode_done(request.id))
+        except (Exception, asyncio.CancelledError):
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
             _log.exception("handler failed", handler=request.handler, connection=self.connection.id, request=request.id)
             self._answer_error(
                 request,
@@ -142,18 +150,15 @@ class Conversation:
                 "Something went wrong on our side.",
                 "the handler failed; the server's log has it under this id",
             )
-            return
-        for update in updates:
-            self._talk.hub.send(self.connection, update, request.id)
-        if not updates:
-            self._tell(self.connection.dialect.encode_done(request.id))
 
     def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:
         """A code for programs, then a fixed sentence for people. What went wrong inside is for the log only."""
         self._tell(self.connection.dialect.encode_error(request.id, code, detail))
         if request.target:
             page_text = f'<div class="error" data-request-id="{escape(request.id)}">{sentence}</div>'
-            self._talk.hub.send(self.connection, Update(request.target, page_text, _asked_swap(request)), request.id)
+            asked = _asked_swap(request)
+            swap = _SWAP_OF_ERRORS.get(style_of(asked), asked)
+            self._talk.hub.send(self.connection, Update(request.target, page_text, swap), request.id)
 
     def _tell(self, payload: bytes | None) -> None:
         if payload is not None:
@@ -167,4 +172,9 @@ def _update(request: Request, reply: Reply) -> Update:
 
 def _asked_swap(request: Request) -> str:
     """The swap that the page asked for; the default where it asked for one that does not exist."""
-    return request.swap if style_of(request.swap) in STYLES else DEFAULT_SWAP
+    swap = " ".join(request.swap.split())
+    try:
+        check_swap(swap)
+    except WrongField:
+        return DEFAULT_SWAP
+    return swap

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from inspect import Parameter, signature
 from typing import Any
 
 from litestar import delete, get, patch, post, put
@@ -12,6 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from app.auth.guards import requires
 from app.web.body import StrictBody
 from app.web.errors import Problem
+from app.web.parameters import takes_only
 
 _VERBS = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
 _ERROR_WORDS = {
@@ -19,12 +21,18 @@ _ERROR_WORDS = {
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",
-    409: "The thing is in a state in which this cannot be done",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
-    422: "Fields are wrong; `errors` names each",
-    503: "The database cannot be used at the moment; nothing was stored",
+    422: "Fields or parameters are wrong; `errors` names each",
+    503: "The database cannot be used at the moment; nothing was stored or sent",
 }
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+GIVEN = frozenset({"data", "hub", "database", "caller", "key_ring"})
+"""Names of parameters that are no query parameters: the body, and what `app.web.given` lists."""
+
+
+def _query_name(parameter: Parameter) -> str:
+    """The name in the query: the parameter's own, or what its `QueryParameter(name=…)` says."""
+    described = getattr(parameter.annotation, "__metadata__", ())
+    return next((name for one in described if (name := getattr(one, "name", None))), parameter.name)
 
 
 def operation(
@@ -42,12 +50,17 @@ def operation(
     """Declare a route of `/api/v1` under the scope. The function's name is the operation's id, its docstring the description.
 
     `takes`, `gives`: examples of the body and of the answer, as JSON values; `app.web.openapi` puts them into the document.
-    `errors`: statuses beyond those that every operation has (401, 403) and that a body brings (400, 413, 422).
+    `errors`: statuses beyond those that every operation has (401, 403, 422, 503) and that a body brings (400, 413).
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         has_data = "data" in function.__annotations__
-        known = {401, 403, *errors} | ({400, 413, 422} if has_data else set())
+        known = {401, 403, 422, 503, *errors} | ({400, 413} if has_data else set())
+        query = frozenset(
+            _query_name(one)
+            for one in signature(function).parameters.values()
+            if one.name not in GIVEN and f"{{{one.name}:" not in path
+        )
         responses = {
             code: ResponseSpec(
                 Problem, description=_ERROR_WORDS[code], media_type="application/problem+json", generate_examples=False
@@ -62,7 +75,7 @@ def operation(
             description=f"{function.__doc__ or ''}\n\nScope: `{scope}`.",
             tags=[tag],
             security=[{"key": []}],
-            guards=[requires(scope)],
+            guards=[requires(scope), takes_only(query)],
             responses=responses,
             response_description=HTTPStatus(status).phrase,
             response_headers=[

@@ -7,9 +7,10 @@ this loops over ASGI's `receive()`.
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
+
+import structlog
 
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens
@@ -18,13 +19,16 @@ from app.kernel.errors import AppError, Forbidden, NotFound, Unauthenticated
 from app.kernel.identity import User
 from app.web.asgi_sink import AsgiSink
 from app.web.conversation import Conversation, Talk
-from app.web.front import Receive, Scope, Send
+from app.web.front import Receive, Scope, Send, request_id_of
 from app.wire import wsx
 
 PATH = "/ws"
 EXTENSION = "wsx.socket"
 COOKIE = "wsx_token"
 TOKEN_PROTOCOL = "wsx.token."  # noqa: S105 - the name of a subprotocol, not a secret
+
+
+_log = structlog.get_logger()
 
 
 class TooManySockets(AppError):
@@ -108,15 +112,22 @@ def _token(headers: Mapping[bytes, bytes], offered: list[str], *, believe_cookie
             return protocol.removeprefix(TOKEN_PROTOCOL)
     if not believe_cookie or b"cookie" not in headers:
         return None
-    try:
-        morsel = SimpleCookie(headers[b"cookie"].decode("latin-1")).get(COOKIE)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and morsel.value else None
+    return _cookie(headers[b"cookie"].decode("latin-1"))
+
+
+def _cookie(text: str) -> str | None:
+    """Ours, whatever odd cookies the site has beside it. Of several the first, which has the longest path (RFC 6265, 5.4)."""
+    for pair in text.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == COOKIE:
+            return value.strip().strip('"') or None
+    return None
 
 
 async def _deny(scope: Scope, send: Send, error: AppError) -> None:
     """Refuse a handshake with an HTTP answer (ASGI's denial response), or by a bare close where the server knows none."""
+    request_id = request_id_of(scope)
+    _log.info("handshake refused", request_id=request_id, path=scope["path"], status=error.status, detail=error.detail)
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": error.title})
         return
@@ -126,13 +137,19 @@ async def _deny(scope: Scope, send: Send, error: AppError) -> None:
         "status": error.status,
         "detail": error.detail,
         "instance": scope["path"],
+        "request_id": request_id,
     }
     names = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     await send(
         {
             "type": "websocket.http.response.start",
             "status": int(HTTPStatus(error.status)),
-            "headers": [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *names],
+            "headers": [
+                (b"content-type", b"application/problem+json"),
+                (b"cache-control", b"no-store"),
+                (b"x-request-id", request_id.encode()),
+                *names,
+            ],
         }
     )
     await send({"type": "websocket.http.response.body", "body": json.dumps(problem).encode()})

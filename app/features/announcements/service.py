@@ -8,7 +8,7 @@ from app.db.session import Database
 from app.features.announcements import store, view
 from app.features.announcements.audience import Priority, concerned
 from app.features.announcements.model import AnnouncementRow
-from app.hub.audience import Audience
+from app.hub.audience import Audience, everyone
 from app.hub.hub import Hub
 from app.hub.publication import Receipt, one
 from app.kernel.clock import utc_now
@@ -35,17 +35,18 @@ async def announce(
         author=author,
         created_at=utc_now(),
     )
+    shown = one(audience_of(row), view.published(row))  # before it is stored: a broken fragment must not leave half the work done
     async with database.transaction() as session:
         session.add(row)
-    return row, await hub.publish(one(audience_of(row), view.published(row)))
+    return row, await hub.publish(shown)
 
 
 async def recall(database: Database, hub: Hub, announcement_id: UUID) -> None:
-    """Delete an announcement, then take it from every screen. Raises NotFound."""
+    """Delete an announcement, then take it from every screen: whoever saw it may be somebody else by now. Raises NotFound."""
     async with database.transaction() as session:
         row = await store.find(session, announcement_id)
         await session.delete(row)
-    await hub.publish(one(audience_of(row), view.recalled(row)))
+    await hub.publish(one(everyone, view.recalled(row)))
 
 
 def audience_of(row: AnnouncementRow) -> Audience:

@@ -1,6 +1,6 @@
 """Use cases: make a key, revoke a key, and the very first key."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -14,6 +14,9 @@ from app.features.keys.model import ApiKeyRow
 from app.kernel.clock import utc_now
 from app.kernel.errors import FieldError, Forbidden, InvalidFields
 from app.kernel.ids import new_id
+
+_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+"""Later times have no equal in every time zone."""
 
 
 class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,10 +34,15 @@ async def create_key(database: Database, wanted: NewKeyRequest, maker: Caller) -
     if unknown := unknown_scopes(wanted.scopes):
         message = f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(SCOPES))}"
         raise InvalidFields([FieldError("/scopes", message)])
-    if wanted.expires_at is not None and wanted.expires_at <= utc_now():
-        raise InvalidFields([FieldError("/expires_at", "this time is over already")])
+    if wanted.expires_at is not None and not utc_now() < wanted.expires_at < _LAST:
+        raise InvalidFields([FieldError("/expires_at", "this time is over already, or after the year 9998")])
     if missing := sorted(scope for scope in wanted.scopes if not allows(maker.scopes, scope)):
         message = f"a key cannot give what it has not: {', '.join(missing)}"
+        raise Forbidden(message)
+    if maker.expires_at is not None and (wanted.expires_at is None or wanted.expires_at > maker.expires_at):
+        message = (
+            f"a key cannot give what it has not: this one ends at {maker.expires_at.isoformat()}, `expires_at` must not be later"
+        )
         raise Forbidden(message)
     key = make_key()
     row = ApiKeyRow(

@@ -54,4 +54,7 @@ class KeyUsage:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                _log.exception("last use of keys not written down")

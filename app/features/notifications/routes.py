@@ -31,7 +31,7 @@ class NewNotification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type: Annotated[
         str,
         Meta(
-            pattern="^[a-z][a-z0-9-]{0,31}$",
+            pattern=r"^[a-z][a-z0-9-]{0,31}$(?!\n)",
             description="A word for its kind, such as info or warning; the CSS class of its fragment",
         ),
     ] = "info"
@@ -168,10 +168,26 @@ async def mark_notification_seen(notification_id: FromPath[UUID], database: Give
     return Notification.of(await service.mark(database, hub, notification_id, "seen", on=True))
 
 
+@operation(
+    "DELETE",
+    "/notifications/{notification_id:uuid}/seen",
+    scope="notifications:write",
+    tag=TAG,
+    summary="Mark as unseen",
+    status=HTTPStatus.OK,
+    gives=_EXAMPLE,
+    errors=[404, 503],
+)
+async def mark_notification_unseen(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
+    """The reverse; read it stays, if it was."""
+    return Notification.of(await service.mark(database, hub, notification_id, "seen", on=False))
+
+
 routes = [
     create_notifications,
     list_notifications,
     mark_notification_read,
     mark_notification_unread,
     mark_notification_seen,
+    mark_notification_unseen,
 ]

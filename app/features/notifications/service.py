@@ -40,7 +40,7 @@ async def notify(
         session.add_all(rows)
         await session.flush()
         waiting = await store.counts(session, user_ids)
-    parts = tuple(Part(users(row.user_id), view.arrived(row, waiting[row.user_id].unread)) for row in rows)
+        parts = tuple(Part(users(row.user_id), view.arrived(row, waiting[row.user_id].unread)) for row in rows)
     receipt = await hub.publish(Publication(new_short_id(), parts))
     return rows, receipt.queued
 
@@ -52,7 +52,8 @@ async def mark(database: Database, hub: Hub, notification_id: UUID, state: State
         _set(row, state, on=on)
         await session.flush()
         waiting = (await store.counts(session, [row.user_id]))[row.user_id]
-    await hub.publish(one(users(row.user_id), view.changed(row, waiting.unread)))
+        shown = one(users(row.user_id), view.changed(row, waiting.unread))
+    await hub.publish(shown)
     return row
 
 

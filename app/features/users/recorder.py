@@ -50,6 +50,9 @@ class Recorder:
             except Unavailable as error:
                 _log.warning("users not written down yet", error=error.detail, waiting=len(self._waiting))
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                _log.exception("users not written down")
+                await asyncio.sleep(RETRY_S)
 
     async def flush(self) -> None:
         """Write down all that wait. Raises Unavailable; then they still wait."""

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from math import isinf
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
 PREFIX = "WSX_"
 MIN_SECRET_CHARS = 32
 """Short secrets can be guessed; HS256 wants a key of at least 32 bytes (RFC 7518, 3.2)."""
+
+
+_WANTED = {
+    "Expected `int`, got `str`": "a whole number is wanted",
+    "Expected `float`, got `str`": "a number is wanted",
+}
+"""Where msgspec speaks to programmers."""
 
 
 class SettingsError(ValueError):
@@ -94,12 +101,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             settings = msgspec.convert(values, cls, strict=False)
         except msgspec.ValidationError as error:
             what, _, where = str(error).partition(" - at `$.")
-            message = f"{PREFIX}{where.rstrip('`').split('[')[0].upper()}: {what}"
+            name = where.rstrip("`").split("[")[0]
+            words = get_args(cls.__annotations__[name]) if what.startswith("Invalid enum value") else ()
+            wanted = f"one of {', '.join(filter(None, words))} is wanted" if words else _WANTED.get(what, what)
+            message = f"{PREFIX}{name.upper()}: {wanted}"
             raise SettingsError(message) from None
         for name, value in msgspec.structs.asdict(settings).items():
             if isinstance(value, float) and isinf(value):
                 message = f"{PREFIX}{name.upper()}: a finite number is wanted"
                 raise SettingsError(message)
+        if not settings.host:
+            raise SettingsError("WSX_HOST: an address is wanted, such as 127.0.0.1")
+        key = settings.admin_key
+        if not (key.isascii() and key.isprintable() and key == key.strip()):
+            raise SettingsError("WSX_ADMIN_KEY: printable ASCII is wanted, and no space at its ends: it travels in a header")
         for name in ("admin_key", "token_secret"):
             if 0 < len(getattr(settings, name)) < MIN_SECRET_CHARS:
                 message = f"{PREFIX}{name.upper()}: at least {MIN_SECRET_CHARS} characters are needed, and this has fewer"

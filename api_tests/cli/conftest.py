@@ -39,6 +39,7 @@ def wsx(
     monkeypatch.chdir(operator.folder)
     for name in [name for name in os.environ if name.startswith("WSX_")]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)  # what it says of a busy machine would be taken for the command's
 
     def run(*arguments: str, **settings: str) -> Outcome:
         with monkeypatch.context() as here:

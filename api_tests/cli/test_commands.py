@@ -38,7 +38,7 @@ def test_the_command_says_its_version_and_how_it_is_used(operator, wsx, monkeypa
 
 
 def test_migrate_makes_the_tables_once(operator, wsx):
-    assert (0, "database: up to date\n", "") == wsx("migrate")
+    assert (0, "database: up to date\n", f"made a new database: {operator.database}\n") == wsx("migrate")
     with closing(sqlite3.connect(operator.database)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     assert {"users", "api_keys", "announcements", "notifications", "alembic_version"} == tables
@@ -54,12 +54,14 @@ def test_check_reads_the_settings_and_opens_the_database(wsx):
 
 def test_check_says_what_cannot_be_used(operator, wsx):
     missing = wsx("check", database_url=f"sqlite+aiosqlite:///{operator.folder}/nowhere/wsx.db")
-    assert (1, "settings: ok\n") == missing[:2]
-    assert missing.err.startswith("wsx: the database cannot be used at the moment")
+    assert (0, "settings: ok\ndatabase: not there yet; `wsx serve` makes it\nhandlers and templates: ok\n", "") == missing
+    assert [] == list(operator.folder.iterdir())  # to look changes nothing
     (operator.folder / "letter").write_text("Dear database, I am a letter and not one of you.")
     letter = f"sqlite+aiosqlite:///{operator.folder}/letter"
-    assert (1, "settings: ok\n", "wsx: the database cannot be used: file is not a database\n") == wsx("check", database_url=letter)
-    assert (1, "", "wsx: the database cannot be used: file is not a database\n") == wsx("migrate", database_url=letter)
+    assert (1, "settings: ok\n", f"wsx: the database {letter} cannot be used: file is not a database\n") == wsx(
+        "check", database_url=letter
+    )
+    assert (1, "", f"wsx: the database {letter} cannot be used: file is not a database\n") == wsx("migrate", database_url=letter)
 
 
 def test_a_folder_that_cannot_be_made_is_named(operator, wsx):
@@ -124,7 +126,7 @@ def test_tokens_are_made_with_the_secret_beside_the_database(operator, wsx):
 def test_a_duration_that_is_none_is_refused(wsx, text):
     refused = wsx("token", "ada", f"--ttl={text}")
     assert (2, "") == (refused.status, refused.out)
-    assert "a number and s, m, h or d is wanted" in refused.err
+    assert "a number above 0 and s, m, h or d is wanted" in refused.err
 
 
 def test_the_descriptions_are_written_where_one_wants_them(operator, wsx):
@@ -153,9 +155,18 @@ def test_a_command_that_is_interrupted_says_so(operator, wsx):
     assert (130, "wsx: stopped\n") == (stopped.status, stopped.err)
 
 
-def test_check_loads_handlers_and_looks_for_templates(operator, wsx):
-    wsx("migrate")
+def test_check_loads_handlers_and_looks_for_templates(operator):
     (operator.folder / "shop.py").write_text("from app import wsx\n\n\n@wsx.on('like')\nasync def like(request, connection): ...\n")
-    assert 0 == wsx("check", handlers="shop").status
-    assert "the module nowhere cannot be imported" in wsx("check", handlers="nowhere").err
-    assert f"wsx: WSX_TEMPLATES: {operator.folder}/none is no folder\n" == wsx("check", templates=f"{operator.folder}/none").err
+    assert 0 == operator.runs("check", handlers="shop").status
+    assert "the module nowhere cannot be imported" in operator.runs("check", handlers="nowhere").err
+    assert "none is no folder\n" in operator.runs("check", templates=f"{operator.folder}/none").err
+
+
+@pytest.mark.parametrize("user", ["", "x" * 129, "a\nb", "\udcff"])
+def test_a_token_that_nobody_would_take_is_not_made(wsx, user):
+    assert (2, "") == wsx("token", user)[:2]
+
+
+def test_a_token_of_a_new_secret_says_so(operator, wsx):
+    assert "made a new secret for tokens" in wsx("token", "ada").err
+    assert "" == wsx("token", "ada").err

@@ -25,7 +25,7 @@ def test_a_host_that_is_not_known_is_named(wsx):
 def test_more_processes_than_one_are_refused(operator, wsx):
     refused = wsx("serve", "--workers", "2")
     assert (2, 1) == (refused.status, refused.err.count("\n"))
-    assert "--workers 2" in refused.err
+    assert "WSX_WORKERS is 2" in refused.err
     assert not operator.database.exists()
 
 

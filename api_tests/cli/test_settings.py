@@ -66,9 +66,9 @@ def test_the_command_line_wins_where_it_says_something():
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("PORT", "http", "`int`"),
-        ("PORT", "", "`int`"),
-        ("PORT", "8000.5", "`int`"),
+        ("PORT", "http", "a whole number is wanted"),
+        ("PORT", "", "a whole number is wanted"),
+        ("PORT", "8000.5", "a whole number is wanted"),
         ("PORT", "-1", ">= 0"),
         ("PORT", "65536", "<= 65535"),
         ("WORKERS", "0", ">= 1"),
@@ -81,13 +81,13 @@ def test_the_command_line_wins_where_it_says_something():
         ("DRAIN_S", "-1", ">= 0.0"),
         ("DRAIN_S", "Infinity", "finite"),
         ("MAX_MESSAGE_BYTES", "1023", ">= 1024"),
-        ("MAX_BODY_BYTES", "1 KiB", "`int`"),
-        ("SOCKET_RATE_PER_S", "fast", "`float`"),
+        ("MAX_BODY_BYTES", "1 KiB", "a whole number is wanted"),
+        ("SOCKET_RATE_PER_S", "fast", "a number is wanted"),
         ("SOCKET_BURST", "0", ">= 1"),
         ("MAX_SOCKETS_PER_USER", "0", ">= 1"),
-        ("OUTBOX_BYTES", "64k", "`int`"),
+        ("OUTBOX_BYTES", "64k", "a whole number is wanted"),
         ("REPLAY_ENTRIES", "0", ">= 1"),
-        ("LOG_FORMAT", "xml", "'xml'"),
+        ("LOG_FORMAT", "xml", "one of console, json is wanted"),
     ],
 )
 def test_a_wrong_value_names_its_variable(name, text, said):
@@ -115,3 +115,14 @@ def test_every_command_refuses_wrong_settings_in_one_line(wsx, command, name, te
     refused = wsx(command, **{name.lower(): text})
     assert (2, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
     assert refused.err.startswith(f"wsx: WSX_{name}: ")
+
+
+@pytest.mark.parametrize("key", ["é" * 40, "x" * 40 + "\n", " " + "x" * 40])
+def test_an_admin_key_that_no_header_can_carry_is_refused(key):
+    with pytest.raises(SettingsError, match="WSX_ADMIN_KEY: printable ASCII is wanted"):
+        Settings.from_environment({"WSX_ADMIN_KEY": key})
+
+
+def test_no_address_is_none():
+    with pytest.raises(SettingsError, match="WSX_HOST: an address is wanted"):
+        Settings.from_environment({"WSX_HOST": ""})

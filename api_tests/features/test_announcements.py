@@ -119,3 +119,8 @@ async def test_a_wrong_announcement_is_refused_and_not_stored(api: ApiClient, bo
 
 async def test_an_id_that_is_none_is_not_found(api: ApiClient) -> None:
     assert 404 == (await api.get("/announcements/nothing")).status_code
+
+
+async def test_the_priorities_are_named_when_one_is_wrong(api: ApiClient) -> None:
+    answer = await api.post("/announcements", {"message": "x", "priority": "urgent"})
+    assert "there are high, low, medium" in answer.json()["errors"][0]["detail"]

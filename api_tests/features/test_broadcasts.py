@@ -189,3 +189,40 @@ async def test_cleaning_keeps_text_and_parts_of_tables(server: Running, api: Api
         await limited.broadcast(html, swap=swap)
         heard = (await page.next())["html"]
         assert told == heard.strip()
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer", "detail"),
+    [
+        (
+            '{"audience": {"kind": "everybody"}, "target": "#a", "html": "x"}',
+            "/audience/kind",
+            "there are all_of, any_of, connections",
+        ),
+        (
+            '{"audience": {"kind": "any_of", "audiences": [{"kind": "x"}]}, "target": "#a", "html": "x"}',
+            "/audience/audiences/0/kind",
+            "there are",
+        ),
+        ('{"audience": {"kind": "everyone"}, "target": "#a"}', "/html", "only delete and none need none"),
+        ('{"audience": {"kind": "everyone"}, "target": "#a", "html": "x", "oob": [{"target": "#b"}]}', "/oob/0/html", "missing"),
+        ('{"audience": {"kind": "users", "ids": ["a\\u0000"]}, "target": "#a", "html": "x"}', "/audience/ids/0", "Expected"),
+    ],
+)
+async def test_what_is_wrong_is_told_with_what_would_be_right(api: ApiClient, body: str, pointer: str, detail: str) -> None:
+    answer = await api.http.post("/api/v1/broadcasts", content=body)
+    (error,) = answer.json()["errors"]
+    assert (422, pointer) == (answer.status_code, error["pointer"])
+    assert detail in error["detail"]
+
+
+async def test_only_delete_and_none_do_without_html(api: ApiClient) -> None:
+    for swap in ("delete", "none"):
+        body = {"audience": {"kind": "everyone"}, "target": "#a", "swap": swap}
+        assert 202 == (await api.post("/broadcasts", body)).status_code
+
+
+async def test_a_body_in_another_encoding_is_told_so(api: ApiClient) -> None:
+    body = '{"audience": {"kind": "everyone"}, "target": "#a", "html": "é"}'.encode("latin-1")
+    answer = await api.http.post("/api/v1/broadcasts", content=body)
+    assert (400, True) == (answer.status_code, "not UTF-8" in answer.json()["detail"])

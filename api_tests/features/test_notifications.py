@@ -127,3 +127,9 @@ async def test_seen_can_be_taken_back(api: ApiClient) -> None:
     made = (await api.post("/notifications", NEW)).json()["items"][0]["id"]
     assert (await api.put(f"/notifications/{made}/seen")).json()["seen_at"] is not None
     assert (await api.delete(f"/notifications/{made}/seen")).json()["seen_at"] is None
+
+
+async def test_parameters_are_named_as_they_are_asked_for(api: ApiClient) -> None:
+    wrong = await api.get("/users/ada/notifications?state=foo")
+    long = await api.get(f"/users/{'x' * 129}/notifications")
+    assert ["?state", "{user_id}"] == [answer.json()["errors"][0]["pointer"] for answer in (wrong, long)]

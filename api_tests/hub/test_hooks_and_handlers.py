@@ -92,3 +92,11 @@ def test_a_reply_with_an_unknown_swap_is_refused_where_it_is_made():
     assert Reply("x", swap="beforeend scroll:bottom")
     with pytest.raises(ValueError, match="unknown swap 'inner'"):
         Reply("x", swap="inner")
+
+
+def test_a_handler_that_is_not_async_is_refused_when_it_is_registered():
+    def plain(_request: Request, _connection: object) -> Reply:
+        return Reply()
+
+    with pytest.raises(TypeError, match="must be an async function"):
+        Handlers().on("like")(plain)  # type: ignore[type-var]

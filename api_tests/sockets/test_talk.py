@@ -94,6 +94,8 @@ async def test_an_unknown_handler_and_a_reply_with_a_wrong_swap_are_told(server:
         ("[]", ""),
         ('{"id": "r", "handler": 5}', "r"),
         ('{"id": "r", "data": []}', "r"),
+        ('{"id": "r", "data": {"x": "\\ud800"}}', "r"),
+        ('{"id": 5}', ""),
         ('{"id": "' + "x" * 200 + '"}', ""),
         ("[" * 50_000, ""),
         (b"\x00\x01", ""),

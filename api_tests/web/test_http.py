@@ -213,3 +213,10 @@ async def test_async_hooks_may_finish_when_the_server_stops(settings: Settings) 
         page = server.socket()
         await page.__aenter__()
     assert [page.id] == finished
+
+
+@pytest.mark.parametrize("path", ["/docs", "/wsx.js", "/health/live", "/openapi.json"])
+async def test_head_is_get_without_a_body(api: ApiClient, path: str) -> None:
+    head, whole = await api.http.head(path), await api.http.get(path)
+    assert (200, b"") == (head.status_code, head.content)
+    assert whole.headers["content-length"] == head.headers["content-length"]

@@ -109,7 +109,7 @@ def test_an_unreadable_request_names_the_field_and_keeps_its_id(text: str, reque
 def test_a_prepared_message_knows_what_it_hides_and_what_may_hide_it(
     swap: str, oob: bool, replaces: str | None, content_of: str | None
 ) -> None:
-    update = Update("#a", "x", swap, (Fragment("#b"),) if oob else ())
+    update = Update("#a", "x", swap, (Fragment("#b", "y"),) if oob else ())
     message = Prepared.of_update(b"{}", update)
     assert (replaces, content_of) == (message.replaces, message.content_of)
 

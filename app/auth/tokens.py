@@ -87,12 +87,12 @@ def _user_of(claims: dict[str, object]) -> User:
     except (ValueError, OverflowError, OSError):
         raise Unauthenticated("the connection token's `exp` is no time: it counts seconds since 1970, not milliseconds") from None
     shown = name[:MAX_NAME_CHARS] if isinstance(name, str) and name else subject
-    return User(subject, shown.encode(errors="replace").decode(), frozenset(roles), expires_at)
+    return User(subject, shown.encode(errors="replace").decode().replace("\0", "?"), frozenset(roles), expires_at)
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Whether it is a text that UTF-8 has: JSON can hold half of a surrogate pair, which no database and no message takes."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    """Whether databases and messages take it: JSON can hold NUL and half of a surrogate pair."""
+    return isinstance(value, str) and not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
 
 
 def secret_beside(folder: Path) -> str:

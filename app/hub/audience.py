@@ -7,13 +7,16 @@ from msgspec import Meta
 
 from app.kernel.errors import WrongField
 from app.kernel.identity import User
+from app.kernel.text import NO_NUL
 
 MAX_IDS = 1_000
 """Names in one audience. Each costs a look-up on every node; a longer list wants a role or a room."""
 MAX_DEPTH = 8
 """Audiences within audiences. Enough for any sentence that a person can say, and the recursion stays short."""
 
-Ids = Annotated[frozenset[Annotated[str, Meta(min_length=1, max_length=128)]], Meta(min_length=1, max_length=MAX_IDS)]
+Ids = Annotated[
+    frozenset[Annotated[str, Meta(min_length=1, max_length=128, pattern=NO_NUL)]], Meta(min_length=1, max_length=MAX_IDS)
+]
 
 
 class Everyone(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="everyone"):

@@ -1,6 +1,7 @@
 """What answers a page: functions by name, and what they are given and give back."""
 
 from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
 from typing import TypeVar
 
 import msgspec
@@ -39,9 +40,16 @@ class Handlers:
         self._first = first
 
     def on(self, name: str = "") -> Callable[[AnyHandler], AnyHandler]:
-        """Register the decorated function. Raises ValueError when the name is taken: two modules would fight silently."""
+        """Register the decorated function.
+
+        Raises ValueError when the name is taken (two modules would fight silently), TypeError when the function is not async.
+        """
 
         def register(handler: AnyHandler) -> AnyHandler:
+            is_async: bool = iscoroutinefunction(handler)
+            if not is_async:
+                message = f"the handler {name!r} ({handler.__module__}) must be an async function"
+                raise TypeError(message)
             taken = self._by_name.get(name)
             if taken is not None and taken is not handler:
                 message = f"the handler {name!r} is registered twice: by {taken.__module__} and by {handler.__module__}"

@@ -18,7 +18,7 @@ class FieldError(msgspec.Struct, frozen=True):
     """One wrong field of a request."""
 
     pointer: str
-    """Where: a JSON Pointer into the body (RFC 6901), or `?name` for a query parameter."""
+    """Where: a JSON Pointer into the body (RFC 6901), `?name` for a query parameter, `{name}` for a part of the path."""
     detail: str
     """What is wrong and what would be right."""
 

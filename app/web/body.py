@@ -39,7 +39,10 @@ class StrictBody(AbstractDTO[T]):
         try:
             return decoder.decode(value)
         except msgspec.DecodeError as error:
-            raise body_error(error) from None
+            raise body_error(error, decoder.type) from None
+        except UnicodeDecodeError as error:
+            message = f"the body is not UTF-8: byte {error.start} of a text"
+            raise BadRequest(message) from None
         except RecursionError:
             message = "the body is nested too deeply"
             raise BadRequest(message) from None

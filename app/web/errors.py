@@ -1,5 +1,6 @@
 """Every error as one shape: `application/problem+json` (RFC 9457). The only place that maps exceptions to answers."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import UNSET, Meta, UnsetType
 
 from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields, WrongField
+from app.web.choices import choices_at
 
 _log = structlog.get_logger()
 
@@ -59,7 +61,7 @@ def on_app_error(request: Request[Any, Any, Any], error: AppError) -> Response[A
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Errors of the framework: no such route, wrong method, a body over the limit, a bad query parameter."""
     if isinstance(error, ValidationException):
-        return answer(request, _wrong_parameters(error))
+        return answer(request, _wrong_parameters(error, request.route_handler.opt.get("query_names", {})))
     status = HTTPStatus(error.status_code)
     translated = AppError(_words(request, status) or error.detail or status.phrase)
     translated.code, translated.status, translated.title = _CODES.get(status, status.name.lower()), int(status), status.phrase
@@ -73,8 +75,8 @@ def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response
     return answer(request, AppError("the server made a mistake; it is in its log under this request id"))
 
 
-def body_error(error: msgspec.DecodeError) -> AppError:
-    """What msgspec says of a body, as ours: which field, what is wrong."""
+def body_error(error: msgspec.DecodeError, kind: Any) -> AppError:
+    """What msgspec says of a body of the type `kind`, as ours: which field, what is wrong, what would be right."""
     if not isinstance(error, msgspec.ValidationError):
         return BadRequest(f"the body is not JSON: {error}")
     message, _, where = str(error).partition(" - at `$")
@@ -85,6 +87,8 @@ def body_error(error: msgspec.DecodeError) -> AppError:
     elif message.startswith(("Object contains unknown field", "Object missing required field")):
         pointer = f"{pointer}/{message.split('`')[1]}"
         message = "unknown field" if "unknown" in message else "missing"
+    elif message.startswith(("Invalid value", "Invalid enum value")) and (words := choices_at(kind, pointer.split("/")[1:])):
+        message = f"{message}; there are {', '.join(words)}"
     return InvalidFields([FieldError(pointer, message)])
 
 
@@ -93,11 +97,16 @@ def _pointer(path: str) -> str:
     return path.replace("[", ".").replace("]", "").replace(".", "/")
 
 
-def _wrong_parameters(error: ValidationException) -> AppError:
+def _wrong_parameters(error: ValidationException, query_names: Mapping[str, str]) -> AppError:
     found = error.extra if isinstance(error.extra, list) else []
     if any(one.get("key") == "data" for one in found):
         return BadRequest("a JSON body is needed, and there is none")
-    return InvalidFields([FieldError(f"?{one['key']}", one["message"]) for one in found])
+    return InvalidFields([FieldError(_place(one, query_names), one["message"]) for one in found])
+
+
+def _place(found: Mapping[str, Any], query_names: Mapping[str, str]) -> str:
+    name = found["key"]
+    return f"?{query_names[name]}" if name in query_names else f"{{{name}}}"
 
 
 def _words(request: Request[Any, Any, Any], status: HTTPStatus) -> str:

@@ -56,11 +56,8 @@ def operation(
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         has_data = "data" in function.__annotations__
         known = {401, 403, 422, 503, *errors} | ({400, 413} if has_data else set())
-        query = frozenset(
-            _query_name(one)
-            for one in signature(function).parameters.values()
-            if one.name not in GIVEN and f"{{{one.name}:" not in path
-        )
+        parameters = signature(function).parameters.values()
+        query_names = {one.name: _query_name(one) for one in parameters if one.name not in GIVEN and f"{{{one.name}:" not in path}
         responses = {
             code: ResponseSpec(
                 Problem, description=_ERROR_WORDS[code], media_type="application/problem+json", generate_examples=False
@@ -75,7 +72,7 @@ def operation(
             description=f"{function.__doc__ or ''}\n\nScope: `{scope}`.",
             tags=[tag],
             security=[{"key": []}],
-            guards=[requires(scope), takes_only(query)],
+            guards=[requires(scope), takes_only(frozenset(query_names.values()))],
             responses=responses,
             response_description=HTTPStatus(status).phrase,
             response_headers=[
@@ -88,7 +85,7 @@ def operation(
             ],
             dto=StrictBody if has_data else None,
             return_dto=None,
-            opt={"scope": scope, "takes": takes, "gives": gives},
+            opt={"scope": scope, "takes": takes, "gives": gives, "query_names": query_names},
         )(function)
         return route
 

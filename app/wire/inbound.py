@@ -1,5 +1,6 @@
 """What a browser says: one JSON text, read tolerantly. Unknown fields are ignored, wrong ones are refused by name."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -31,12 +32,8 @@ class Unreadable(ValueError):
         self.request_id = request_id
 
 
-class _OnlyId(msgspec.Struct):
-    id: Annotated[str, Meta(max_length=128)] = ""
-
-
 _inbound = msgspec.json.Decoder(Inbound)
-_only_id = msgspec.json.Decoder(_OnlyId)
+_some_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,128})"')
 
 
 def read(text: str | bytes) -> Inbound:
@@ -48,7 +45,6 @@ def read(text: str | bytes) -> Inbound:
 
 
 def _id_of(text: str | bytes) -> str:
-    try:
-        return _only_id.decode(text).id
-    except (msgspec.DecodeError, RecursionError):
-        return ""
+    """The first text that looks like the id, also where the whole is no JSON: a page waits for an answer under it."""
+    found = _some_id.search(text) if isinstance(text, str) else None
+    return found[1] if found else ""

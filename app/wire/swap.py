@@ -18,6 +18,8 @@ CONTENT_STYLES: Final = frozenset({"innerHTML", "textContent"})
 REPLACING_STYLES: Final = CONTENT_STYLES | {"outerHTML", "delete"}
 """After one of these nothing is left of what the target held before."""
 
+STYLES_WITHOUT_HTML: Final = frozenset({"delete", "none"})
+
 _MODIFIERS: Final = (
     re.compile(r"(?:swap|settle):\d{1,6}(?:ms|s)"),
     re.compile(r"(?:show|scroll):(?:top|bottom)"),

@@ -1,11 +1,12 @@
 """The narrow waist: what a page is told, in whatever dialect it speaks."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
-from app.wire.swap import DEFAULT_SWAP, check_swap
+from app.kernel.errors import WrongField
+from app.wire.swap import DEFAULT_SWAP, STYLES_WITHOUT_HTML, check_swap, style_of
 
 MAX_TARGET_CHARS = 256
 """A CSS selector. Longer ones are mistakes, and each costs its length for every page."""
@@ -33,34 +34,44 @@ Swap = Annotated[
 ]
 
 
+_MISSING: str = cast("str", UNSET)
+"""So that forgotten HTML does not empty its target."""
+
+
 class Fragment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """HTML for one place in the page."""
 
     target: Target
-    html: Html = ""
+    html: Html = _MISSING
     swap: Swap = DEFAULT_SWAP
 
     def __post_init__(self) -> None:
-        """Refuse an unknown swap word; make marked-up text plain text."""
+        """Refuse an unknown swap word and missing HTML; make marked-up text plain text."""
         check_swap(self.swap)
-        _as_plain_text(self)
+        _settle_html(self)
 
 
 class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """HTML for one place in the page and, out of band, for others: all of it is swapped in, or none."""
 
     target: Target
-    html: Html = ""
+    html: Html = _MISSING
     swap: Swap = DEFAULT_SWAP
     oob: Annotated[tuple[Fragment, ...], Meta(max_length=MAX_OOB, description="The same for further places")] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an unknown swap word; make marked-up text plain text."""
+        """Refuse an unknown swap word and missing HTML; make marked-up text plain text."""
         check_swap(self.swap)
-        _as_plain_text(self)
+        _settle_html(self)
 
 
-def _as_plain_text(fragment: Fragment | Update) -> None:
-    """`html` may be a Markup, which is a text that encoders do not take for one."""
-    if type(fragment.html) is not str:
+def _settle_html(fragment: Fragment | Update) -> None:
+    """`html` may be missing where none is needed, and a Markup, which is a text that encoders do not take for one."""
+    if fragment.html is _MISSING:
+        if style_of(fragment.swap) not in STYLES_WITHOUT_HTML:
+            raise WrongField(
+                "html", f"missing; only {' and '.join(sorted(STYLES_WITHOUT_HTML))} need none, and an empty text empties the target"
+            )
+        msgspec.structs.force_setattr(fragment, "html", "")
+    elif type(fragment.html) is not str:
         msgspec.structs.force_setattr(fragment, "html", str(fragment.html))

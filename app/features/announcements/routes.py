@@ -15,6 +15,7 @@ from app.features.announcements.audience import Priority
 from app.features.announcements.model import AnnouncementRow
 from app.features.listing import After, Limit, Page, linked
 from app.hub.audience import Audience
+from app.kernel.text import NO_NUL
 from app.web.given import GivenCaller, GivenDatabase, GivenHub
 from app.web.operation import operation
 
@@ -31,9 +32,11 @@ _PriorityWords = Annotated[
 class NewAnnouncement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An announcement to be made."""
 
-    message: Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, description="Plain text; shown escaped")]
+    message: Annotated[
+        str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")
+    ]
     priority: _PriorityWords
-    title: Annotated[str, Meta(min_length=1, max_length=200)] = "Announcement"
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] = "Announcement"
     audience: Annotated[Audience | None, Meta(description="In place of the priority's audience")] = None
 
 

@@ -22,7 +22,15 @@ _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A key to be made."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, description="Whose it is; shown in lists")]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[^\u0000-\u001f\u007f]*$",
+            description="Whose it is; shown in lists, on one line",
+        ),
+    ]
     scopes: Annotated[frozenset[str], Meta(min_length=1, max_length=50, description=f"Any of: {', '.join(sorted(SCOPES))}")]
     expires_at: Annotated[
         Annotated[datetime, Meta(tz=True)] | None, Meta(description="With a time zone; null: it does not end by itself")
@@ -68,9 +76,9 @@ async def revoke_key(database: Database, key_id: str) -> ApiKeyRow:
 
 
 async def first_key(database: Database) -> NewKey | None:
-    """An admin key, when there is no key at all; else None."""
+    """An admin key, when there was never one; else None."""
     async with database.reading() as session:
-        if await store.exists_any(session):
+        if await store.exists_admin(session):
             return None
     _, key = await create_key(
         database, NewKeyRequest("first start", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN}))

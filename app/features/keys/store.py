@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.keys import KeyRecord
+from app.auth.scopes import ADMIN
 from app.db.page import Slice, newest_first
 from app.features.keys.model import ApiKeyRow
 from app.kernel.errors import NotFound
@@ -39,9 +40,9 @@ async def all_keys(session: AsyncSession) -> Sequence[ApiKeyRow]:
     return (await session.scalars(select(ApiKeyRow).order_by(ApiKeyRow.id))).all()
 
 
-async def exists_any(session: AsyncSession) -> bool:
-    """Whether there is a key at all, revoked or not."""
-    return bool(await session.scalar(select(func.count()).select_from(ApiKeyRow)))
+async def exists_admin(session: AsyncSession) -> bool:
+    """Whether there was ever a key with all scopes, revoked or not."""
+    return any(ADMIN in scopes for scopes in await session.scalars(select(ApiKeyRow.scopes)))
 
 
 async def record_used(session: AsyncSession, used: Mapping[str, datetime]) -> None:

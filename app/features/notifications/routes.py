@@ -14,6 +14,7 @@ from app.features.listing import After, Limit, Page, linked
 from app.features.notifications import service, store
 from app.features.notifications.model import NotificationRow
 from app.hub.audience import Ids
+from app.kernel.text import NO_NUL
 from app.web.given import GivenDatabase, GivenHub
 from app.web.operation import operation
 
@@ -26,8 +27,8 @@ class NewNotification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A notification to be sent to each of the users."""
 
     user_ids: Annotated[Ids, Meta(description="The site's own ids; one that is new makes a row for that user")]
-    title: Annotated[str, Meta(min_length=1, max_length=200)]
-    message: Annotated[str, Meta(max_length=MAX_MESSAGE_CHARS, description="Plain text; shown escaped")] = ""
+    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+    message: Annotated[str, Meta(max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")] = ""
     type: Annotated[
         str,
         Meta(

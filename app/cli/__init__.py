@@ -1,0 +1,88 @@
+"""The `wsx` command. An error of the operator's is one line that names what to change; exit 2 for the command line, else 1."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app import __version__
+from app.cli import issue, run
+from app.cli.console import Failure, fail
+from app.kernel.errors import AppError
+from app.settings import SettingsError
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit."""
+    try:
+        options = _parser().parse_args(arguments)
+        options.run(options)
+    except (SettingsError, Failure) as error:
+        fail(str(error), getattr(error, "status", 2))
+    except AppError as error:
+        fail(error.detail, 1)
+    except KeyboardInterrupt:
+        fail("stopped", 130)
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if match is None or not int(match[1]):
+        message = f"{text!r}: a number above 0 and s, m, h or d is wanted, such as 90d"
+        raise argparse.ArgumentTypeError(message)
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def _text(text: str) -> str:
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError("a text of printable characters in UTF-8 is wanted")
+    return text
+
+
+def _user_id(text: str) -> str:
+    if not 0 < len(_text(text)) <= issue.MAX_ID_CHARS:
+        message = f"a user id of 1 to {issue.MAX_ID_CHARS} characters is wanted"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wsx", description="HTML to every browser that should see it.")
+    parser.add_argument("--version", action="version", version=f"wsx {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="bring the database up to date and serve")
+    serve.add_argument("--host", help="address to listen on (WSX_HOST)")
+    serve.add_argument("--port", type=int, help="TCP port; 0: any free one (WSX_PORT)")
+    serve.add_argument("--workers", type=int, help="processes (WSX_WORKERS)")
+    serve.add_argument("--demo", action="store_true", help="also serve the demo page at /")
+    serve.set_defaults(run=run.serve)
+
+    commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=run.migrate)
+    check = commands.add_parser("check", help="read every setting, open the database, load the handlers; change nothing")
+    check.set_defaults(run=run.check)
+
+    keys = commands.add_parser("keys", help="API keys of back-office tools").add_subparsers(required=True, metavar="ACTION")
+    create = keys.add_parser("create", help="make a key; its secret is shown once")
+    create.add_argument("name", type=_text, metavar="NAME")
+    create.add_argument("--scope", action="append", required=True, metavar="S", help="may be given several times")
+    create.add_argument("--expires", type=_duration, metavar="90d")
+    create.set_defaults(run=issue.create)
+    keys.add_parser("list", help="all keys").set_defaults(run=issue.list_all)
+    revoke = keys.add_parser("revoke", help="revoke a key for ever")
+    revoke.add_argument("id", type=_text, metavar="ID")
+    revoke.set_defaults(run=issue.revoke)
+
+    token = commands.add_parser("token", help="print a connection token for a browser")
+    token.add_argument("user", type=_user_id, metavar="USER")
+    token.add_argument("--name", type=_text, help="what other people see")
+    token.add_argument("--role", type=_text, action="append", default=[], help="may be given several times")
+    token.add_argument("--ttl", type=_duration, default=timedelta(hours=1), metavar="1h")
+    token.set_defaults(run=issue.token)
+
+    openapi = commands.add_parser("openapi", help="rewrite openapi.json and asyncapi.json from the code")
+    openapi.add_argument("--folder", default="openapi")
+    openapi.set_defaults(run=run.openapi)
+    return parser

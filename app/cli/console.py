@@ -1,0 +1,110 @@
+"""What all commands share: talking to the operator, and the settings and database that they name."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from alembic.util import CommandError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from app import __version__
+from app.db import migrate
+from app.db.session import Database
+from app.settings import Settings, SettingsError
+
+Answer = TypeVar("Answer")
+
+
+class Failure(Exception):
+    """Something the operator must mend; the text says what."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def fail(text: str, status: int) -> NoReturn:
+    sys.stderr.write(f"wsx: {text}\n")
+    sys.exit(status)
+
+
+def say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def remark(text: str) -> None:
+    """Beside the command's output, which may be piped elsewhere."""
+    sys.stderr.write(text + "\n")
+
+
+def read_settings(**overrides: object) -> Settings:
+    settings = Settings.from_environment(os.environ, **overrides)
+    if settings.workers > 1:
+        message = f"WSX_WORKERS is {settings.workers}: more than one process is not served yet"
+        raise SettingsError(message)
+    try:
+        dialect = make_url(settings.database_url).get_dialect()
+        dialect.import_dbapi()
+    except (ArgumentError, ImportError) as error:
+        message = f"WSX_DATABASE_URL: {error}"
+        raise SettingsError(message) from None
+    if not dialect.is_async:
+        message = "WSX_DATABASE_URL: an asynchronous driver is needed, such as sqlite+aiosqlite:///var/wsx.db"
+        raise SettingsError(message)
+    return settings
+
+
+def missing_file(settings: Settings) -> Path | None:
+    """The SQLite file, when it is not there yet."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    path = Path(url.database).absolute()
+    return None if path.exists() else path
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the database up to date."""
+    with _database_errors(settings):
+        migrate.upgrade(settings.database_url)
+
+
+def migrated() -> Settings:
+    """The settings; their database is up to date. One that was not there is made, and named: it may be the wrong folder."""
+    settings = read_settings()
+    made = missing_file(settings)
+    upgrade(settings)
+    if made is not None:
+        remark(f"made a new database: {made}")
+    return settings
+
+
+def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def run() -> Answer:
+        database = Database(settings.database_url)
+        try:
+            return await use(database)
+        finally:
+            await database.close()
+
+    with _database_errors(settings):
+        return asyncio.run(run())
+
+
+@contextmanager
+def _database_errors(settings: Settings) -> Iterator[None]:
+    where = make_url(settings.database_url).render_as_string(hide_password=True)
+    try:
+        yield
+    except CommandError as error:
+        message = f"the database {where} is of another version than wsx {__version__}, which cannot use it: {error}"
+        raise Failure(message) from None
+    except (SQLAlchemyError, OSError) as error:
+        message = f"the database {where} cannot be used: {getattr(error, 'orig', error)}"
+        raise Failure(message) from None

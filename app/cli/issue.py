@@ -1,0 +1,62 @@
+"""Commands that issue keys and tokens."""
+
+import argparse
+
+import msgspec
+
+from app.auth.keys import Caller
+from app.auth.scopes import ADMIN
+from app.auth.tokens import MAX_ID_CHARS, SECRET_FILE
+from app.cli.console import Failure, migrated, read_settings, remark, say, with_database
+from app.db.session import Database
+from app.features.keys import NewKeyRequest, all_keys, create_key, revoke_key
+from app.kernel.clock import utc_now
+from app.main import make_tokens, state_folder
+
+__all__ = ["MAX_ID_CHARS", "create", "list_all", "revoke", "token"]
+
+OPERATOR = Caller("", "operator", frozenset({ADMIN}))
+
+
+def create(options: argparse.Namespace) -> None:
+    settings = migrated()
+    expires_at = None if options.expires is None else utc_now() + options.expires
+    try:
+        wanted = msgspec.convert({"name": options.name, "scopes": options.scope, "expires_at": expires_at}, NewKeyRequest)
+    except msgspec.ValidationError as error:
+        raise Failure(str(error), 2) from None
+
+    async def make(database: Database) -> str:
+        _, key = await create_key(database, wanted, OPERATOR)
+        return key.text
+
+    say(with_database(settings, make))
+    remark("shown only this once; keep it")
+
+
+def list_all(_options: argparse.Namespace) -> None:
+    async def show(database: Database) -> None:
+        async with database.reading() as session:
+            for row in await all_keys(session):
+                state = "revoked" if row.revoked_at else "expired" if row.expires_at and row.expires_at <= utc_now() else "active"
+                used = row.last_used_at.isoformat(timespec="seconds") if row.last_used_at else "never used"
+                say(f"{row.key_id}  {state:8}  {used:25}  {' '.join(row.scopes):40}  {row.name}")
+
+    with_database(migrated(), show)
+
+
+def revoke(options: argparse.Namespace) -> None:
+    async def carry_out(database: Database) -> None:
+        await revoke_key(database, options.id)
+
+    with_database(migrated(), carry_out)
+    say(f"{options.id}: revoked")
+
+
+def token(options: argparse.Namespace) -> None:
+    settings = read_settings()
+    secret = state_folder(settings) / SECRET_FILE
+    is_new = not settings.token_secret and not secret.exists()
+    say(make_tokens(settings).issue(options.user, name=options.name or "", roles=options.role, ttl=options.ttl))
+    if is_new:
+        remark(f"made a new secret for tokens: {secret.absolute()}")

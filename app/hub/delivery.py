@@ -60,14 +60,26 @@ class Delivery:
     def _deliver_one(self, publication: Publication, cursor: str) -> Receipt:
         part = publication.parts[0]
         hearers = tuple(self._registry.resolve(part.audience))  # a copy: closing a slow one changes the index
-        messages: dict[str, Prepared] = {}
+        messages: dict[Dialect, Prepared] = {}
+        waiting = self._waiting
         queued = 0
         for connection in hearers:
             dialect = connection.dialect
-            message = messages.get(dialect.name)
+            message = messages.get(dialect)
             if message is None:
-                message = messages[dialect.name] = _prepared(dialect, publication, (part.update,), cursor)
-            queued += self.offer(connection, message)
+                message = messages[dialect] = _prepared(dialect, publication, (part.update,), cursor)
+            outbox = connection.outbox
+            if outbox.queue or outbox.blocked or outbox.closed:
+                queued += self.offer(connection, message)
+                continue
+            outbox.queue.append(message)  # what `offer` does, with all its questions answered
+            outbox.queued_bytes = len(message.data)
+            connection.sent_count += 1
+            queued += 1
+            if not outbox.scheduled:
+                outbox.scheduled = True
+                waiting.append(outbox)
+        self._flush_soon()
         return Receipt(publication.id, len(hearers), queued)
 
     def offer(self, connection: Connection, message: Prepared) -> bool:
@@ -89,7 +101,10 @@ class Delivery:
         """Flush the outbox at the end of this turn of the loop."""
         outbox.scheduled = True
         self._waiting.append(outbox)
-        if not self._flush_comes:
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._waiting and not self._flush_comes:
             self._flush_comes = True
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -112,10 +127,11 @@ class Delivery:
             queue = outbox.queue
             if not queue:
                 continue
-            outbox.queue = []
+            message = queue[0] if len(queue) == 1 else _joined(queue, joined)
+            queue.clear()
             outbox.queued_bytes = 0
             try:
-                outbox.blocked = not outbox.sink.write(queue[0] if len(queue) == 1 else _joined(queue, joined))
+                outbox.blocked = not outbox.sink.write(message)
             except Exception:
                 _log.exception("socket write failed")
                 outbox.sink.abort()

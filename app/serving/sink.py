@@ -34,6 +34,9 @@ class State(Enum):
     CLOSED = 5
 
 
+_OPEN = State.OPEN  # looked up once: a member of an Enum costs as much as half of all else in `write`
+
+
 class SocketSink(asyncio.Protocol):
     """What can be done to one socket. Whoever derives from it hears what the socket does, and reads."""
 
@@ -68,7 +71,7 @@ class SocketSink(asyncio.Protocol):
     # -- Sink --------------------------------------------------------------------------------------------------------
     def write(self, message: Prepared) -> bool:
         """Straight to the kernel while nothing is buffered; what it does not take waits in the transport."""
-        if self._state is not State.OPEN:
+        if self._state is not _OPEN:
             return True
         data = message.data
         if not self._blocked and self._fd >= 0:

@@ -76,9 +76,8 @@ class Delivery:
             outbox.queued_bytes = len(message.data)
             connection.sent_count += 1
             queued += 1
-            if not outbox.scheduled:
-                outbox.scheduled = True
-                waiting.append(outbox)
+            outbox.scheduled = True
+            waiting.append(outbox)
         self._flush_soon()
         return Receipt(publication.id, len(hearers), queued)
 

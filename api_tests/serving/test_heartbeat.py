@@ -12,6 +12,7 @@ from app.wire.prepared import Prepared
 
 TEXT, PING, PONG = 1, 9, 10
 FAST = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.1}
+PATIENT = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.5}
 SILENT = {"ws_ping_interval": 0.2, "ws_ping_timeout": 0.3}
 
 
@@ -74,10 +75,10 @@ async def test_who_answers_pings_or_says_anything_stays():
         ears.append(Ear())
         await detaching(ears[-1])(scope, receive, send)
 
-    async with serving(app, **FAST) as server, server.peer() as polite, server.peer() as talkative:
+    async with serving(app, **PATIENT) as server, server.peer() as polite, server.peer() as talkative:
         await polite.open()
         await talkative.open()
-        for _ in range(4):
+        for _ in range(6):
             assert Frame(PING, b"") == await polite.frame()
             polite.send(frame(PONG))
             await talkative.frame()

@@ -22,7 +22,7 @@ class RecordingSink:
         self.accepts = 1_000_000
         self.writes: list[Prepared] = []
         self.closed_with: tuple[int, str] | None = None
-        self.is_broken = self.is_aborted = False
+        self.is_broken = self.is_aborted = self.is_paused = False
 
     def write(self, message: Prepared) -> bool:
         if self.is_broken:
@@ -37,10 +37,10 @@ class RecordingSink:
         self.is_aborted = True
 
     def pause(self) -> None:
-        raise NotImplementedError
+        self.is_paused = True
 
     def resume(self) -> None:
-        raise NotImplementedError
+        self.is_paused = False
 
     def buffered_bytes(self) -> int:
         return 0

@@ -23,7 +23,7 @@ async def turn() -> None:
 
 
 def batch(*parts: tuple[object, Update]) -> Publication:
-    return Publication("b1", tuple(Part(audience, update) for audience, update in parts), is_batch=True)  # type: ignore[arg-type]
+    return Publication("b1", tuple(Part(audience, update) for audience, update in parts), is_batch=True)
 
 
 async def test_a_frame_is_made_once_per_dialect_and_shared():
@@ -147,7 +147,7 @@ async def test_other_work_runs_while_many_are_written_to():
     hub = make_hub()
     tabs = [tab(hub) for _ in range(2_000)]
     for one_tab in tabs:
-        one_tab.sink.write = lambda _message: time.sleep(0.00005) or True  # type: ignore[method-assign,func-returns-value]
+        one_tab.sink.write = lambda _message: time.sleep(0.00005) or True
     await hub.publish(one(everyone, Update("#a", "1")))
     held = []
     while hub.delivery._waiting:

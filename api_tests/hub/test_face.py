@@ -101,10 +101,10 @@ async def test_a_send_that_fails_unwatched_is_logged(hub: Hub, logged: Callable[
     async def append(_payload: bytes) -> str:
         raise OSError("the journal is away")
 
-    hub._journal.append = append  # type: ignore[method-assign]
+    hub._journal.append = append
     wsx.broadcast("#a", "x")
     cancelled = wsx.broadcast("#a", "y")
-    cancelled.cancel()  # type: ignore[attr-defined]
+    cancelled.cancel()
     await eventually(lambda: not wsx._sending)
     lines = logged()
     assert 1 == lines.count("send failed")

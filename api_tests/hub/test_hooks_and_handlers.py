@@ -99,4 +99,4 @@ def test_a_handler_that_is_not_async_is_refused_when_it_is_registered():
         return Reply()
 
     with pytest.raises(TypeError, match="must be an async function"):
-        Handlers().on("like")(plain)  # type: ignore[type-var]
+        Handlers().on("like")(plain)

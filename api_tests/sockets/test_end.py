@@ -25,7 +25,7 @@ async def test_a_gone_page_is_forgotten_and_the_hooks_are_told(server: Running) 
 async def test_what_was_said_before_the_close_is_still_heard(server: Running) -> None:
     async with server.socket() as page:
         await wsx.broadcast("#a", "last words")
-        server.hub.close(wsx.connection(page.id))  # type: ignore[arg-type]
+        server.hub.close(wsx.connection(page.id))
         await wsx.broadcast("#a", "never heard")
         heard = []
         try:

@@ -26,18 +26,18 @@ async def refused(client: SocketClient) -> tuple[int, dict[str, object]]:
 async def test_the_subprotocol_pair_is_answered_with_wsx_v1_and_never_with_the_token(server: Running) -> None:
     async with server.socket("ada") as ada:
         assert "wsx.v1" == ada.raw.subprotocol
-        assert "ada" == wsx.connection(ada.id).user.id  # type: ignore[union-attr]
+        assert "ada" == wsx.connection(ada.id).user.id
 
 
 async def test_the_cookie_of_a_page_is_believed(server: Running) -> None:
     headers = {"Cookie": f"other=1; wsx_token={server.token('ada')}", "Origin": server.url}
     async with server.socket(headers=headers) as ada:
-        assert "ada" == wsx.connection(ada.id).user.id  # type: ignore[union-attr]
+        assert "ada" == wsx.connection(ada.id).user.id
 
 
 async def test_a_cookie_without_an_origin_is_not(server: Running) -> None:
     async with server.socket(headers={"Cookie": f"wsx_token={server.token('ada')}"}) as nobody:
-        assert wsx.connection(nobody.id).user is None  # type: ignore[union-attr]
+        assert wsx.connection(nobody.id).user is None
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "x" * 5000])
@@ -101,12 +101,12 @@ def _token(settings: Settings) -> str:
 async def test_odd_cookies_of_the_site_do_not_sign_anybody_out(server: Running, odd: str) -> None:
     cookies = f"{odd}; wsx_token={server.token('ada')}; last={odd}".encode().decode("latin-1")
     async with server.socket(headers={"Cookie": cookies, "Origin": server.url}) as ada:
-        assert "ada" == wsx.connection(ada.id).user.id  # type: ignore[union-attr]
+        assert "ada" == wsx.connection(ada.id).user.id
 
 
 async def test_an_empty_cookie_is_no_token(server: Running) -> None:
     async with server.socket(headers={"Cookie": 'wsx_token=""', "Origin": server.url}) as nobody:
-        assert wsx.connection(nobody.id).user is None  # type: ignore[union-attr]
+        assert wsx.connection(nobody.id).user is None
 
 
 async def test_a_refused_handshake_is_in_the_log_under_its_request_id_and_its_token_is_not(

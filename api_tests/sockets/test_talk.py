@@ -14,7 +14,7 @@ from app import Connection, Fragment, Reply, Request, wsx
 async def test_a_handler_answers_into_the_target_with_the_swap_that_the_page_asked_for(server: Running) -> None:
     @wsx.on("like")
     async def like(request: Request, connection: Connection) -> Reply:
-        return Reply(f"{connection.user.name} likes {request.data['what']}")  # type: ignore[union-attr]
+        return Reply(f"{connection.user.name} likes {request.data['what']}")
 
     async with server.socket("ada", name="Ada") as ada:
         answer = await ada.ask("like", {"what": "tea"}, swap="beforeend")

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from api_tests.browser.scripted import Peer, Site
+from api_tests.missing import missing
 
 Visit = Callable[..., Awaitable[Peer]]
 
@@ -47,7 +48,7 @@ class Console:
 async def browser() -> AsyncIterator[Browser]:
     chosen = os.environ.get("CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
     if chosen is None:
-        pytest.skip("Chromium is missing: apt install chromium, or name one in CHROMIUM")
+        missing("Chromium is missing: apt install chromium, or name one in CHROMIUM")
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=chosen, args=ARGUMENTS)
         yield chromium

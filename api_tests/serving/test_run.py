@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from api_tests.missing import missing
 from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
 from api_tests.waiting import eventually
 from app.serving.run import listen, tune_garbage_collector
@@ -48,7 +49,7 @@ def test_what_lives_for_ever_is_never_walked_again():
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:
-        pytest.skip("openssl is missing: it makes the certificate")
+        missing("openssl is missing: it makes the certificate")
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=here", "-keyout", path, "-out", f"{path}.crt"],

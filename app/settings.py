@@ -47,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Other origins whose pages may open sockets, `scheme://host[:port]` each. `*`: all, and it must be written to be had."""
     allow_anonymous: bool = True
     """Whether sockets without a token may listen. They hear `everyone` and nothing more."""
+    open_rooms: bool = True
+    """Whether a signed-in user may create a public room by joining it."""
     handlers: tuple[str, ...] = ()
     """Modules to import at start; they register handlers with `@wsx.on(…)`."""
     ping_interval_s: Annotated[float, msgspec.Meta(gt=0)] = 25.0
@@ -61,8 +63,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Messages a second that one connection may send for long; above it, error answers."""
     socket_burst: Annotated[int, msgspec.Meta(ge=1)] = 40
     """Messages that one connection may send at once. Twice as many refused in a row close it with 4429."""
+    max_rooms_per_socket: Annotated[int, msgspec.Meta(ge=1)] = 128
+    """Rooms that one connection may be in. Bounds what a stranger can make us remember."""
     max_sockets_per_user: Annotated[int, msgspec.Meta(ge=1)] = 20
     """Connections of one user; the next one is answered 429. One stolen token must not fill the server."""
+    idle_timeout_s: Annotated[float, msgspec.Meta(ge=0)] = 1_800.0
+    """Seconds after which a page that sent nothing is closed (4408). 0: never."""
+    idle_sweep_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    """Seconds between two looks for idle pages. 0: never."""
+    presence_grace_s: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    """Seconds within which a user who is back was never offline: a reload, a tunnel."""
+    dashboard_interval_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    """Seconds between two updates of the dashboard, while an admin is there to see it."""
     outbox_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
     """Bytes queued for one connection before it is closed as slow (1013). 262,144 x 2,000 stalled phones = 500 MiB."""
     replay_entries: Annotated[int, msgspec.Meta(ge=1)] = 10_000

@@ -1,10 +1,12 @@
 """A socket that remembers what it was given and takes as much as the test allows; and what builds hubs for it."""
 
+import asyncio
 import json
 from typing import Any
 
 from app.hub.connection import Connection
 from app.hub.hub import Hub
+from app.hub.settling import Follows
 from app.journal.memory import MemoryJournal
 from app.kernel.identity import User
 from app.wire.dialect import Dialect
@@ -68,8 +70,14 @@ class Tab:
         return found
 
 
-def make_hub(outbox_bytes: int = 65_536) -> Hub:
-    return Hub(MemoryJournal(100), outbox_bytes=outbox_bytes)
+def make_hub(outbox_bytes: int = 65_536, *, grace_s: float = 0.0, follows: Follows | None = None) -> Hub:
+    return Hub(MemoryJournal(100), outbox_bytes=outbox_bytes, presence_grace_s=grace_s, follows=follows)
+
+
+async def turns(number: int = 1) -> None:
+    """Let what was scheduled happen, so many turns of the loop long."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 def tab(hub: Hub, user_id: str | None = None, *roles: str, form: Dialect = PLAIN) -> Tab:

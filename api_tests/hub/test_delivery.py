@@ -1,13 +1,12 @@
 """From a publication to sockets: encoded once, written once per turn, bounded for those who do not read."""
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
 
 import pytest
 
-from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab
+from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab, turns
 from api_tests.waiting import eventually
 from app.hub import delivery
 from app.hub.audience import Connections, everyone, roles, users
@@ -17,11 +16,6 @@ from app.wire.update import Fragment, Update
 from app.wire.wsx import dialect
 
 
-async def turn() -> None:
-    """Let what was scheduled in this turn of the loop happen."""
-    await asyncio.sleep(0)
-
-
 def batch(*parts: tuple[object, Update]) -> Publication:
     return Publication("b1", tuple(Part(audience, update) for audience, update in parts), is_batch=True)
 
@@ -29,9 +23,9 @@ def batch(*parts: tuple[object, Update]) -> Publication:
 async def test_a_frame_is_made_once_per_dialect_and_shared():
     hub = make_hub()
     tabs = [tab(hub, form=form) for form in (PLAIN, PLAIN, V1, V1)]
-    await turn()
+    await turns()
     receipt = await hub.publish(one(everyone, Update("#a", "x")))
-    await turn()
+    await turns()
     assert (4, 4) == (receipt.matched, receipt.queued)
     assert tabs[0].sink.writes[-1] is tabs[1].sink.writes[-1]
     assert tabs[2].sink.writes[-1] is tabs[3].sink.writes[-1]
@@ -45,7 +39,7 @@ async def test_one_turn_is_one_write_shared_by_those_who_hear_the_same():
     for word in ("1", "2"):
         await hub.publish(one(everyone, Update("#a", word, "beforeend")))
     await hub.publish(one(users("ada"), Update("#a", "3", "beforeend")))
-    await turn()
+    await turns()
     assert [1, 1, 1] == [len(one.sink.writes) for one in tabs]
     assert tabs[0].sink.writes[0] is tabs[1].sink.writes[0]
     assert [["1", "2"], ["1", "2"], ["1", "2", "3"]] == [one.heard for one in tabs]
@@ -63,7 +57,7 @@ async def test_a_batch_is_one_message_of_just_what_a_page_may_hear_in_order():
         (users("ada", "root"), Update("#d", "two")),
     )
     receipt = await hub.publish(said)
-    await turn()
+    await turns()
     assert (4, 4) == (receipt.matched, receipt.queued)
     assert [["all", "admins", "more", "two"], ["all", "two"], ["all"]] == [one.heard for one in (admin, ada, nobody)]
     assert ["batch"] * 3 == [one.sink.messages[0]["type"] for one in (admin, ada, nobody)]
@@ -76,7 +70,7 @@ async def test_several_parts_that_are_no_batch_look_like_an_update_to_who_hears_
     ada, bob = tab(hub, "ada"), tab(hub, "bob")
     parts = (Part(everyone, Update("#a", "all")), Part(users("ada"), Update("#b", "hers")))
     await hub.publish(Publication("p1", parts))
-    await turn()
+    await turns()
     assert ("batch", "#a") == (ada.sink.messages[0]["type"], bob.sink.messages[0]["target"])
 
 
@@ -86,14 +80,14 @@ async def test_a_full_socket_is_not_written_to_until_it_says_so():
     slow.sink.accepts = 0
     for word in ("1", "2", "3"):
         await hub.publish(one(everyone, Update("#a", word, "beforeend")))
-        await turn()
+        await turns()
     assert (["1"], True) == (slow.heard, slow.connection.outbox.blocked)
     slow.sink.accepts = 1_000
     hub.delivery.unblock(slow.connection.outbox)
-    await turn()
+    await turns()
     assert (["1", "2", "3"], False) == (slow.heard, slow.connection.outbox.blocked)
     hub.delivery.unblock(slow.connection.outbox)
-    await turn()
+    await turns()
     assert 2 == len(slow.sink.writes)
 
 
@@ -102,7 +96,7 @@ async def test_unblocked_before_the_flush_of_the_same_turn():
     page = tab(hub)
     hub.send(page.connection, Update("#a", "1"))
     hub.delivery.unblock(page.connection.outbox)
-    await turn()
+    await turns()
     assert 1 == len(page.sink.writes)
 
 
@@ -113,7 +107,7 @@ async def test_who_reads_too_slowly_is_closed_with_1013_and_nobody_else():
     receipts = []
     for _ in range(20):
         receipts.append(await hub.publish(one(everyone, Update("#a", "x" * 100, "beforeend"))))
-        await turn()
+        await turns()
     assert (1013, "too slow") == slow.sink.closed_with
     assert fast.sink.closed_with is None
     assert 20 == len(fast.heard)
@@ -135,7 +129,7 @@ async def test_a_long_flush_gives_the_loop_back_and_loses_nothing(monkeypatch: p
     hub = make_hub()
     tabs = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
     await hub.publish(one(everyone, Update("#a", "1", "beforeend")))
-    await turn()
+    await turns()
     written = sum(len(one.sink.writes) for one in tabs)
     assert 0 < written < len(tabs)
     late = tab(hub)
@@ -152,7 +146,7 @@ async def test_other_work_runs_while_many_are_written_to():
     held = []
     while hub.delivery._waiting:
         began = time.perf_counter()
-        await turn()
+        await turns()
         held.append(time.perf_counter() - began)
     assert len(held) > 5
     assert sorted(held)[len(held) // 2] < 6 * delivery.MAX_HOLD_S
@@ -163,7 +157,7 @@ async def test_a_flush_that_went_on_does_not_write_to_who_has_closed(monkeypatch
     hub = make_hub()
     tabs = [tab(hub) for _ in range(3 * delivery.CHECK_EVERY)]
     await hub.publish(one(everyone, Update("#a", "1")))
-    await turn()
+    await turns()
     left = tabs[-1]
     assert not left.sink.writes
     hub.close(left.connection)
@@ -177,7 +171,7 @@ async def test_a_socket_that_breaks_is_dropped_and_keeps_nothing_from_the_others
     broken.sink.is_broken = True
     for word in ("1", "2"):
         await hub.publish(one(everyone, Update("#a", word, "beforeend")))
-        await turn()
+        await turns()
     assert (["1", "2"], ["1", "2"], True) == (before.heard, after.heard, broken.sink.is_aborted)
     assert "socket write failed" in logged()
 
@@ -192,7 +186,7 @@ async def test_a_connection_that_leaves_counts_as_matched_and_not_as_queued():
     page = tab(hub)
     drop(hub, page)
     assert (1, 0) == (await hub.publish(one(Connections(frozenset({page.connection.id})), Update("#a", "1"))))[1:]
-    await turn()
+    await turns()
     assert not page.sink.writes
 
 
@@ -201,5 +195,5 @@ async def test_html_arrives_as_it_was_given():
     page = tab(hub)
     html = '<b title="\u2028 \U0001f600">\x7f&</b>'
     await hub.publish(one(everyone, Update("#a", html)))
-    await turn()
+    await turns()
     assert html == json.loads(page.sink.writes[0].payloads[0])["html"]

@@ -1,21 +1,16 @@
 """The hub: connections that come and go, last words, receipts."""
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
 
-from api_tests.hub.recording import V1, make_hub, tab
+from api_tests.hub.recording import V1, make_hub, tab, turns
 from app.hub import hub as hub_module
 from app.hub.audience import everyone
 from app.hub.close import Close
 from app.hub.publication import one
 from app.kernel.transaction import PublishedInsideTransaction, marked_open
 from app.wire.update import Update
-
-
-async def turn() -> None:
-    await asyncio.sleep(0)
 
 
 async def test_hello_is_the_first_thing_that_is_heard():
@@ -28,7 +23,7 @@ async def test_hello_is_the_first_thing_that_is_heard():
         greeted.append(connection)
 
     page = tab(hub, form=V1)
-    await turn()
+    await turns()
     hello, update = page.sink.messages
     assert ("hello", page.connection.id, False) == (hello["type"], hello["connection"], hello["resumed"])
     assert ("hi", [page.connection]) == (update["html"], greeted)
@@ -43,7 +38,7 @@ async def test_what_was_said_before_the_close_is_heard_and_nothing_after():
     page.connection.close()
     page.connection.send(Update("#a", "too late"))
     receipt = await hub.publish(one(everyone, Update("#a", "too late")))
-    await turn()
+    await turns()
     assert (0, ["last words"]) == (receipt.matched, page.heard)
     assert (4403, "your shop has closed") == page.sink.closed_with
 
@@ -54,7 +49,7 @@ async def test_last_words_do_not_go_to_a_socket_that_is_full():
     page.sink.accepts = 0
     for word in ("1", "2"):
         page.connection.send(Update("#a", word, "beforeend"))
-        await turn()
+        await turns()
     page.connection.close()
     assert (["1"], (4409, "closed by the back office")) == (page.heard, page.sink.closed_with)
 
@@ -111,3 +106,25 @@ def test_notes_of_handlers_are_made_at_first_use():
 def test_every_reason_fits_into_a_close_frame(why: Close):
     assert len(why.reason.encode()) <= 123
     assert why.code in range(1008, 1014) or why.code in range(4400, 4500)
+
+
+async def test_a_socket_that_breaks_at_its_last_words_is_closed_all_the_same(logged: Callable[[], str]):
+    hub = make_hub()
+    broken, other = tab(hub, "ada"), tab(hub, "bob")
+    for page in (broken, other):
+        page.connection.send(Update("#a", "last words"))
+    broken.sink.is_broken = True
+    hub.close_all(Close.RESTARTING)
+    assert (True, (1012, "restarting")) == (broken.sink.is_aborted, broken.sink.closed_with)
+    assert (["last words"], (1012, "restarting"), 0) == (other.heard, other.sink.closed_with, len(hub.registry))
+    assert "socket write failed" in logged()
+
+
+async def test_several_updates_for_one_page_are_one_message():
+    hub = make_hub()
+    page, other = tab(hub), tab(hub)
+    hub.send_batch(page.connection, [Update("#a", "1"), Update("#b", "2")])
+    await turns()
+    (message,) = page.sink.messages
+    assert ("batch", ["#a", "#b"]) == (message["type"], [update["target"] for update in message["updates"]])
+    assert ([], 1) == (other.sink.messages, page.connection.sent_count)

@@ -1,7 +1,12 @@
 """The registry: counts that are right, and indexes that leave nothing behind."""
 
 from api_tests.hub.recording import make_hub, tab
-from app.hub.audience import everyone, signed_in, users
+from app.hub.audience import everyone, near, roles, rooms, signed_in, users
+from app.hub.geometry import MAX_RADIUS_KM, Place, distance_km
+from app.kernel.identity import User
+
+BERLIN = Place(52.52, 13.405, "Berlin")
+PARIS = Place(48.8566, 2.3522, "Paris")
 
 
 def test_tabs_come_and_go_and_nothing_stays():
@@ -32,3 +37,64 @@ def test_connections_are_listed_oldest_first():
     assert opened == list(hub.registry.resolve(everyone))
     assert opened[1] is hub.registry.get(opened[1].id)
     assert hub.registry.get("gone") is None
+
+
+def test_rooms_are_joined_and_left_and_nothing_stays():
+    hub = make_hub()
+    ada, bob = tab(hub, "ada").connection, tab(hub, "bob").connection
+    assert () == ada.rooms
+    for room_id in ("lobby", "kitchen", "lobby"):
+        hub.registry.join(ada, room_id)
+    hub.registry.join(bob, "lobby")
+    assert ["kitchen", "lobby"] == list(ada.rooms)  # the one that was joined last is the last
+    assert ({ada, bob}, {ada}) == (set(hub.registry.in_room("lobby")), set(hub.registry.in_room("kitchen")))
+    hub.registry.leave(ada, "lobby")
+    hub.registry.leave(ada, "never joined")
+    hub.registry.leave(tab(hub).connection, "lobby")
+    assert (["kitchen"], {bob}) == (list(ada.rooms), set(hub.registry.in_room("lobby")))
+    hub.registry.remove(ada)
+    hub.registry.remove(bob)
+    assert ([], [], 0) == (list(ada.rooms), list(hub.registry.in_room("kitchen")), len(hub.registry._rooms))
+
+
+def test_who_moves_is_found_where_it_is_now_and_nothing_stays():
+    hub = make_hub()
+    ada, bob = tab(hub, "ada").connection, tab(hub, "bob").connection
+    hub.registry.locate(ada, BERLIN)
+    hub.registry.locate(bob, BERLIN)
+    assert {ada, bob} == set(hub.registry.resolve(near(52.5, 13.4, 10)))
+    hub.registry.locate(ada, PARIS)
+    assert ([bob], [ada]) == (hub.registry.resolve(near(52.5, 13.4, 10)), hub.registry.resolve(near(48.85, 2.35, 1)))
+    assert (PARIS, 2) == (ada.place, len(hub.registry._places))
+    hub.registry.remove(ada)
+    hub.registry.remove(bob)
+    assert (None, 0, []) == (ada.place, len(hub.registry._places), hub.registry.resolve(near(0, 0, MAX_RADIUS_KM)))
+
+
+def test_a_circle_ends_where_it_ends():
+    hub = make_hub()
+    page = tab(hub).connection
+    hub.registry.locate(page, Place(52.52, 13.405))
+    km = distance_km(52.6, 13.5, page.place)
+    assert [[page], []] == [hub.registry.resolve(near(52.6, 13.5, radius_km)) for radius_km in (km, km - 0.001)]
+
+
+def test_signing_in_again_brings_the_roles_of_today():
+    hub = make_hub()
+    page = tab(hub, "ada", "admin", "author").connection
+    assert hub.registry.sign_in(page, User("ada", "Ada", frozenset({"author", "premium"})))
+    assert [False, True, True] == [page in hub.registry.resolve(roles(role)) for role in ("admin", "author", "premium")]
+    assert (1, 2) == (hub.registry.user_count(), len(hub.registry._roles))
+
+
+def test_a_connection_that_is_gone_is_nowhere_however_late_its_handler_ends():
+    hub = make_hub()
+    gone = tab(hub, "ada").connection
+    hub.registry.locate(gone, BERLIN)
+    hub.registry.remove(gone)
+    hub.registry.join(gone, "lobby")
+    hub.registry.locate(gone, BERLIN)
+    assert not hub.registry.sign_in(gone, User("bob", "Bob", frozenset({"admin"})))
+    assert ([], None, "ada") == (list(gone.rooms), gone.place, gone.user.id)
+    for audience in (rooms("lobby"), near(52.5, 13.4, 10), users("bob", "ada"), roles("admin"), signed_in):
+        assert not hub.registry.resolve(audience)

@@ -16,6 +16,8 @@ class Close(Enum):
     """Sign in again."""
     NOT_ALLOWED = 4403, "not allowed"
     """This connection may not be here."""
+    IDLE = 4408, "idle"
+    """The page sent nothing for long. It comes back when its user does."""
     BACK_OFFICE = 4409, "closed by the back office"
     """Somebody closed this connection on purpose."""
     TOO_MANY_MESSAGES = 4429, "too many messages"

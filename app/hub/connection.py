@@ -1,12 +1,13 @@
 """One open socket, as handlers and the back office see it."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.hub.close import Close
+from app.hub.geometry import Place
 from app.hub.outbox import Outbox
-from app.kernel.clock import utc_now
+from app.kernel.clock import monotonic, utc_now
 from app.kernel.identity import User
 from app.wire.dialect import Dialect
 from app.wire.update import Update
@@ -16,7 +17,9 @@ class Connection:
     """Lives from the end of the handshake until the socket is gone; then `closed_at` is set and it hears nothing."""
 
     __slots__ = (
+        "_active_at",
         "_close",
+        "_rooms",
         "_send",
         "_session",
         "address",
@@ -25,8 +28,9 @@ class Connection:
         "connected_at",
         "dialect",
         "id",
-        "last_active_at",
+        "is_back",
         "outbox",
+        "place",
         "received_count",
         "sent_count",
         "user",
@@ -42,6 +46,7 @@ class Connection:
         outbox: Outbox,
         address: str = "",
         user_agent: str = "",
+        is_back: bool = False,
         send: Callable[["Connection", Update], None],
         close: Callable[["Connection", Close, str | None], None],
     ) -> None:
@@ -52,7 +57,13 @@ class Connection:
         self.outbox = outbox
         self.address = address
         self.user_agent = user_agent
-        self.connected_at = self.last_active_at = utc_now()
+        self.is_back = is_back
+        """Whether the page was connected before and says so: what it shows may not be true any more."""
+        self.connected_at = utc_now()
+        self._active_at = monotonic()
+        self.place: Place | None = None
+        """Where the page said that it is. Lives and dies with the connection: places are never stored."""
+        self._rooms: dict[str, None] | None = None
         self.closed_at: datetime | None = None
         self.closed_as: Close | None = None
         """Why we hung up; None: we did not."""
@@ -70,6 +81,37 @@ class Connection:
         if self._session is None:
             self._session = {}
         return self._session
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms that the connection is in, in the order in which it joined them."""
+        return self._rooms.keys() if self._rooms is not None else ()
+
+    def enter(self, room_id: str) -> None:
+        """Note a room as the one joined last. Called by the registry, which finds connections by their rooms."""
+        if self._rooms is None:
+            self._rooms = {}
+        self._rooms.pop(room_id, None)
+        self._rooms[room_id] = None
+
+    def exit(self, room_id: str) -> None:
+        """Forget a room. Called by the registry."""
+        if self._rooms is not None:
+            self._rooms.pop(room_id, None)
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the page last sent something, or connected. A clock that is set does not move it."""
+        return monotonic() - self._active_at
+
+    @property
+    def last_active_at(self) -> datetime:
+        """When the page last sent something, or connected."""
+        return utc_now() - timedelta(seconds=self.idle_s)
+
+    def touch(self) -> None:
+        """The page sent something. Pings, and what it is sent, are no activity."""
+        self._active_at = monotonic()
 
     def send(self, update: Update) -> None:
         """Put one update into the outbox of this connection, at once: it overtakes what was published and not awaited."""

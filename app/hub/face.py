@@ -9,13 +9,18 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 
 import structlog
 from markupsafe import Markup
+from msgspec import convert
 
-from app.hub.audience import Audience, Connections, Users, everyone
+from app.hub.audience import Audience, Connections, Rooms, Unsettled, Users, everyone
 from app.hub.connection import Connection
+from app.hub.events import Events
+from app.hub.geometry import Place
 from app.hub.handlers import AnyHandler, Handlers
 from app.hub.hooks import F
 from app.hub.hub import Hub
+from app.hub.paced import MAX_WAITING, Paced, add_queue
 from app.hub.publication import Part, Publication, Receipt, one
+from app.hub.settling import is_settled
 from app.kernel.ids import new_short_id
 from app.kernel.transaction import refuse_inside_transaction
 from app.wire.swap import DEFAULT_SWAP
@@ -45,6 +50,9 @@ class Wsx:
 
     def __init__(self) -> None:
         self.handlers = Handlers()
+        self.events = Events()
+        """What happened: `wsx.events.on("user.online", function)`, `wsx.events.emit("order.paid", order)`."""
+        self._queues: list[Paced] = []
         self._hub: Hub | None = None
         self._hooks: list[tuple[str, Callable[[Connection], object]]] = []
         self._sending: set[asyncio.Task[Receipt]] = set()
@@ -75,6 +83,10 @@ class Wsx:
         """Swap HTML into all pages of one user."""
         return self.publish(Users(frozenset({user_id})), Update(target, html, swap))
 
+    def send_to_room(self, room_id: str, target: str, html: str, swap: str = DEFAULT_SWAP) -> Awaitable[Receipt]:
+        """Swap HTML into all pages that are in a room now."""
+        return self.publish(Rooms(frozenset({room_id})), Update(target, html, swap))
+
     def publish(self, audience: Audience, update: Update) -> Awaitable[Receipt]:
         """Send one update to an audience."""
         return self._send(one(audience, update))
@@ -84,10 +96,43 @@ class Wsx:
         parts = tuple(Part(audience, update) for audience, update in updates)
         return self._send(Publication(new_short_id(), parts, is_batch=True))
 
+    def paced(self, max_per_s: float, *, max_waiting: int = MAX_WAITING, name: str = "") -> Paced:
+        """A broadcaster that sends at most so many a second; the rest waits in a bounded queue. `name`: in metrics and logs.
+
+        May be made when a module is imported. Raises ValueError for a pace that is none, and for a name in use.
+        """
+        queue = Paced(name or f"paced-{len(self._queues) + 1}", self._publish_now, max_per_s=max_per_s, max_waiting=max_waiting)
+        if self._hub is not None:
+            add_queue(self._hub.paced_queues, queue)
+        add_queue(self._queues, queue)
+        return queue
+
+    # -- placing -----------------------------------------------------------------------------------------------------
+    def join(self, connection: Connection, room_id: str) -> None:
+        """Let this page hear a room, whoever belongs to it. Nothing is stored, and nobody is told: see the handler `join-room`."""
+        if not connection.outbox.closed:
+            self.hub.registry.join(connection, room_id)
+
+    def leave(self, connection: Connection, room_id: str) -> None:
+        """Let this page hear a room no longer."""
+        self.hub.registry.leave(connection, room_id)
+
+    def locate(self, connection: Connection, latitude: float, longitude: float) -> None:
+        """Note where this page is, for the audience `near`. Raises ValueError for a place that is not on the globe."""
+        place = convert({"latitude": latitude, "longitude": longitude}, Place)
+        if not connection.outbox.closed:
+            self.hub.registry.locate(connection, place)
+
     # -- asking ------------------------------------------------------------------------------------------------------
     def connections(self, audience: Audience = everyone) -> Collection[Connection]:
-        """The connections of an audience, as they are now."""
+        """The connections of an audience, as they are now. Raises Unsettled where the database must be asked: see `find`."""
+        if not is_settled(audience):  # also where the registry would find nobody to ask about
+            raise Unsettled(Unsettled.__doc__)
         return tuple(self.hub.registry.resolve(audience))
+
+    async def find(self, audience: Audience) -> Collection[Connection]:
+        """The connections of any audience, also of followers and friends. Raises Unavailable."""
+        return await self.hub.find(audience)
 
     def connection(self, connection_id: str) -> Connection | None:
         """The connection of this id, or None when it is gone."""
@@ -106,10 +151,15 @@ class Wsx:
         return self._hub
 
     def bind(self, hub: Hub) -> None:
-        """Belong to this hub until `unbind`. Raises RuntimeError when another server runs in this process."""
+        """Belong to this hub until `unbind`.
+
+        Raises RuntimeError when another server runs in this process, ValueError when the hub has a paced queue of the same name.
+        """
         if self._hub is not None:
             message = "this process already runs a server; one process is one node"
             raise RuntimeError(message)
+        for queue in self._queues:
+            add_queue(hub.paced_queues, queue)
         self._hub = hub
         for name, function in self._hooks:
             getattr(hub, name)(function)
@@ -123,6 +173,9 @@ class Wsx:
         if self._hub is not None:
             getattr(self._hub, name)(function)
         return function
+
+    async def _publish_now(self, publication: Publication) -> Receipt:
+        return await self.hub.publish(publication)
 
     def _send(self, publication: Publication) -> Awaitable[Receipt]:
         refuse_inside_transaction()

@@ -1,18 +1,25 @@
 """The hub: publish, deliver here, open and close connections."""
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Collection, Sequence
 
 import structlog
 
 from app.hub import publication as publications
+from app.hub.audience import Audience
 from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.delivery import Delivery
+from app.hub.events import Events
 from app.hub.hooks import Hooks
 from app.hub.outbox import Outbox
+from app.hub.paced import MAX_WAITING, Paced, add_queue
 from app.hub.port import Sink
-from app.hub.publication import Publication, Receipt
+from app.hub.presence import Presence
+from app.hub.publication import Part, Publication, Receipt
 from app.hub.registry import Registry
+from app.hub.settling import Follows, NoFollows, is_settled, settled
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
 from app.kernel.identity import User
@@ -31,11 +38,25 @@ _log = structlog.get_logger()
 class Hub:
     """One per process. Follows the journal from `start()` to `stop()`."""
 
-    def __init__(self, journal: Journal, *, outbox_bytes: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        outbox_bytes: int,
+        presence_grace_s: float = 0.0,
+        events: Events | None = None,
+        follows: Follows | None = None,
+    ) -> None:
         self.registry = Registry()
+        self.events = events or Events()
+        self.presence = Presence(self.events, presence_grace_s, self.registry.of_user)
         self.delivery = Delivery(self.registry, close_slow=lambda connection: self.close(connection, Close.SLOW))
         self.on_connection: Hooks[Connection] = Hooks("connection")
+        self.on_arrival: Hooks[Connection] = Hooks("arrival")
+        """Somebody is there: at each connect, and again when an open connection has said who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
+        self.paced_queues: list[Paced] = []
+        self._follows = follows or NoFollows()
         self._journal = journal
         self._outbox_bytes = outbox_bytes
         self._receipts: OrderedDict[str, Receipt] = OrderedDict()
@@ -44,10 +65,13 @@ class Hub:
     async def publish(self, publication: Publication) -> Receipt:
         """Give the publication its place in the journal; every node delivers it. Returns what this node's share was.
 
-        Raises PublishedInsideTransaction inside an open transaction, ValueError for what is over a limit. Not safe to cancel: it
-        may be delivered all the same.
+        Raises PublishedInsideTransaction inside an open transaction, ValueError for what is over a limit, Unavailable when the
+        audience stands in a database that is away. Not safe to cancel: it may be delivered all the same.
         """
         refuse_inside_transaction()
+        if not all(is_settled(part.audience) for part in publication.parts):
+            parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
+            publication = Publication(publication.id, tuple(parts), publication.is_batch)
         await self._journal.append(publications.encode(publication))
         return self._receipts[publication.id]
 
@@ -58,11 +82,31 @@ class Hub:
         if len(self._receipts) > RECEIPTS_KEPT:
             self._receipts.popitem(last=False)
 
+    async def settle(self, audience: Audience, *, also_absent: bool = False) -> Audience:
+        """The audience with what stands in the database looked up. Raises Unavailable.
+
+        Users without a connection are left out, unless the audience is kept for those who come later: `also_absent`.
+        """
+        counts = (lambda _: True) if also_absent else self.registry.of_user
+        return audience if is_settled(audience) else await settled(audience, self._follows, counts)
+
+    async def find(self, audience: Audience) -> Collection[Connection]:
+        """The connections of an audience, as they are now. Raises Unavailable."""
+        return tuple(self.registry.resolve(await self.settle(audience)))
+
+    def paced(self, name: str, *, max_per_s: float, max_waiting: int = MAX_WAITING) -> Paced:
+        """A new queue that publishes at this pace and is emptied when the server stops. Raises ValueError for a name in use."""
+        queue = Paced(name, self.publish, max_per_s=max_per_s, max_waiting=max_waiting)
+        add_queue(self.paced_queues, queue)
+        return queue
+
     def receipt(self, publication_id: str) -> Receipt | None:
         """What became of a publication; None when it is unknown or too long ago."""
         return self._receipts.get(publication_id)
 
-    def connect(self, sink: Sink, dialect: Dialect, user: User | None, *, address: str, user_agent: str) -> Connection:
+    def connect(
+        self, sink: Sink, dialect: Dialect, user: User | None, *, address: str, user_agent: str, is_back: bool = False
+    ) -> Connection:
         """Register a socket whose handshake has ended. From here on it hears; the first thing it hears is `hello`."""
         connection = Connection(
             new_short_id(),
@@ -71,6 +115,7 @@ class Hub:
             outbox=Outbox(sink, self._outbox_bytes),
             address=address,
             user_agent=user_agent,
+            is_back=is_back,
             send=self.send,
             close=self.close,
         )
@@ -78,13 +123,28 @@ class Hub:
         if hello is not None:
             self.delivery.offer(connection, Prepared(hello))
         self.registry.add(connection)
+        if user is not None:
+            self.presence.arrived(user)
         self.on_connection.fire(connection)
+        self.on_arrival.fire(connection)
         return connection
+
+    def sign_in(self, connection: Connection, user: User) -> None:
+        """An open connection has said who it is, or has said it again with a fresh token. It must not have been somebody else.
+
+        Nothing happens when the connection is gone.
+        """
+        is_new = connection.user is None
+        if not self.registry.sign_in(connection, user):
+            return
+        self.presence.arrived(user)
+        if is_new:
+            self.on_arrival.fire(connection)
 
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
         """Forget a connection whose socket is gone."""
         connection.outbox.close()
-        if not self.registry.remove(connection) and connection.closed_at is not None:
+        if not self._forget(connection) and connection.closed_at is not None:
             return
         connection.closed_at = utc_now()
         self.on_disconnection.fire(connection)
@@ -105,6 +165,11 @@ class Hub:
         payload = connection.dialect.encode_update(message_id or new_short_id(), update, "")
         self.delivery.offer(connection, Prepared(payload))
 
+    def send_batch(self, connection: Connection, updates: Sequence[Update]) -> None:
+        """Put several updates into one outbox as one message, past the journal."""
+        payload = connection.dialect.encode_batch(new_short_id(), updates, "")
+        self.delivery.offer(connection, Prepared(payload))
+
     def close(self, connection: Connection, why: Close = Close.BACK_OFFICE, reason: str | None = None) -> None:
         """Say why and hang up. The connection hears nothing more from this moment on."""
         if connection.outbox.closed:
@@ -112,7 +177,7 @@ class Hub:
         connection.closed_as = why
         self._flush_last_words(connection)
         connection.outbox.close()
-        self.registry.remove(connection)
+        self._forget(connection)
         connection.outbox.sink.close(why.code, reason or why.reason)
 
     def close_all(self, why: Close) -> None:
@@ -120,12 +185,31 @@ class Hub:
         for connection in tuple(self.registry):
             self.close(connection, why)
 
+    @property
+    def running(self) -> set[asyncio.Task[None]]:
+        """Hooks and event functions that are not done yet."""
+        hooks = self.on_connection, self.on_arrival, self.on_disconnection
+        return {task for one in hooks for task in one.running} | self.events.running
+
     def stop(self) -> None:
-        """Follow the journal no longer."""
+        """Follow the journal no longer, and tell nothing more."""
+        self.presence.stop()
         self._unfollow()
+
+    def _forget(self, connection: Connection) -> bool:
+        """Take the connection out of the registry, and its user offline if it was the last one. False: it was out already."""
+        if not self.registry.remove(connection):
+            return False
+        if connection.user is not None:
+            self.presence.left(connection.user)
+        return True
 
     def _flush_last_words(self, connection: Connection) -> None:
         """What was queued before the close was meant to be read: it goes first, if the socket takes it."""
         outbox = connection.outbox
         if outbox.queue and not outbox.blocked:
-            outbox.sink.write(Prepared.joined(outbox.queue))
+            try:
+                outbox.sink.write(Prepared.joined(outbox.queue))
+            except Exception:
+                _log.exception("socket write failed")
+                outbox.sink.abort()

@@ -10,12 +10,19 @@ from app.hub.audience import (
     Connections,
     Everyone,
     Except,
+    FollowersOf,
+    FriendsOf,
+    Near,
     Roles,
+    Rooms,
     SignedIn,
+    Unsettled,
     Users,
     hears,
 )
 from app.hub.connection import Connection
+from app.hub.geometry import Place
+from app.hub.places import Places
 from app.kernel.identity import User
 
 
@@ -55,6 +62,8 @@ class Registry:
         self._signed_in: set[Connection] = set()
         self._users = Index()
         self._roles = Index()
+        self._rooms = Index()
+        self._places = Places()
 
     def add(self, connection: Connection) -> None:
         """Put the connection into every index."""
@@ -67,11 +76,46 @@ class Registry:
         if self._all.pop(connection.id, None) is None:
             return False
         if connection.user is not None:
-            self._signed_in.discard(connection)
-            self._users.discard(connection.user.id, connection)
-            for role in connection.user.roles:
-                self._roles.discard(role, connection)
+            self._forget_user(connection, connection.user)
+        for room_id in tuple(connection.rooms):
+            self.leave(connection, room_id)
+        if connection.place is not None:
+            self._places.discard(connection, connection.place)
+            connection.place = None
         return True
+
+    def sign_in(self, connection: Connection, user: User) -> bool:
+        """From now on the connection is this user's, with the roles that the user has now. False: it is gone."""
+        if connection.id not in self._all:
+            return False
+        if connection.user is not None:
+            self._forget_user(connection, connection.user)
+        connection.user = user
+        self._index(connection, user)
+        return True
+
+    def join(self, connection: Connection, room_id: str) -> None:
+        """Put the connection into a room; the room that was joined last is the last of `connection.rooms`.
+
+        Nothing happens when the connection is gone: whoever asked for it has waited for something, and nobody would take it out.
+        """
+        if connection.id in self._all:
+            connection.enter(room_id)
+            self._rooms.add(room_id, connection)
+
+    def leave(self, connection: Connection, room_id: str) -> None:
+        """Take the connection out of a room; nothing happens when it is not there."""
+        connection.exit(room_id)
+        self._rooms.discard(room_id, connection)
+
+    def locate(self, connection: Connection, place: Place) -> None:
+        """Note where the connection is, in place of where it was; nothing happens when it is gone."""
+        if connection.id not in self._all:
+            return
+        if connection.place is not None:
+            self._places.discard(connection, connection.place)
+        connection.place = place
+        self._places.add(connection, place)
 
     def get(self, connection_id: str) -> Connection | None:
         """The connection of this id, or None."""
@@ -81,8 +125,15 @@ class Registry:
         """All connections of one user."""
         return self._users.under((user_id,))
 
-    def resolve(self, audience: Audience) -> Collection[Connection]:
-        """The connections that hear, each once. A live view or a set: copy it before connections may come or go."""
+    def in_room(self, room_id: str) -> Collection[Connection]:
+        """All connections that are in one room now."""
+        return self._rooms.under((room_id,))
+
+    def resolve(self, audience: Audience) -> Collection[Connection]:  # noqa: C901 - one case for each kind of audience
+        """The connections that hear, each once. A live view or a set: copy it before connections may come or go.
+
+        Raises Unsettled for an audience that only `Hub.settle` can resolve.
+        """
         match audience:
             case Everyone():
                 return self._all.values()
@@ -90,8 +141,15 @@ class Registry:
                 return self._signed_in
             case Users(ids):
                 return self._users.under(ids)
+            case Rooms(ids):
+                return self._rooms.under(ids)
             case Roles(names):
                 return self._roles.under(names)
+            case Near(latitude, longitude, radius_km):
+                close = self._places.candidates(latitude, longitude, radius_km)
+                return [connection for connection in close if hears(connection, audience)]
+            case FollowersOf() | FriendsOf():
+                raise Unsettled(Unsettled.__doc__)
             case Connections(ids):
                 return [connection for one in ids if (connection := self._all.get(one)) is not None]
             case AnyOf(audiences):
@@ -113,6 +171,12 @@ class Registry:
     def __iter__(self) -> Iterator[Connection]:
         """All connections, oldest first."""
         return iter(self._all.values())
+
+    def _forget_user(self, connection: Connection, user: User) -> None:
+        self._signed_in.discard(connection)
+        self._users.discard(user.id, connection)
+        for role in user.roles:
+            self._roles.discard(role, connection)
 
     def _index(self, connection: Connection, user: User) -> None:
         self._signed_in.add(connection)

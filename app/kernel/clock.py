@@ -3,7 +3,10 @@
 from datetime import UTC, datetime
 from time import monotonic
 
-__all__ = ["monotonic", "utc_now"]
+__all__ = ["LAST_TIME", "monotonic", "utc_now"]
+
+LAST_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+"""Later times have no equal in every time zone: they are not taken."""
 
 
 def utc_now() -> datetime:

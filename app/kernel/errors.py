@@ -5,7 +5,9 @@ AppError                  code                  status
 ├─ Unauthenticated        unauthenticated       401   no key or token, or not one of ours
 ├─ Forbidden              forbidden             403   known, but may not
 ├─ NotFound               not_found             404   missing, or the caller may not know that it is there
+├─ Conflict               conflict              409   it is so already, or something else has that name
 ├─ InvalidFields          invalid_fields        422   read, but fields are wrong; names each one
+├─ Refused                (its own)             403   a handler's no to a page; its detail is a sentence for people
 └─ Unavailable            unavailable           503   try again later; says when
 """
 
@@ -65,6 +67,12 @@ class NotFound(AppError):
     code, status, title = "not_found", 404, "Not found"
 
 
+class Conflict(AppError):
+    """What is asked for stands against what is there."""
+
+    code, status, title = "conflict", 409, "Conflict"
+
+
 class InvalidFields(AppError):
     """The request was read, but some of its fields are wrong."""
 
@@ -73,6 +81,16 @@ class InvalidFields(AppError):
     def __init__(self, fields: Sequence[FieldError]) -> None:
         super().__init__("; ".join(f"{field.pointer or 'the body'}: {field.detail}" for field in fields))
         self.fields = tuple(fields)
+
+
+class Refused(AppError):
+    """A handler's no: `detail` is a sentence for the person at the page, `code` a word for programs."""
+
+    status, title = 403, "Refused"
+
+    def __init__(self, detail: str, *, code: str = "refused") -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class Unavailable(AppError):

@@ -1,5 +1,6 @@
 """Ids that sort by the time they were made."""
 
+from datetime import datetime
 from uuid import UUID
 
 import uuid_utils
@@ -13,3 +14,9 @@ def new_id() -> UUID:
 def new_short_id() -> str:
     """A UUIDv7 as 32 hexadecimal digits, for ids that live in memory and in URLs."""
     return uuid_utils.uuid7().hex
+
+
+def first_id_of(moment: datetime) -> UUID:
+    """The smallest UUIDv7 that can be made at this moment: ids of later things are not smaller."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

@@ -5,14 +5,17 @@ import shutil
 import socket
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from api_tests.missing import missing
+from api_tests.server import run_server
 from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
 from api_tests.waiting import eventually
+from app import wsx
 from app.serving.run import listen, tune_garbage_collector
 from app.settings import Settings
 from app.wire.prepared import Prepared
@@ -44,6 +47,23 @@ def test_what_lives_for_ever_is_never_walked_again():
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)
+
+
+async def test_last_words_reach_open_sockets_and_words_that_fail_stop_nothing(settings: Settings, logged: Callable[[], str]):
+    async with run_server(settings) as server, server.socket() as page:
+        server.uvicorn._last_words = lambda: wsx.broadcast("#a", "goodbye")
+        server.uvicorn.should_exit = True
+        assert "goodbye" == (await page.next())["html"]
+        assert 1012 == (await page.closed())[0]
+
+    async def fail() -> None:
+        raise RuntimeError("lost for words")
+
+    async with run_server(settings) as server, server.socket() as page:
+        server.uvicorn._last_words = fail
+        server.uvicorn.should_exit = True
+        assert 1012 == (await page.closed())[0]
+    assert "lost for words" in logged()
 
 
 @pytest.fixture(scope="module")

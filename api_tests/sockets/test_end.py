@@ -42,7 +42,7 @@ async def test_a_message_over_the_limit_closes_with_1009(server: Running) -> Non
 
 
 async def test_a_token_that_ends_closes_its_socket(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.main.EXPIRY_SWEEP_S", 0.05)
+    monkeypatch.setattr("app.hub.sweeps.EXPIRY_SWEEP_S", 0.05)
     async with run_server(settings) as server:
         token = server.token("ada", ttl_s=2)
         async with SocketClient(server.url.replace("http", "ws"), token=token) as ada, server.socket("bob") as bob:

@@ -133,6 +133,10 @@ async def places(api: ApiClient, page: SocketClient) -> dict[str, str]:
     )
     notification = await api.post("/notifications", {"user_ids": ["ada"], "title": "x"})
     key = await api.post("/api-keys", {"name": "x", "scopes": ["admin"]})
+    room = (await api.post("/rooms", {})).json()["id"]
+    message = await api.post(f"/rooms/{room}/messages", {"message": "x"})
+    await api.put(f"/rooms/{room}/members/ada")
+    await api.post("/follows", {"follower_id": "eve", "followee_id": "ada"})
     return {
         "announcement_id": announcement.json()["id"],
         "notification_id": notification.json()["items"][0]["id"],
@@ -140,6 +144,10 @@ async def places(api: ApiClient, page: SocketClient) -> dict[str, str]:
         "connection_id": page.id,
         "key_id": key.json()["id"],
         "user_id": "ada",
+        "room_id": room,
+        "message_id": message.json()["id"],
+        "follower_id": "eve",
+        "followee_id": "ada",
     }
 
 
@@ -161,8 +169,8 @@ async def test_an_example_that_is_really_sent_is_answered_as_documented(server: 
 
 async def test_a_refusal_is_the_documented_problem(server: Running) -> None:
     problem = validator(API, API["components"]["schemas"]["Problem"])
-    unknown = dict.fromkeys(("announcement_id", "notification_id"), "0" * 32)
-    unknown |= dict.fromkeys(("broadcast_id", "connection_id", "key_id", "user_id"), "x")
+    unknown = dict.fromkeys(("announcement_id", "notification_id", "message_id"), "0" * 32)
+    unknown |= dict.fromkeys(("broadcast_id", "connection_id", "key_id", "user_id", "room_id", "follower_id", "followee_id"), "x")
     async with ApiClient(server.url, None) as stranger:
         for method, path, _ in OPERATIONS.values():
             answer = await stranger.call(method, path.removeprefix("/api/v1").format_map(unknown), {})

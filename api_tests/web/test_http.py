@@ -133,19 +133,6 @@ async def test_signing_in_to_the_demo_sets_a_cookie_that_scripts_cannot_read(dem
     assert "Sign in" in (await browser.get("/", headers={"Cookie": "wsx_token=bad"})).text
 
 
-async def test_a_wave_reaches_everybody_escaped(demo: tuple[Running, httpx.AsyncClient]) -> None:
-    server, _ = demo
-    async with server.socket("ada", name="Ada") as ada, server.socket("ada") as tab, server.socket() as nobody:
-        await ada.say({"id": "1", "handler": "demo-wave", "target": "#wave-message", "data": {"message": "<i>hi</i>"}})
-        for page in (ada, tab, nobody):
-            assert "<b>Ada</b> &lt;i&gt;hi&lt;/i&gt;" in (await page.next_of("#waves"))["html"]
-        await nobody.say({"id": "1", "handler": "demo-wave"})
-        assert "<b>Somebody</b> waves" in (await ada.next_of("#waves"))["html"]
-        shown = (await tab.next_of("#who"))["html"]
-        while "2 tabs" not in shown:
-            shown = (await tab.next_of("#who"))["html"]
-
-
 async def test_a_site_may_replace_a_fragment(settings: Settings) -> None:
     folder = Path(settings.database_url.partition(":///")[2]).parent / "own"
     (folder / "announcements").mkdir(parents=True)

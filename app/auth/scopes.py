@@ -14,7 +14,13 @@ _THINGS: Final = {
     "announcements": ("read", "write"),
     "broadcasts": ("write",),
     "connections": ("read", "write"),
+    "dashboard": ("read", "write"),
+    "follows": ("read", "write"),
+    "messages": ("read", "write"),
+    "metrics": ("read",),
     "notifications": ("read", "write"),
+    "rooms": ("read", "write"),
+    "users": ("read", "write"),
 }
 
 SCOPES: Final = frozenset(

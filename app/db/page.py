@@ -1,6 +1,6 @@
-"""Pages of a list: newest first, continued by an opaque cursor that stays right while rows come and go."""
+"""Pages of a list, continued by an opaque cursor that stays right while rows come and go."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -34,7 +34,7 @@ def encode_cursor(place: str) -> str:
 def decode_cursor(cursor: str) -> str:
     """The reverse. Raises InvalidFields for what was never one of our cursors."""
     try:
-        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise bad_cursor() from None
 
@@ -63,3 +63,15 @@ async def newest_first(
     page = rows[:limit]
     more = len(rows) > limit
     return Slice(page, encode_cursor(str(getattr(page[-1], id_column.key))) if more else None)
+
+
+async def in_order(
+    session: AsyncSession, query: Select[Row], key_column: InstrumentedAttribute[str], *, limit: int, cursor: str | None
+) -> Slice[Row]:
+    """One page of `query`, ordered by a text that is unique in it, such as a user's id."""
+    if cursor is not None:
+        query = query.where(key_column > decode_cursor(cursor))
+    rows: Sequence[Any] = (await session.scalars(query.order_by(key_column).limit(limit + 1))).all()
+    page = rows[:limit]
+    more = len(rows) > limit
+    return Slice(page, encode_cursor(getattr(page[-1], key_column.key)) if more else None)

@@ -1,7 +1,9 @@
 """Builds the server: uvicorn with our socket layer, and the process tuned for many idle objects."""
 
 import gc
+import logging
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
@@ -13,6 +15,8 @@ BACKLOG = 4_096
 """Connections that wait to be accepted; after a restart all browsers come at once."""
 USER_TIMEOUT_MS = 20_000
 """How long the kernel keeps sending to a peer that acknowledges nothing (RFC 5482)."""
+
+_log = logging.getLogger("wsx.serving")
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -32,9 +36,27 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
+class Server(uvicorn.Server):
+    """Lets the application say its last words while its sockets are open: uvicorn closes them before it tells the application."""
+
+    def __init__(self, config: uvicorn.Config, last_words: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__(config)
+        self._last_words = last_words
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, once the last words are in the outboxes. Words that fail are logged and do not keep the server from stopping."""
+        if self._last_words is not None:
+            try:
+                await self._last_words()
+            except Exception:
+                _log.exception("last words failed")
+        await super().shutdown(sockets)
+
+
 def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol) -> uvicorn.Server:
     """The server, not yet running. `serve(sockets=[listen(settings)])` runs it.
 
+    `app`: an ASGI application; its method `last_words()`, where it has one, is awaited while its sockets are still open.
     `socket_layer`: what uvicorn takes for `ws=`; with another one than ours everything works, slower.
     """
     config = uvicorn.Config(
@@ -53,7 +75,7 @@ def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol
         backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, round(settings.drain_s)),
     )
-    return uvicorn.Server(config)
+    return Server(config, getattr(app, "last_words", None))
 
 
 def tune_garbage_collector() -> None:

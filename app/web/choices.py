@@ -1,6 +1,6 @@
-"""Which words a field of a body may hold. msgspec says that one is wrong, not which are right."""
+"""What a field of a body may hold. msgspec says that one is wrong, not what would be right."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import inspect as types
@@ -11,27 +11,33 @@ def choices_at(kind: Any, path: Sequence[str]) -> list[str]:
 
     `path`: names and indexes, `["updates", "0", "audience", "kind"]`.
     """
-    return sorted(_words(types.type_info(kind), list(path)))
+    whole = types.type_info(kind)
+    literals = {str(word) for found in _at(whole, path) if isinstance(found, types.LiteralType) for word in found.values}
+    around = (found for found in _at(whole, path[:-1]) if isinstance(found, types.StructType))
+    return sorted(literals | {str(found.tag) for found in around if path and found.tag_field == path[-1]})
 
 
-def _words(found: types.Type, path: Sequence[str]) -> Iterator[str]:
+def description_at(kind: Any, path: Sequence[str]) -> str:
+    """What the documentation says of this place; empty: nothing."""
+    described = (found.extra_json_schema for found in _at(types.type_info(kind), path) if isinstance(found, types.Metadata))
+    return next((str(words["description"]) for words in described if words and "description" in words), "")
+
+
+def _at(found: types.Type, path: Sequence[str]) -> Iterator[types.Type]:
+    """All types that may stand at this place, each behind what wraps it."""
+    if not path:
+        yield found
     match found:
         case types.Metadata():
-            yield from _words(found.type, path)
+            yield from _at(found.type, path)
         case types.UnionType():
-            yield from _of_each(found.types, path)
+            for one in found.types:
+                yield from _at(one, path)
         case types.ListType() | types.VarTupleType() | types.SetType() | types.FrozenSetType() if path:
-            yield from _words(found.item_type, path[1:])
-        case types.StructType() if path and path[0] == found.tag_field:
-            yield str(found.tag)
+            yield from _at(found.item_type, path[1:])
         case types.StructType() if path:
-            yield from _of_each((field.type for field in found.fields if field.encode_name == path[0]), path[1:])
-        case types.LiteralType() if not path:
-            yield from map(str, found.values)
+            for field in found.fields:
+                if field.encode_name == path[0]:
+                    yield from _at(field.type, path[1:])
         case _:
             return
-
-
-def _of_each(several: Iterable[types.Type], path: Sequence[str]) -> Iterator[str]:
-    for one in several:
-        yield from _words(one, path)

@@ -14,8 +14,7 @@ from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.handlers import Handlers, Reply, Request
 from app.hub.hub import Hub
-from app.kernel.clock import utc_now
-from app.kernel.errors import WrongField
+from app.kernel.errors import AppError, WrongField
 from app.web.limiter import Bucket
 from app.wire import inbound
 from app.wire.prepared import Prepared
@@ -61,7 +60,7 @@ class Conversation:
         """A message came: read it and queue it for its handler."""
         connection = self.connection
         connection.received_count += 1
-        connection.last_active_at = utc_now()
+        connection.touch()
         try:
             request = inbound.read(message)
         except inbound.Unreadable as error:
@@ -140,6 +139,8 @@ class Conversation:
                 self._talk.hub.send(self.connection, _update(request, reply), request.id)
             if not replies:
                 self._tell(self.connection.dialect.encode_done(request.id))
+        except AppError as error:
+            self._answer_refusal(request, error)
         except (Exception, asyncio.CancelledError):
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
@@ -155,10 +156,18 @@ class Conversation:
         """A code for programs, then a fixed sentence for people. What went wrong inside is for the log only."""
         self._tell(self.connection.dialect.encode_error(request.id, code, detail))
         if request.target:
-            page_text = f'<div class="error" data-request-id="{escape(request.id)}">{sentence}</div>'
-            asked = _asked_swap(request)
-            swap = _SWAP_OF_ERRORS.get(style_of(asked), asked)
-            self._talk.hub.send(self.connection, Update(request.target, page_text, swap), request.id)
+            self._show_error(request, f'<div class="error" data-request-id="{escape(request.id)}">{sentence}</div>')
+
+    def _answer_refusal(self, request: Request, error: AppError) -> None:
+        """A handler's own no, in its own words."""
+        self._tell(self.connection.dialect.encode_error(request.id, error.code, error.detail))
+        if request.target:
+            self._show_error(request, f'<div class="error">{escape(error.detail)}</div>')
+
+    def _show_error(self, request: Request, html: str) -> None:
+        asked = _asked_swap(request)
+        swap = _SWAP_OF_ERRORS.get(style_of(asked), asked)
+        self._talk.hub.send(self.connection, Update(request.target, html, swap), request.id)
 
     def _tell(self, payload: bytes | None) -> None:
         if payload is not None:

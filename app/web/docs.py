@@ -28,8 +28,8 @@ def docs_routes(describe: Callable[[], dict[str, Any]]) -> Sequence[HTTPRouteHan
     def described() -> bytes:
         return msgspec.json.encode(describe())
 
-    @get("/openapi.json", include_in_schema=False)
-    async def openapi_document() -> Response[bytes]:
+    @get("/openapi.json", include_in_schema=False, sync_to_thread=True)
+    def openapi_document() -> Response[bytes]:  # the first time takes long enough to hold up everybody
         return Response(described(), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     shipped_docs = (SHIPPED / "docs.html").read_text()

@@ -12,7 +12,7 @@ from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import UNSET, Meta, UnsetType
 
 from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields, WrongField
-from app.web.choices import choices_at
+from app.web.choices import choices_at, description_at
 
 _log = structlog.get_logger()
 
@@ -89,6 +89,9 @@ def body_error(error: msgspec.DecodeError, kind: Any) -> AppError:
         message = "unknown field" if "unknown" in message else "missing"
     elif message.startswith(("Invalid value", "Invalid enum value")) and (words := choices_at(kind, pointer.split("/")[1:])):
         message = f"{message}; there are {', '.join(words)}"
+    elif "matching regex" in message:
+        described = description_at(kind, pointer.split("/")[1:])
+        message = f"holds characters that are not allowed{f': {described}' if described else ''}"
     return InvalidFields([FieldError(pointer, message)])
 
 

@@ -22,11 +22,15 @@ _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"n
 
 
 class Front:
-    """An ASGI application in front of two: HTTP and lifespan go to one, WebSockets to the other."""
+    """An ASGI application in front of two: HTTP and lifespan go to one, WebSockets to the other.
 
-    def __init__(self, http: Asgi, socket: Asgi) -> None:
+    `last_words()` is called before a server that stops closes its sockets, where the server is ours.
+    """
+
+    def __init__(self, http: Asgi, socket: Asgi, last_words: Callable[[], Awaitable[None]]) -> None:
         self._http = http
         self._socket = socket
+        self.last_words = last_words
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, one socket, or the life of the application."""

@@ -21,12 +21,13 @@ _ERROR_WORDS = {
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",
+    409: "It is so already, or something else has that name",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
     422: "Fields or parameters are wrong; `errors` names each",
     503: "The database cannot be used at the moment; nothing was stored or sent",
 }
-GIVEN = frozenset({"data", "hub", "database", "caller", "key_ring"})
-"""Names of parameters that are no query parameters: the body, and what `app.web.given` lists."""
+GIVEN = frozenset({"data", "hub", "database", "services", "caller", "key_ring"})
+"""Names of parameters that are no query parameters: the body, and what `app.web.given` and `app.features.services` list."""
 
 
 def _query_name(parameter: Parameter) -> str:

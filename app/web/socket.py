@@ -61,14 +61,16 @@ class SocketDoor:
         extended = wsx.SUBPROTOCOL in offered
         await send({"type": "websocket.accept", "subprotocol": wsx.SUBPROTOCOL if extended else None})
         conversation = Conversation(self._talk)
+        query = _query(scope)
         extension = scope.get("extensions", {}).get(EXTENSION)
         plain = AsgiSink(receive, send) if extension is None else None
         conversation.connection = self._hub.connect(
             plain or extension.detach(conversation),
-            wsx.dialect(extended=extended, batch_as_oob=_query(scope).get("batch") == ["oob"]),
+            wsx.dialect(extended=extended, batch_as_oob=query.get("batch") == ["oob"]),
             user,
             address=(scope.get("client") or ("",))[0],
             user_agent=headers.get(b"user-agent", b"").decode("latin-1")[:256],
+            is_back="cursor" in query,
         )
         if plain is not None:
             await plain.run(conversation)

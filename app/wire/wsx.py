@@ -55,7 +55,9 @@ class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
     """A refusal for programs, beside the HTML that people see."""
 
     id: str
-    code: Annotated[str, Meta(description="bad_message, no_handler, handler_failed or rate_limited")]
+    code: Annotated[
+        str, Meta(description="bad_message, no_handler, handler_failed, rate_limited, or a handler's own, such as not_signed_in")
+    ]
     detail: str
 
 

@@ -1,0 +1,55 @@
+"""`/metrics`: numbers for Prometheus, in its text format. Needs a key with the scope `metrics:read`."""
+
+from collections.abc import Iterator
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from app.auth.guards import requires
+from app.hub.hub import Hub
+
+SCOPE = "metrics:read"
+
+
+class HubCollector(Collector):
+    """Reads the hub's numbers when they are asked for: counting costs nothing in between."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        """The numbers as they are now."""
+        hub = self._hub
+        yield GaugeMetricFamily("wsx_connections", "Open connections", value=len(hub.registry))
+        yield GaugeMetricFamily("wsx_users_connected", "Users with at least one connection", value=hub.registry.user_count())
+        yield GaugeMetricFamily("wsx_users_online", "Users who are online, the grace included", value=len(hub.presence))
+        yield from self._paced()
+
+    def _paced(self) -> Iterator[Metric]:
+        waiting = GaugeMetricFamily("wsx_paced_waiting", "Broadcasts that wait in a paced queue", labels=["queue"])
+        sent = CounterMetricFamily("wsx_paced_sent", "Broadcasts that a paced queue has sent", labels=["queue"])
+        failed = CounterMetricFamily("wsx_paced_failed", "Broadcasts of a paced queue that failed", labels=["queue"])
+        refused = CounterMetricFamily("wsx_paced_refused", "Broadcasts that a full paced queue refused", labels=["queue"])
+        for queue in self._hub.paced_queues:
+            counts = queue.counts()
+            waiting.add_metric([queue.name], counts.waiting)
+            sent.add_metric([queue.name], counts.sent)
+            failed.add_metric([queue.name], counts.failed)
+            refused.add_metric([queue.name], counts.refused)
+        yield from (waiting, sent, failed, refused)
+
+
+def metrics_route(hub: Hub) -> HTTPRouteHandler:
+    """The route `/metrics`."""
+    registry = CollectorRegistry()
+    registry.register(HubCollector(hub))
+
+    @get("/metrics", guards=[requires(SCOPE)], include_in_schema=False)
+    async def metrics() -> Response[bytes]:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
+
+    return metrics

@@ -5,10 +5,10 @@ import importlib
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import structlog
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -23,16 +23,17 @@ from app.auth.tokens import Tokens, secret_beside
 from app.db.session import Database
 from app.features import FEATURES
 from app.features import demo as demo_page
-from app.features.feature import Feature, Services
+from app.features.feature import Feature
+from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
-from app.hub.audience import signed_in
+from app.features.services import Services
 from app.hub.close import Close
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
+from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
-from app.kernel.clock import utc_now
 from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.assets import SHIPPED, file_route
@@ -41,12 +42,8 @@ from app.web.docs import docs_routes
 from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
+from app.web.metrics import metrics_route
 from app.web.socket import SocketDoor
-
-EXPIRY_SWEEP_S = 5.0
-"""How often connections are looked through for tokens that have ended."""
-
-_log = structlog.get_logger()
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -54,6 +51,13 @@ TAGS = [
     Tag("Broadcasts", "HTML to an audience, now; nothing is stored."),
     Tag("Announcements", "Stored, and shown by priority until they are recalled."),
     Tag("Notifications", "Stored for named users, on all their tabs."),
+    Tag("Rooms", "Who may be where, and who is there."),
+    Tag("Messages", "What was said in rooms; edits and removals reach the screens."),
+    Tag("Users", "The site's users, as far as this server knows them."),
+    Tag("Follows", "Who follows whom. Friends are users who follow each other."),
+    Tag("Local events", "To those who are near."),
+    Tag("Dashboard", "Figures for admins, live and of the back office."),
+    Tag("Maintenance", "To everyone."),
     Tag("Connections", "Who is there now."),
     Tag("API keys", "Keys of back-office tools."),
 ]
@@ -78,10 +82,10 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
-    services = Services(parts.database, parts.hub)
+    services = Services(parts.settings, parts.database, parts.hub, parts.tokens)
     for feature in features:
-        if feature.register is not None:
-            feature.register(handlers, services)
+        for name, action in feature.actions.items():
+            handlers.on(name)(partial(action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
@@ -89,11 +93,12 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         *health_routes,
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        *(demo_page.demo_routes(parts.tokens) if demo else ()),
+        metrics_route(parts.hub),
+        *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
         routes,
-        dependencies=_dependencies(parts),
+        dependencies=_dependencies(parts, services),
         exception_handlers=exception_handlers,
         lifespan=[lambda _app: _running(parts, features, services, running)],
         openapi_config=None,
@@ -108,12 +113,12 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         allow_anonymous=settings.allow_anonymous,
         max_sockets_per_user=settings.max_sockets_per_user,
     )
-    return Front(litestar, door)
+    return Front(litestar, door, last_words=partial(_say_last_words, parts.hub))
 
 
 def describe() -> dict[str, Any]:
     """The REST interface as an OpenAPI document."""
-    unused = {name: Provide(lambda: None, sync_to_thread=False) for name in ("hub", "database", "caller", "key_ring")}
+    unused = {name: Provide(lambda: None, sync_to_thread=False) for name in ("hub", "database", "services", "caller", "key_ring")}
     return openapi.document(Router("/api/v1", route_handlers=ROUTES, dependencies=unused), ROUTES, version=__version__, tags=TAGS)
 
 
@@ -152,7 +157,13 @@ def _build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
-        hub=Hub(MemoryJournal(settings.replay_entries), outbox_bytes=settings.outbox_bytes),
+        hub=Hub(
+            MemoryJournal(settings.replay_entries),
+            outbox_bytes=settings.outbox_bytes,
+            presence_grace_s=settings.presence_grace_s,
+            events=wsx.events,
+            follows=StoredFollows(database),
+        ),
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
@@ -163,7 +174,7 @@ def _api_router() -> Router:
     return Router("/api/v1", route_handlers=ROUTES, response_headers={"Cache-Control": "no-store"})
 
 
-def _dependencies(parts: Parts) -> dict[str, Provide]:
+def _dependencies(parts: Parts, services: Services) -> dict[str, Provide]:
     def caller(request: Request[Any, Any, Any]) -> Caller:
         found: Caller = request.scope["state"]["caller"]
         return found
@@ -171,9 +182,17 @@ def _dependencies(parts: Parts) -> dict[str, Provide]:
     return {
         "hub": Provide(lambda: parts.hub, sync_to_thread=False),
         "database": Provide(lambda: parts.database, sync_to_thread=False),
+        "services": Provide(lambda: services, sync_to_thread=False),
         "key_ring": Provide(lambda: parts.key_ring, sync_to_thread=False),
         "caller": Provide(caller, sync_to_thread=False),
     }
+
+
+async def _say_last_words(hub: Hub) -> None:
+    """Send all that waits for its turn: whoever queued it was told that it will be heard. Who is cut off by us has not left."""
+    hub.presence.stop()
+    for queue in hub.paced_queues:
+        await queue.drain()
 
 
 @asynccontextmanager
@@ -190,23 +209,10 @@ async def _running(
         for feature in features:
             if feature.running is not None:
                 await stack.enter_async_context(feature.running(services))
-        sweep = asyncio.create_task(_sweep_ended_tokens(parts.hub), name="token sweep")
-        stack.callback(sweep.cancel)
+        hub, settings = parts.hub, parts.settings
+        await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
         yield
-        hub = parts.hub
+        await _say_last_words(hub)  # a server of others did not ask for them
         hub.close_all(Close.RESTARTING)
-        if running := {*handlers_running, *hub.on_connection.running, *hub.on_disconnection.running}:
-            await asyncio.wait(running, timeout=parts.settings.drain_s)
-
-
-async def _sweep_ended_tokens(hub: Hub) -> None:
-    while True:
-        await asyncio.sleep(EXPIRY_SWEEP_S)
-        now = utc_now()
-        for connection in tuple(hub.registry.resolve(signed_in)):
-            user = connection.user
-            if user is not None and user.expires_at is not None and user.expires_at <= now:
-                try:
-                    hub.close(connection, Close.TOKEN_ENDED)
-                except Exception:
-                    _log.exception("a connection whose token ended could not be closed", connection=connection.id)
+        if running := {*handlers_running, *hub.running}:
+            await asyncio.wait(running, timeout=settings.drain_s)

@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from api_tests.browser.scripted import Peer, Site
+from api_tests.browser.town import Town
 from api_tests.missing import missing
+from api_tests.server import Running, run_server
+from app.settings import Settings
 
 Visit = Callable[..., Awaitable[Peer]]
+
+expect.set_options(timeout=10_000)  # a busy machine with several browsers
 
 CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--mute-audio")
@@ -53,6 +58,19 @@ async def browser() -> AsyncIterator[Browser]:
         chromium = await playwright.chromium.launch(executable_path=chosen, args=ARGUMENTS)
         yield chromium
         await chromium.close()
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[Running]:
+    """With the demo page."""
+    async with run_server(settings, demo=True) as running:
+        yield running
+
+
+@pytest.fixture
+async def town(browser: Browser, server: Running) -> AsyncIterator[Town]:
+    async with Town(browser, server.url) as people:
+        yield people
 
 
 @pytest.fixture

@@ -87,6 +87,32 @@ async def test_a_client_that_knows_no_batch_gets_oob(server: Running, api: ApiCl
     assert [("#b", "two"), ("#c", "three")] == [(part["target"], part["html"]) for part in told["oob"]]
 
 
+async def test_a_mass_update_is_one_batch_for_each_connection(server: Running) -> None:
+    async with (
+        server.socket("root", roles=("admin",)) as admin,
+        server.socket("boss", roles=("admin",)) as other,
+        server.socket("ada") as ada,
+        server.socket(v1=False) as nobody,
+    ):
+        answer = await admin.ask("mass-update")
+        assert ("#answer", "<div>Mass update completed</div>") == (answer["target"], answer["html"])
+        for_all = {"target": "#status", "html": "<div>Mass update initiated</div>", "swap": "innerHTML"}
+        for_admins = {"target": "#admin-panel", "html": "<div>Admin notification</div>", "swap": "innerHTML"}
+        for page, updates in ((other, [for_all, for_admins]), (ada, [for_all]), (nobody, [for_all])):
+            told = await page.next()
+            assert ("batch", updates) == (told["type"], told["updates"])
+
+
+@pytest.mark.parametrize("who", [{}, {"user_id": "ada", "roles": ("premium",)}], ids=["not signed in", "no admin"])
+async def test_a_mass_update_is_for_admins(server: Running, api: ApiClient, who: dict[str, object]) -> None:
+    async with server.socket(**who) as page, server.socket() as other:
+        answer = await page.ask("mass-update")
+        assert '<div class="error">Admin access required</div>' == answer["html"]
+        assert "not_admin" == page.errors[0]["code"]
+        await api.broadcast("for all")
+        await other.hears_nothing_but("for all")
+
+
 async def test_a_broadcast_is_remembered(api: ApiClient) -> None:
     receipt = await api.broadcast("x")
     assert receipt == (await api.get(f"/broadcasts/{receipt['id']}")).json()

@@ -16,6 +16,7 @@ async def test_a_connection_tells_about_itself(server: Running, api: ApiClient) 
         "user_id": "ada",
         "user_name": "Ada",
         "roles": ["beta", "premium"],
+        "rooms": [],
         "dialect": "wsx.v1",
         "address": "127.0.0.1",
         "user_agent": "test browser",

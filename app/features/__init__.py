@@ -1,13 +1,36 @@
 """What the product does: a folder each, in the order in which they start. A new kind of broadcast is a folder and a line here."""
 
-from app.features import announcements, broadcasts, connections, keys, notifications, users
+from app.features import (
+    announcements,
+    broadcasts,
+    chat,
+    connections,
+    dashboard,
+    follows,
+    keys,
+    locations,
+    maintenance,
+    messages,
+    notifications,
+    rooms,
+    sign_in,
+    users,
+)
 from app.features.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
     users.FEATURE,
     keys.FEATURE,
+    sign_in.FEATURE,
     broadcasts.FEATURE,
     announcements.FEATURE,
     notifications.FEATURE,
+    rooms.FEATURE,
+    messages.FEATURE,
+    chat.FEATURE,
+    follows.FEATURE,
+    locations.FEATURE,
+    dashboard.FEATURE,
+    maintenance.FEATURE,
     connections.FEATURE,
 )

@@ -1,21 +1,18 @@
 """What a feature is, for those who put the application together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import NamedTuple
 
 from litestar.handlers import HTTPRouteHandler
 
-from app.db.session import Database
-from app.hub.handlers import Handlers
-from app.hub.hub import Hub
+from app.features.services import Services
+from app.hub.connection import Connection
+from app.hub.handlers import Reply, Request
 
-
-class Services(NamedTuple):
-    """What a feature may use while the server runs."""
-
-    database: Database
-    hub: Hub
+Action = Callable[[Services, Request, Connection], Awaitable[Reply | None]]
+"""A socket handler that the product ships. It says no by raising an AppError, whose detail the page is shown."""
 
 
 class Feature(NamedTuple):
@@ -24,7 +21,7 @@ class Feature(NamedTuple):
     name: str
     routes: Sequence[HTTPRouteHandler] = ()
     """REST operations, below `/api/v1`."""
-    register: Callable[[Handlers, Services], None] | None = None
-    """Registers the socket handlers that the feature ships."""
+    actions: Mapping[str, Action] = MappingProxyType({})
+    """The socket handlers that it ships, by name. A site's own handler of the same name goes before."""
     running: Callable[[Services], AbstractAsyncContextManager[None]] | None = None
     """Background work: entered at start, left in reverse order at stop."""

@@ -1,20 +1,33 @@
 """The table of announcements."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, String, Text
+from sqlalchemy import JSON, CheckConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime
+from app.kernel.clock import utc_now
+
+State = Literal["scheduled", "in_force", "expired"]
+"""Its time has not come; it is on the screens; its time is over. What was recalled is deleted."""
 
 
 class AnnouncementRow(Base):
     """One announcement. Deleting it recalls it from every screen."""
 
     __tablename__ = "announcements"
-    __table_args__ = (CheckConstraint("priority IN ('high', 'medium', 'low')", name="priority"),)
+    __table_args__ = (
+        CheckConstraint("priority IN ('high', 'medium', 'low')", name="priority"),
+        Index(None, "published_at", "expires_at"),
+        Index(
+            "ix_announcements_due",
+            "publish_at",
+            sqlite_where=text("published_at IS NULL"),
+            postgresql_where=text("published_at IS NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
@@ -26,3 +39,17 @@ class AnnouncementRow(Base):
     author: Mapped[str] = mapped_column(String(200))
     """Name of the user or key that made it."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    publish_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it is to be shown. None: at once."""
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it leaves every screen. None: when it is recalled."""
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was shown. None: its time has not come. Whoever sets it shows it, and nobody else."""
+
+    @property
+    def state(self) -> State:
+        """Where it is in its life, now."""
+        if self.published_at is None:
+            return "scheduled"
+        return "expired" if self.expires_at is not None and self.expires_at <= utc_now() else "in_force"

@@ -7,21 +7,22 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, FromQuery, JSONBody
-from msgspec import Meta
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, Meta, UnsetType
 
 from app.features.announcements import service, store
 from app.features.announcements.audience import Priority
-from app.features.announcements.model import AnnouncementRow
+from app.features.announcements.model import AnnouncementRow, State
+from app.features.announcements.service import MAX_MESSAGE_CHARS
 from app.features.listing import After, Limit, Page, linked
+from app.features.services import GivenServices
 from app.hub.audience import Audience
+from app.kernel.clock import utc_now
 from app.kernel.text import NO_NUL
-from app.web.given import GivenCaller, GivenDatabase, GivenHub
+from app.web.given import GivenCaller
 from app.web.operation import operation
 
 TAG = "Announcements"
-
-MAX_MESSAGE_CHARS = 10_000
 
 _PriorityWords = Annotated[
     Priority,
@@ -29,15 +30,34 @@ _PriorityWords = Annotated[
 ]
 
 
+_Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+_Message = Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")]
+_Audience = Annotated[Audience | None, Meta(description="In place of the priority's audience")]
+_Time = Annotated[datetime, Meta(tz=True)]
+_PublishAt = Annotated[_Time | None, Meta(description="When to show it, with a time zone; null: at once")]
+_ExpiresAt = Annotated[_Time | None, Meta(description="When it leaves every screen; null: when it is recalled")]
+
+
 class NewAnnouncement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An announcement to be made."""
 
-    message: Annotated[
-        str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")
-    ]
+    message: _Message
     priority: _PriorityWords
-    title: Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)] = "Announcement"
-    audience: Annotated[Audience | None, Meta(description="In place of the priority's audience")] = None
+    title: _Title = "Announcement"
+    audience: _Audience = None
+    publish_at: _PublishAt = None
+    expires_at: _ExpiresAt = None
+
+
+class ChangedAnnouncement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to be another; what is not given stays."""
+
+    message: _Message | UnsetType = UNSET
+    priority: _PriorityWords | UnsetType = UNSET
+    title: _Title | UnsetType = UNSET
+    audience: _Audience | UnsetType = UNSET
+    publish_at: _PublishAt | UnsetType = UNSET
+    expires_at: _ExpiresAt | UnsetType = UNSET
 
 
 class Announcement(msgspec.Struct, kw_only=True):
@@ -49,7 +69,12 @@ class Announcement(msgspec.Struct, kw_only=True):
     priority: Priority
     audience: Audience | None
     author: Annotated[str, Meta(description="The user or key that made it")]
+    state: Annotated[State, Meta(description="scheduled, in_force, or expired; what was recalled is gone")]
     created_at: datetime
+    edited_at: datetime | None
+    publish_at: datetime | None
+    published_at: datetime | None
+    expires_at: datetime | None
 
     @classmethod
     def of(cls, row: AnnouncementRow) -> Self:
@@ -66,6 +91,7 @@ class PublishedAnnouncement(Announcement, kw_only=True):
 
     matched: Annotated[int, Meta(description="Connections in the audience")]
     queued: Annotated[int, Meta(description="Connections that it was queued for")]
+    users: Annotated[int, Meta(description="Users among them, however many tabs they have")]
 
 
 _EXAMPLE = {
@@ -75,7 +101,12 @@ _EXAMPLE = {
     "priority": "high",
     "audience": None,
     "author": "shop back office",
+    "state": "in_force",
     "created_at": "2026-11-23T20:16:03Z",
+    "edited_at": None,
+    "publish_at": None,
+    "published_at": "2026-11-23T20:16:03Z",
+    "expires_at": None,
 }
 
 
@@ -87,26 +118,21 @@ _EXAMPLE = {
     summary="Announce",
     status=HTTPStatus.CREATED,
     takes={"title": "Maintenance", "message": "Back in five minutes", "priority": "high"},
-    gives={**_EXAMPLE, "matched": 3, "queued": 3},
-    errors=[503],
+    gives={**_EXAMPLE, "matched": 3, "queued": 3, "users": 2},
 )
 async def create_announcement(
-    data: JSONBody[NewAnnouncement], database: GivenDatabase, hub: GivenHub, caller: GivenCaller
+    data: JSONBody[NewAnnouncement], services: GivenServices, caller: GivenCaller
 ) -> Response[PublishedAnnouncement]:
-    """Store an announcement and show it on top of `#announcements` to those whom it concerns."""
-    row, receipt = await service.announce(
-        database,
-        hub,
-        message=data.message,
-        title=data.title,
-        priority=data.priority,
-        audience=data.audience,
-        author=caller.name,
-    )
-    shown = msgspec.structs.asdict(Announcement.of(row))
+    """Store an announcement and show it on top of `#announcements` to those whom it concerns: now, or at `publish_at`.
+
+    A page that connects while it is in force is shown it, too. At `expires_at` it leaves every screen.
+    """
+    made = await service.announce(services, **msgspec.structs.asdict(data), author=caller.name)
+    matched, queued = made.receipt[1:] if made.receipt is not None else (0, 0)
+    shown = msgspec.structs.asdict(Announcement.of(made.row))
     return Response(
-        PublishedAnnouncement(**shown, matched=receipt.matched, queued=receipt.queued),
-        headers={"Location": f"/api/v1/announcements/{row.id}"},
+        PublishedAnnouncement(**shown, matched=matched, queued=queued, users=made.user_count),
+        headers={"Location": f"/api/v1/announcements/{made.row.id}"},
     )
 
 
@@ -117,18 +143,22 @@ async def create_announcement(
     tag=TAG,
     summary="List announcements",
     gives={"items": [_EXAMPLE], "next_cursor": None},
-    errors=[422, 503],
 )
 async def list_announcements(
-    database: GivenDatabase, limit: Limit = 50, cursor: After = None, priority: FromQuery[Priority | None] = None
+    services: GivenServices,
+    limit: Limit = 50,
+    cursor: After = None,
+    priority: FromQuery[Priority | None] = None,
+    only: Annotated[State | None, QueryParameter(name="state", description="Only those in this state")] = None,
 ) -> Response[AnnouncementPage]:
     """All announcements, newest first."""
-    async with database.reading() as session:
-        found = await store.page(session, priority=priority, limit=limit, cursor=cursor)
+    async with services.database.reading() as session:
+        found = await store.page(session, priority=priority, state=only, now=utc_now(), limit=limit, cursor=cursor)
     return linked(
         AnnouncementPage([Announcement.of(row) for row in found.rows], found.next_cursor),
         limit=limit,
         priority=priority,
+        state=only,
     )
 
 
@@ -139,12 +169,29 @@ async def list_announcements(
     tag=TAG,
     summary="One announcement",
     gives=_EXAMPLE,
-    errors=[404, 503],
+    errors=[404],
 )
-async def get_announcement(announcement_id: FromPath[UUID], database: GivenDatabase) -> Announcement:
+async def get_announcement(announcement_id: FromPath[UUID], services: GivenServices) -> Announcement:
     """One announcement."""
-    async with database.reading() as session:
+    async with services.database.reading() as session:
         return Announcement.of(await store.find(session, announcement_id))
+
+
+@operation(
+    "PATCH",
+    "/announcements/{announcement_id:uuid}",
+    scope="announcements:write",
+    tag=TAG,
+    summary="Edit an announcement",
+    takes={"message": "Back in ten minutes"},
+    gives={**_EXAMPLE, "message": "Back in ten minutes", "edited_at": "2026-11-23T20:17:00Z"},
+    errors=[404],
+)
+async def change_announcement(
+    announcement_id: FromPath[UUID], data: JSONBody[ChangedAnnouncement], services: GivenServices
+) -> Announcement:
+    """It changes on every screen that shows it. With another audience or priority, it leaves all and is shown to the new one."""
+    return Announcement.of(await service.edit(services, announcement_id, data))
 
 
 @operation(
@@ -154,11 +201,11 @@ async def get_announcement(announcement_id: FromPath[UUID], database: GivenDatab
     tag=TAG,
     summary="Recall an announcement",
     status=HTTPStatus.NO_CONTENT,
-    errors=[404, 503],
+    errors=[404],
 )
-async def delete_announcement(announcement_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> None:
+async def delete_announcement(announcement_id: FromPath[UUID], services: GivenServices) -> None:
     """Delete it; it leaves every screen."""
-    await service.recall(database, hub, announcement_id)
+    await service.recall(services, announcement_id)
 
 
-routes = [create_announcement, list_announcements, get_announcement, delete_announcement]
+routes = [create_announcement, list_announcements, get_announcement, change_announcement, delete_announcement]

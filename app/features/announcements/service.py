@@ -1,31 +1,55 @@
-"""Use cases: announce, recall."""
+"""Use cases: announce now or later, edit, recall; and what its time brings about."""
 
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from app.db.session import Database
 from app.features.announcements import store, view
-from app.features.announcements.audience import Priority, concerned
+from app.features.announcements.audience import Priority, audience_of, settled_audience
+from app.features.announcements.board import Board
 from app.features.announcements.model import AnnouncementRow
+from app.features.announcements.schedule import Schedule
+from app.features.services import Services
 from app.hub.audience import Audience, everyone
-from app.hub.hub import Hub
-from app.hub.publication import Receipt, one
-from app.kernel.clock import utc_now
-from app.kernel.ids import new_id
+from app.hub.events import PublishedAnnouncement
+from app.hub.publication import Part, Publication, Receipt, one
+from app.kernel.clock import LAST_TIME, utc_now
+from app.kernel.errors import FieldError, InvalidFields
+from app.kernel.ids import new_id, new_short_id
+
+MAX_MESSAGE_CHARS = 10_000
+"""Characters of one announcement."""
+
+
+class Announced(NamedTuple):
+    """What became of an announcement."""
+
+    row: AnnouncementRow
+    receipt: Receipt | None
+    """None: its time has not come."""
+    user_count: int
+    """Users whom it reached at once, however many tabs they have."""
 
 
 async def announce(
-    database: Database,
-    hub: Hub,
+    services: Services,
     *,
     message: str,
     title: str,
     priority: Priority,
-    audience: Audience | None,
     author: str,
-) -> tuple[AnnouncementRow, Receipt]:
-    """Store an announcement, then show it."""
+    audience: Audience | None = None,
+    publish_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Announced:
+    """Store an announcement, and show it, now or at `publish_at`.
+
+    Raises InvalidFields for times that make no sense, Unavailable.
+    """
+    now = utc_now()
+    is_due = publish_at is None or publish_at <= now
     row = AnnouncementRow(
         id=new_id(),
         title=title,
@@ -33,25 +57,93 @@ async def announce(
         priority=priority,
         audience=None if audience is None else msgspec.to_builtins(audience),
         author=author,
-        created_at=utc_now(),
+        created_at=now,
+        publish_at=publish_at,
+        expires_at=expires_at,
+        published_at=now if is_due else None,
     )
-    shown = one(audience_of(row), view.published(row))  # before it is stored: a broken fragment must not leave half the work done
-    async with database.transaction() as session:
-        session.add(row)
-    return row, await hub.publish(shown)
+    _check_times(row, now)
+    view.item(row)  # before it is stored: what fails must not leave half the work done
+    concerned = await settled_audience(services, row)
+    async with services.of(Board).changing:
+        async with services.database.transaction() as session:
+            session.add(row)
+        services.of(Schedule).changed()
+        return await show(services, row, concerned) if is_due else Announced(row, None, 0)
 
 
-async def recall(database: Database, hub: Hub, announcement_id: UUID) -> None:
+async def show(services: Services, row: AnnouncementRow, audience: Audience) -> Announced:
+    """Put a stored announcement on the screens of those whom it concerns, and on the board; not one that has expired meanwhile."""
+    if row.state != "in_force":
+        return Announced(row, None, 0)
+    hub = services.hub
+    reached = {connection.user.id for connection in hub.registry.resolve(audience) if connection.user is not None}
+    receipt = await hub.publish(one(audience, view.published(row)))
+    services.of(Board).put(row, audience)
+    hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
+    return Announced(row, receipt, len(reached))
+
+
+async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct) -> AnnouncementRow:
+    """Change what is set in `wanted`, in the row and on the screens that show it. Raises NotFound, InvalidFields.
+
+    When its audience changes, it leaves every screen and is shown to the new one.
+    """
+    changes: dict[str, Any] = msgspec.to_builtins(wanted, builtin_types=(datetime,))
+    board = services.of(Board)
+    async with board.changing:
+        async with services.database.transaction() as session:
+            row = await store.find(session, announcement_id)
+            was_shown, heard_before = row.state == "in_force", audience_of(row)
+            _change(row, changes)
+            in_its_place, on_top = view.edited(row), view.published(row)
+            audience = await settled_audience(services, row)
+        services.of(Schedule).changed()
+        if row.state != "in_force":
+            return row
+        if was_shown and audience_of(row) == heard_before:
+            await services.hub.publish(one(audience, in_its_place))
+        else:
+            parts = Part(everyone, view.gone(row.id)), Part(audience, on_top)
+            await services.hub.publish(Publication(new_short_id(), parts))
+        board.put(row, audience)
+        return row
+
+
+async def recall(services: Services, announcement_id: UUID) -> None:
     """Delete an announcement, then take it from every screen: whoever saw it may be somebody else by now. Raises NotFound."""
-    async with database.transaction() as session:
-        row = await store.find(session, announcement_id)
-        await session.delete(row)
-    await hub.publish(one(everyone, view.recalled(row)))
+    board = services.of(Board)
+    async with board.changing:
+        async with services.database.transaction() as session:
+            row = await store.find(session, announcement_id)
+            await session.delete(row)
+        board.take_down(row.id)
+        if row.published_at is not None:
+            await services.hub.publish(one(everyone, view.gone(row.id)))
 
 
-def audience_of(row: AnnouncementRow) -> Audience:
-    """Who hears of it."""
-    if row.audience is not None:
-        audience: Audience = msgspec.convert(row.audience, Audience)
-        return audience
-    return concerned(msgspec.convert(row.priority, Priority))
+def _change(row: AnnouncementRow, changes: dict[str, Any]) -> None:
+    """Make these changes. Raises InvalidFields."""
+    now = utc_now()
+    if row.published_at is not None and changes.get("publish_at", row.publish_at) != row.publish_at:
+        raise InvalidFields([FieldError("/publish_at", "it has been published already; DELETE recalls it")])
+    for column, value in changes.items():
+        setattr(row, column, value)
+    if row.published_at is None and row.publish_at is None:
+        row.publish_at = now  # its time has come: the schedule shows it
+    row.edited_at = now
+    if not changes.keys().isdisjoint({"publish_at", "expires_at"}):
+        _check_times(row, now)
+
+
+def _check_times(row: AnnouncementRow, now: datetime) -> None:
+    wrong = [
+        FieldError(f"/{name}", "times after the year 9998 have no equal in every time zone")
+        for name, moment in (("publish_at", row.publish_at), ("expires_at", row.expires_at))
+        if moment is not None and moment >= LAST_TIME
+    ]
+    begins = max(filter(None, (row.publish_at, now)))
+    if not wrong and row.expires_at is not None and row.expires_at <= begins:
+        wrong = [FieldError("/expires_at", "must be later than now and than `publish_at`; DELETE recalls an announcement at once")]
+    if wrong:
+        raise InvalidFields(wrong)

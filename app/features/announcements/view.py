@@ -1,4 +1,9 @@
-"""What pages see of an announcement."""
+"""What pages see of announcements."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from markupsafe import Markup
 
 from app.features.announcements.model import AnnouncementRow
 from app.features.fragments import fragments
@@ -7,11 +12,30 @@ from app.wire.update import Update
 LIST = "#announcements"
 
 
+def item(row: AnnouncementRow) -> Markup:
+    """One announcement."""
+    return fragments.render("announcements/published.html", announcement=row)
+
+
 def published(row: AnnouncementRow) -> Update:
     """On top of the list."""
-    return Update(LIST, fragments.render("announcements/published.html", announcement=row), "afterbegin")
+    return Update(LIST, item(row), "afterbegin")
 
 
-def recalled(row: AnnouncementRow) -> Update:
+def edited(row: AnnouncementRow) -> Update:
+    """In place of what it said before."""
+    return Update(_place_of(row.id), item(row), "outerHTML")
+
+
+def gone(announcement_id: UUID) -> Update:
     """Gone from every screen that shows it."""
-    return Update(f"#announcement-{row.id}", "", "delete")
+    return Update(_place_of(announcement_id), "", "delete")
+
+
+def in_force(items: Iterable[Markup]) -> Update:
+    """The whole list, newest first."""
+    return Update(LIST, Markup("\n").join(items))
+
+
+def _place_of(announcement_id: UUID) -> str:
+    return f"#announcement-{announcement_id}"

@@ -1,13 +1,15 @@
 """REST: send to an audience."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar.params import FromPath, JSONBody
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
+from app.features.broadcasts import service
 from app.features.broadcasts.content import clean
+from app.features.services import GivenServices
 from app.hub.audience import Audience
 from app.hub.publication import Part, Publication, Receipt, one
 from app.kernel.errors import NotFound
@@ -22,16 +24,25 @@ MAX_BATCH = 100
 TAG = "Broadcasts"
 
 
-class NewBroadcast(Update, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class AddressedUpdate(Update, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One update and who hears it."""
 
     audience: Audience
 
 
+class NewBroadcast(AddressedUpdate, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One update, who hears it, and whether it goes out now or when its turn has come."""
+
+    pace: Annotated[
+        Literal["queued"] | None,
+        Meta(description=f"queued: in the order given, at most {service.QUEUED_PER_S:g} a second; without it, now"),
+    ] = None
+
+
 class NewBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Several updates, each with its audience."""
 
-    updates: Annotated[tuple[NewBroadcast, ...], Meta(min_length=1, max_length=MAX_BATCH)]
+    updates: Annotated[tuple[AddressedUpdate, ...], Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class Broadcast(msgspec.Struct, frozen=True):
@@ -40,6 +51,9 @@ class Broadcast(msgspec.Struct, frozen=True):
     id: str
     matched: Annotated[int, Meta(description="Connections in the audience")]
     queued: Annotated[int, Meta(description="Connections that it was queued for; the others were leaving or far behind")]
+    waiting: Annotated[
+        int | UnsetType, Meta(description="While it waits for its turn: how many go before it. Nobody has heard it yet")
+    ] = UNSET
 
 
 _UPDATE = {"target": "#announcements", "html": "<p>Back in five minutes</p>", "swap": "afterbegin"}
@@ -56,9 +70,16 @@ _RECEIPT = {"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 3, "queued": 3}
     takes={"audience": {"kind": "everyone"}, **_UPDATE},
     gives=_RECEIPT,
 )
-async def create_broadcast(data: JSONBody[NewBroadcast], hub: GivenHub, caller: GivenCaller) -> Broadcast:
-    """Swap HTML into the pages of everyone in the audience, now. Nothing is stored."""
-    return _shown(await hub.publish(one(data.audience, clean(data, caller))))
+async def create_broadcast(data: JSONBody[NewBroadcast], services: GivenServices, caller: GivenCaller) -> Broadcast:
+    """Swap HTML into the pages of everyone in the audience. Nothing is stored.
+
+    With `"pace": "queued"` it waits its turn behind the others of that pace; who hears it is found then. A full queue takes nothing
+    more for now and answers 503.
+    """
+    publication = one(data.audience, clean(data, caller))
+    if data.pace == "queued":
+        return Broadcast(publication.id, 0, 0, service.queue(services, publication))
+    return _shown(await services.hub.publish(publication))
 
 
 @operation(
@@ -91,13 +112,16 @@ async def create_broadcast_batch(data: JSONBody[NewBatch], hub: GivenHub, caller
     gives=_RECEIPT,
     errors=[404],
 )
-async def get_broadcast(broadcast_id: FromPath[str], hub: GivenHub) -> Broadcast:
-    """The newest 10,000 are remembered until the server stops."""
-    receipt = hub.receipt(broadcast_id)
-    if receipt is None:
+async def get_broadcast(broadcast_id: FromPath[str], services: GivenServices) -> Broadcast:
+    """The newest 10,000 are remembered until the server stops. One that waits for its turn says how many go before it."""
+    receipt = services.hub.receipt(broadcast_id)
+    if receipt is not None:
+        return _shown(receipt)
+    waiting = service.place_of(services, broadcast_id)
+    if waiting is None:
         message = "no broadcast of this id is remembered"
         raise NotFound(message)
-    return _shown(receipt)
+    return Broadcast(broadcast_id, 0, 0, waiting)
 
 
 def _shown(receipt: Receipt) -> Broadcast:

@@ -9,6 +9,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from app.features.broadcasts import clean
+from app.features.closing import ClosedConnections, Reasoned, close_all
 from app.features.connections.view import ConnectionInfo, ConnectionPage, filtered, page
 from app.features.listing import After, Limit, linked
 from app.hub.audience import Audience, connections, signed_in
@@ -16,15 +17,12 @@ from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.hub import Hub
 from app.hub.publication import one
-from app.kernel.errors import NotFound, WrongField
+from app.kernel.errors import NotFound
 from app.web.given import GivenCaller, GivenHub
 from app.web.operation import operation
 from app.wire.update import Update
 
 TAG = "Connections"
-
-MAX_REASON_BYTES = 123
-"""What fits into a close frame beside the code (RFC 6455, 5.5)."""
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,22 +31,10 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audience: Audience
 
 
-class Closing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Closing(Reasoned, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whom to close, and why. To close everyone, say so: `{"kind": "everyone"}`."""
 
     audience: Audience
-    reason: Annotated[str, Meta(description="At most 123 bytes; the page is told")] = Close.BACK_OFFICE.reason
-
-    def __post_init__(self) -> None:
-        """Refuse a reason that fits into no close frame."""
-        if len(self.reason.encode()) > MAX_REASON_BYTES:
-            raise WrongField("reason", f"at most {MAX_REASON_BYTES} bytes fit into a close frame")
-
-
-class Closed(msgspec.Struct):
-    """How many connections were closed."""
-
-    closed: int
 
 
 class ConnectionCount(msgspec.Struct):
@@ -72,6 +58,7 @@ _EXAMPLE = {
     "user_id": "ada",
     "user_name": "Ada",
     "roles": ["premium"],
+    "rooms": ["lobby"],
     "dialect": "wsx.v1",
     "address": "127.0.0.1",
     "user_agent": "Mozilla/5.0",
@@ -87,15 +74,17 @@ _USERS = {"audience": {"kind": "users", "ids": ["ada"]}}
 
 @operation("GET", "/connections", scope="connections:read", tag=TAG, summary="List connections", gives=_PAGE, errors=[422])
 async def list_connections(
+    *,
     hub: GivenHub,
     limit: Limit = 50,
     cursor: After = None,
     user_id: Annotated[str | None, QueryParameter(max_length=128, description="Only this user's")] = None,
     role: Annotated[str | None, QueryParameter(max_length=128, description="Only those of users who have this role")] = None,
+    room_id: Annotated[str | None, QueryParameter(max_length=128, description="Only those in this room")] = None,
 ) -> Response[ConnectionPage]:
     """The open connections, oldest first."""
-    found = page(hub.registry, filtered(user_id, role), limit=limit, cursor=cursor)
-    return linked(found, limit=limit, user_id=user_id, role=role)
+    found = page(hub.registry.resolve(filtered(user_id, role, room_id)), limit=limit, cursor=cursor)
+    return linked(found, limit=limit, user_id=user_id, role=role, room_id=room_id)
 
 
 @operation(
@@ -112,7 +101,7 @@ async def search_connections(
     data: JSONBody[Search], hub: GivenHub, limit: Limit = 50, cursor: After = None
 ) -> Response[ConnectionPage]:
     """The open connections of an audience, oldest first: who would hear a broadcast to it."""
-    return linked(page(hub.registry, data.audience, limit=limit, cursor=cursor), limit=limit)
+    return linked(page(await hub.find(data.audience), limit=limit, cursor=cursor), limit=limit)
 
 
 @operation(
@@ -167,12 +156,9 @@ async def close_connection(connection_id: FromPath[str], hub: GivenHub) -> None:
     takes={**_USERS, "reason": "signed out"},
     gives={"closed": 2},
 )
-async def close_connections(data: JSONBody[Closing], hub: GivenHub) -> Closed:
+async def close_connections(data: JSONBody[Closing], hub: GivenHub) -> ClosedConnections:
     """Close all connections of an audience with 4409; their pages do not come back by themselves."""
-    found = tuple(hub.registry.resolve(data.audience))
-    for connection in found:
-        hub.close(connection, Close.BACK_OFFICE, data.reason)
-    return Closed(len(found))
+    return close_all(hub, await hub.find(data.audience), data.reason)
 
 
 @operation(

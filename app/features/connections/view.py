@@ -1,5 +1,6 @@
 """Connections as the REST interface shows them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from heapq import nsmallest
 from typing import Annotated, Self
@@ -9,9 +10,8 @@ from msgspec import Meta
 
 from app.db.page import decode_cursor, encode_cursor
 from app.features.listing import Page
-from app.hub.audience import AllOf, Audience, everyone, roles, users
+from app.hub.audience import AllOf, Audience, everyone, roles, rooms, users
 from app.hub.connection import Connection
-from app.hub.registry import Registry
 
 
 class ConnectionInfo(msgspec.Struct, kw_only=True):
@@ -21,6 +21,7 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
     user_id: Annotated[str | None, Meta(description="null: nobody signed in")]
     user_name: str | None
     roles: list[str]
+    rooms: Annotated[list[str], Meta(description="Rooms that the page is in, the one joined last at the end")]
     dialect: Annotated[str, Meta(description="What its client speaks", examples=["wsx.v1"])]
     address: Annotated[str, Meta(description="Address of the client")]
     user_agent: str
@@ -39,6 +40,7 @@ class ConnectionInfo(msgspec.Struct, kw_only=True):
             user_id=user.id if user else None,
             user_name=user.name if user else None,
             roles=sorted(user.roles) if user else [],
+            rooms=list(connection.rooms),
             dialect=connection.dialect.name,
             address=connection.address,
             user_agent=connection.user_agent,
@@ -54,18 +56,20 @@ class ConnectionPage(Page[ConnectionInfo]):
     """One page of connections."""
 
 
-def filtered(user_id: str | None, role: str | None) -> Audience:
+def filtered(user_id: str | None, role: str | None, room_id: str | None) -> Audience:
     """The audience that the filters of a list mean."""
     wanted: list[Audience] = [users(user_id)] if user_id is not None else []
     if role is not None:
         wanted.append(roles(role))
+    if room_id is not None:
+        wanted.append(rooms(room_id))
     return AllOf(tuple(wanted)) if wanted else everyone
 
 
-def page(registry: Registry, audience: Audience, *, limit: int, cursor: str | None) -> ConnectionPage:
-    """One page of the connections in an audience, oldest first: new ones come at the end, so that no page shifts."""
+def page(connections: Iterable[Connection], *, limit: int, cursor: str | None) -> ConnectionPage:
+    """One page of these connections, oldest first: new ones come at the end, so that no page shifts."""
     after = decode_cursor(cursor) if cursor is not None else ""
-    later = (connection for connection in registry.resolve(audience) if connection.id > after)
+    later = (connection for connection in connections if connection.id > after)
     found = nsmallest(limit + 1, later, key=lambda connection: connection.id)
     next_cursor = encode_cursor(found[limit - 1].id) if len(found) > limit else None
     return ConnectionPage([ConnectionInfo.of(connection) for connection in found[:limit]], next_cursor)

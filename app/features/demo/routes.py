@@ -13,11 +13,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
-from app.auth.tokens import Tokens
-from app.features.fragments import fragments
+from app.features.demo import page
+from app.features.services import Services
 from app.kernel.errors import AppError
 from app.kernel.identity import User
-from app.web.assets import file_route, page
+from app.web import assets
 from app.web.socket import COOKIE
 
 HERE: Final = Path(__file__).parent
@@ -32,8 +32,9 @@ class SignIn(msgspec.Struct):
     role: str = ""
 
 
-def demo_routes(tokens: Tokens) -> Sequence[HTTPRouteHandler]:
+def demo_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     """The routes of the demo."""
+    tokens = services.tokens
 
     def signed_in(request: Request[Any, Any, Any]) -> User | None:
         token = request.cookies.get(COOKIE)
@@ -45,11 +46,11 @@ def demo_routes(tokens: Tokens) -> Sequence[HTTPRouteHandler]:
     @get("/", include_in_schema=False)
     async def demo_page(request: Request[Any, Any, Any]) -> Response[str]:
         address = str(request.base_url).rstrip("/")
-        return page(fragments.render("demo/page.html", user=signed_in(request), address=address))
+        return assets.page(await page.render(services, signed_in(request), address))
 
     @post("/demo/sign-in", include_in_schema=False)
     async def sign_in(data: URLEncodedBody[SignIn]) -> Redirect:
-        user_id = re.sub(r"[^a-z0-9]+", "-", data.name.lower()).strip("-") or "somebody"
+        user_id = re.sub(r"\W+", "-", data.name.lower()).strip("-") or "somebody"
         token = tokens.issue(user_id, name=data.name.strip() or user_id, roles=ROLES.get(data.role, ()), ttl=STAYS)
         cookie = Cookie(COOKIE, value=token, path="/", httponly=True, samesite="lax", max_age=int(STAYS.total_seconds()))
         return Redirect("/", status_code=303, cookies=[cookie])
@@ -60,5 +61,5 @@ def demo_routes(tokens: Tokens) -> Sequence[HTTPRouteHandler]:
             "/", status_code=303, cookies=[Cookie(COOKIE, value="", path="/", httponly=True, samesite="lax", max_age=0)]
         )
 
-    files = [file_route(f"/demo/{name}", HERE / "assets" / name) for name in ("demo.css", "demo.js")]
+    files = [assets.file_route(f"/demo/{name}", HERE / "assets" / name) for name in ("demo.css", "demo.js")]
     return [demo_page, sign_in, sign_out, *files]

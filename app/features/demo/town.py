@@ -1,47 +1,52 @@
-"""What lives on the demo page: who is connected, and waving to everybody."""
+"""What lives on the demo page by itself: its two rooms, and the list of who is connected."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final, NamedTuple
 
-from app.features.feature import Services
 from app.features.fragments import fragments
+from app.features.rooms import create_room
+from app.features.services import Services
 from app.hub.audience import everyone
 from app.hub.connection import Connection
-from app.hub.handlers import Handlers, Reply, Request
 from app.hub.hub import Hub
 from app.hub.publication import one
+from app.kernel.errors import Conflict
+from app.kernel.identity import User
 from app.wire.update import Fragment, Update
 
+ROOMS: Final = {"lobby": "Lobby", "kitchen": "Kitchen"}
+"""The rooms of the page. They are there from the start, so that the back office can speak in them before anybody came in."""
 PAUSE_S = 0.15
 """Seconds in which comings and goings are gathered into one update."""
 MAX_SHOWN = 50
-"""Names on the page; the number counts all."""
+"""Users on the page; the number counts all connections."""
+
+
+class Visitor(NamedTuple):
+    """A user who is connected."""
+
+    user: User
+    tabs: int
 
 
 def who_is_there(hub: Hub) -> Update:
-    """The list of users and the number of connections."""
-    names: dict[str, tuple[str, int]] = {}
+    """The list of users, the number of connections, and the ids that are proposed where one is asked for."""
+    there: dict[str, Visitor] = {}
     for connection in hub.registry:
-        if connection.user is not None:
-            name, tabs = names.get(connection.user.id, (connection.user.name, 0))
-            names[connection.user.id] = name, tabs + 1
-    shown = sorted(names.values())[:MAX_SHOWN]
-    anonymous = len(hub.registry) - sum(tabs for _, tabs in names.values())
-    listing = fragments.render("demo/who.html", users=shown, anonymous=anonymous)
-    return Update("#who", listing, oob=(Fragment("#who-count", str(len(hub.registry)), "textContent"),))
-
-
-def register(handlers: Handlers, services: Services) -> None:
-    """The handlers of the demo page."""
-
-    @handlers.on("demo-wave")
-    async def wave(request: Request, connection: Connection) -> Reply:
-        name = connection.user.name if connection.user is not None else "Somebody"
-        text = str(request.data.get("message") or "waves")[:200]
-        fragment = fragments.render("demo/wave.html", name=name, text=text)
-        await services.hub.publish(one(everyone, Update("#waves", fragment, "afterbegin")))
-        return Reply("", target="#wave-message", swap="none")
+        if (user := connection.user) is not None:
+            there[user.id] = Visitor(user, there[user.id].tabs + 1 if user.id in there else 1)
+    shown = sorted(there.values(), key=lambda visitor: (visitor.user.name.casefold(), visitor.user.id))[:MAX_SHOWN]
+    anonymous = len(hub.registry) - sum(visitor.tabs for visitor in there.values())
+    return Update(
+        "#who",
+        fragments.render("demo/who.html", visitors=shown, more=len(there) - len(shown), anonymous=anonymous),
+        oob=(
+            Fragment("#who-count", str(len(hub.registry)), "textContent"),
+            Fragment("#people-ids", fragments.render("demo/people-ids.html", visitors=shown)),
+        ),
+    )
 
 
 @asynccontextmanager
@@ -49,6 +54,9 @@ async def running(services: Services) -> AsyncIterator[None]:
     """Tell every page who is there, whenever that changes."""
     hub = services.hub
     changed = asyncio.Event()
+    for room_id, name in ROOMS.items():
+        with suppress(Conflict):
+            await create_room(services, room_id, name, is_private=False)
 
     def note(_connection: Connection) -> None:
         changed.set()
@@ -60,13 +68,13 @@ async def running(services: Services) -> AsyncIterator[None]:
             changed.clear()
             await hub.publish(one(everyone, who_is_there(hub)))
 
-    hub.on_connection(note)
+    hub.on_arrival(note)
     hub.on_disconnection(note)
     task = asyncio.create_task(tell(), name="demo: who is there")
     try:
         yield
     finally:
-        hub.on_connection.remove(note)
+        hub.on_arrival.remove(note)
         hub.on_disconnection.remove(note)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

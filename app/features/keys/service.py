@@ -1,6 +1,6 @@
 """Use cases: make a key, revoke a key, and the very first key."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -11,12 +11,9 @@ from app.auth.scopes import ADMIN, SCOPES, allows, unknown_scopes
 from app.db.session import Database
 from app.features.keys import store
 from app.features.keys.model import ApiKeyRow
-from app.kernel.clock import utc_now
+from app.kernel.clock import LAST_TIME, utc_now
 from app.kernel.errors import FieldError, Forbidden, InvalidFields
 from app.kernel.ids import new_id
-
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
-"""Later times have no equal in every time zone."""
 
 
 class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +39,7 @@ async def create_key(database: Database, wanted: NewKeyRequest, maker: Caller) -
     if unknown := unknown_scopes(wanted.scopes):
         message = f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(SCOPES))}"
         raise InvalidFields([FieldError("/scopes", message)])
-    if wanted.expires_at is not None and not utc_now() < wanted.expires_at < _LAST:
+    if wanted.expires_at is not None and not utc_now() < wanted.expires_at < LAST_TIME:
         raise InvalidFields([FieldError("/expires_at", "this time is over already, or after the year 9998")])
     if missing := sorted(scope for scope in wanted.scopes if not allows(maker.scopes, scope)):
         message = f"a key cannot give what it has not: {', '.join(missing)}"

@@ -1,6 +1,5 @@
 """Notes when keys are used, behind the requests: at most one write a minute, whatever the load."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -8,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from app.db.session import Database
+from app.features.background import Rest, background
 from app.features.keys import store
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
@@ -43,17 +43,13 @@ class KeyUsage:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write while the server runs, and the rest at its end."""
-        task = asyncio.create_task(self._run(), name="key usage")
-        try:
+        async with background("key usage", self._run):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await self.flush()
+        await self.flush()
 
-    async def _run(self) -> None:
+    async def _run(self, rest: Rest) -> None:
         while True:
-            await asyncio.sleep(WRITE_EVERY_S)
+            await rest.sleep(WRITE_EVERY_S)
             try:
                 await self.flush()
             except Exception:

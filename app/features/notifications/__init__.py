@@ -1,8 +1,27 @@
-"""Notifications: to named users, stored, shown on all their tabs, and with a state: seen, read."""
+"""Notifications: to named users, stored, shown on all their tabs, and kept as an inbox: seen, read, archived."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from app.features.feature import Feature
+from app.features.notifications.actions import mark_all_read, mark_notification_read
 from app.features.notifications.routes import routes
+from app.features.notifications.service import AwayFromInbox, Notifier, inbox, notifying
+from app.features.notifications.view import item as notification_item
+from app.features.services import Services
 
-__all__ = ["FEATURE"]
+__all__ = ["FEATURE", "Notifier", "inbox", "notification_item", "notifying"]
 
-FEATURE = Feature("notifications", routes)
+
+@asynccontextmanager
+async def _running(services: Services) -> AsyncIterator[None]:
+    async with services.of(AwayFromInbox).running():
+        yield
+
+
+FEATURE = Feature(
+    "notifications",
+    routes,
+    actions={"mark-notification-read": mark_notification_read, "mark-all-read": mark_all_read},
+    running=_running,
+)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime
@@ -13,7 +13,17 @@ class NotificationRow(Base):
     """One notification to one user. The times say when it came into that state; None: not in it."""
 
     __tablename__ = "notifications"
-    __table_args__ = (Index(None, "user_id", "id"), Index(None, "user_id", "read_at"))
+    __table_args__ = (
+        Index(None, "user_id", "id"),
+        Index(None, "user_id", "read_at"),
+        Index(
+            "ix_notifications_undelivered",
+            "user_id",
+            "id",
+            sqlite_where=text("delivered_at IS NULL"),
+            postgresql_where=text("delivered_at IS NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
@@ -25,3 +35,7 @@ class NotificationRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Put away: no longer on the list, and counted nowhere."""
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was first pushed to its user. None: it waits for the next connect."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 import msgspec
@@ -13,9 +13,12 @@ from msgspec import Meta
 from app.features.listing import After, Limit, Page, linked
 from app.features.notifications import service, store
 from app.features.notifications.model import NotificationRow
+from app.features.notifications.service import Marked
+from app.features.notifications.store import Listed
+from app.features.services import GivenServices
 from app.hub.audience import Ids
 from app.kernel.text import NO_NUL
-from app.web.given import GivenDatabase, GivenHub
+from app.web.given import GivenDatabase
 from app.web.operation import operation
 
 TAG = "Notifications"
@@ -49,11 +52,33 @@ class Notification(msgspec.Struct, kw_only=True):
     created_at: datetime
     seen_at: datetime | None
     read_at: datetime | None
+    archived_at: datetime | None
 
     @classmethod
     def of(cls, row: NotificationRow) -> Self:
         """As the REST interface shows it."""
         return msgspec.convert(row, cls, from_attributes=True)
+
+
+class MarkedNotification(Notification, kw_only=True):
+    """A notification after a change, and what waits for its user then: counted in the same transaction."""
+
+    unread_count: int
+    unseen_count: int
+
+    @classmethod
+    def after(cls, marked: Marked) -> Self:
+        """As the REST interface shows it."""
+        shown = msgspec.structs.asdict(Notification.of(marked.row))
+        return cls(**shown, unread_count=marked.waiting.unread, unseen_count=marked.waiting.unseen)
+
+
+class AllRead(msgspec.Struct):
+    """What was marked, and what waits now."""
+
+    marked: int
+    unread_count: int
+    unseen_count: int
 
 
 class SentNotifications(msgspec.Struct):
@@ -79,8 +104,11 @@ _EXAMPLE = {
     "created_at": "2026-11-23T20:16:03Z",
     "seen_at": None,
     "read_at": None,
+    "archived_at": None,
 }
-_READ = {**_EXAMPLE, "seen_at": "2026-11-23T20:17:00Z", "read_at": "2026-11-23T20:17:00Z"}
+_AT = "2026-11-23T20:17:00Z"
+_WAITING = {"unread_count": 1, "unseen_count": 1}
+_NONE_WAITING = {"unread_count": 0, "unseen_count": 0}
 
 
 @operation(
@@ -94,10 +122,13 @@ _READ = {**_EXAMPLE, "seen_at": "2026-11-23T20:17:00Z", "read_at": "2026-11-23T2
     gives={"items": [_EXAMPLE], "queued": 2},
     errors=[503],
 )
-async def create_notifications(data: JSONBody[NewNotification], database: GivenDatabase, hub: GivenHub) -> SentNotifications:
-    """Store a notification for each of up to 1,000 users and show it on top of `#notifications` on all their tabs."""
+async def create_notifications(data: JSONBody[NewNotification], services: GivenServices) -> SentNotifications:
+    """Store a notification for each of up to 1,000 users and show it on top of `#notifications` on all their tabs.
+
+    A user who is away is shown it at the next connect.
+    """
     rows, queued = await service.notify(
-        database, hub, user_ids=sorted(data.user_ids), kind=data.type, title=data.title, message=data.message
+        services, user_ids=sorted(data.user_ids), kind=data.type, title=data.title, message=data.message
     )
     return SentNotifications([Notification.of(row) for row in rows], queued)
 
@@ -116,11 +147,11 @@ async def list_notifications(
     database: GivenDatabase,
     limit: Limit = 50,
     cursor: After = None,
-    only: Annotated[Literal["all", "unread"], QueryParameter(name="state", description="Which of them")] = "all",
+    only: Annotated[Listed, QueryParameter(name="state", description="Which of them; `all`: those not archived")] = "all",
 ) -> Response[Inbox]:
     """Newest first, with the number of unread and unseen ones. A user nobody heard of has none."""
     async with database.reading() as session:
-        found = await store.page(session, user_id, unread_only=only == "unread", limit=limit, cursor=cursor)
+        found = await store.page(session, user_id, listed=only, limit=limit, cursor=cursor)
         waiting = (await store.counts(session, [user_id]))[user_id]
     items = [Notification.of(row) for row in found.rows]
     return linked(Inbox(items, found.next_cursor, waiting.unread, waiting.unseen), limit=limit, state=only)
@@ -132,12 +163,12 @@ async def list_notifications(
     scope="notifications:write",
     tag=TAG,
     summary="Mark as read",
-    gives=_READ,
-    errors=[404, 503],
+    gives={**_EXAMPLE, "seen_at": _AT, "read_at": _AT, **_NONE_WAITING},
+    errors=[404],
 )
-async def mark_notification_read(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
-    """The item and the badge change on all tabs of the user. Doing it again changes nothing."""
-    return Notification.of(await service.mark(database, hub, notification_id, "read", on=True))
+async def mark_notification_read(notification_id: FromPath[UUID], services: GivenServices) -> MarkedNotification:
+    """It counts as seen, too. The item and the badge change on all tabs of the user. Doing it again changes nothing."""
+    return MarkedNotification.after(await service.mark(services, notification_id, "read", on=True))
 
 
 @operation(
@@ -147,12 +178,12 @@ async def mark_notification_read(notification_id: FromPath[UUID], database: Give
     tag=TAG,
     summary="Mark as unread",
     status=HTTPStatus.OK,
-    gives=_EXAMPLE,
-    errors=[404, 503],
+    gives={**_EXAMPLE, "seen_at": _AT, **_WAITING, "unseen_count": 0},
+    errors=[404],
 )
-async def mark_notification_unread(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
+async def mark_notification_unread(notification_id: FromPath[UUID], services: GivenServices) -> MarkedNotification:
     """The reverse: the item and the badge change on all tabs of the user."""
-    return Notification.of(await service.mark(database, hub, notification_id, "read", on=False))
+    return MarkedNotification.after(await service.mark(services, notification_id, "read", on=False))
 
 
 @operation(
@@ -161,12 +192,12 @@ async def mark_notification_unread(notification_id: FromPath[UUID], database: Gi
     scope="notifications:write",
     tag=TAG,
     summary="Mark as seen",
-    gives={**_EXAMPLE, "seen_at": "2026-11-23T20:17:00Z"},
-    errors=[404, 503],
+    gives={**_EXAMPLE, "seen_at": _AT, **_WAITING, "unseen_count": 0},
+    errors=[404],
 )
-async def mark_notification_seen(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
+async def mark_notification_seen(notification_id: FromPath[UUID], services: GivenServices) -> MarkedNotification:
     """It was on a screen, though perhaps not read."""
-    return Notification.of(await service.mark(database, hub, notification_id, "seen", on=True))
+    return MarkedNotification.after(await service.mark(services, notification_id, "seen", on=True))
 
 
 @operation(
@@ -176,12 +207,56 @@ async def mark_notification_seen(notification_id: FromPath[UUID], database: Give
     tag=TAG,
     summary="Mark as unseen",
     status=HTTPStatus.OK,
-    gives=_EXAMPLE,
-    errors=[404, 503],
+    gives={**_EXAMPLE, **_WAITING},
+    errors=[404],
 )
-async def mark_notification_unseen(notification_id: FromPath[UUID], database: GivenDatabase, hub: GivenHub) -> Notification:
+async def mark_notification_unseen(notification_id: FromPath[UUID], services: GivenServices) -> MarkedNotification:
     """The reverse; read it stays, if it was."""
-    return Notification.of(await service.mark(database, hub, notification_id, "seen", on=False))
+    return MarkedNotification.after(await service.mark(services, notification_id, "seen", on=False))
+
+
+@operation(
+    "PUT",
+    "/notifications/{notification_id:uuid}/archived",
+    scope="notifications:write",
+    tag=TAG,
+    summary="Archive",
+    gives={**_EXAMPLE, "archived_at": _AT, **_NONE_WAITING},
+    errors=[404],
+)
+async def archive_notification(notification_id: FromPath[UUID], services: GivenServices) -> MarkedNotification:
+    """Put it away: it leaves the list on all tabs of the user, and is counted no longer."""
+    return MarkedNotification.after(await service.mark(services, notification_id, "archived", on=True))
+
+
+@operation(
+    "DELETE",
+    "/notifications/{notification_id:uuid}/archived",
+    scope="notifications:write",
+    tag=TAG,
+    summary="Take out of the archive",
+    status=HTTPStatus.OK,
+    gives={**_EXAMPLE, **_WAITING},
+    errors=[404],
+)
+async def unarchive_notification(notification_id: FromPath[UUID], services: GivenServices) -> MarkedNotification:
+    """The reverse: it is on top of the list again."""
+    return MarkedNotification.after(await service.mark(services, notification_id, "archived", on=False))
+
+
+@operation(
+    "POST",
+    "/users/{user_id:str}/notifications/read-all",
+    scope="notifications:write",
+    tag=TAG,
+    summary="Mark all as read",
+    status=HTTPStatus.OK,
+    gives={"marked": 3, **_NONE_WAITING},
+)
+async def mark_all_notifications_read(user_id: Annotated[str, PathParameter(max_length=128)], services: GivenServices) -> AllRead:
+    """All that are not archived; the list and the badge change on all tabs of the user. Again marks none."""
+    marked, waiting = await service.mark_all_read(services, user_id)
+    return AllRead(marked, waiting.unread, waiting.unseen)
 
 
 routes = [
@@ -191,4 +266,7 @@ routes = [
     mark_notification_unread,
     mark_notification_seen,
     mark_notification_unseen,
+    archive_notification,
+    unarchive_notification,
+    mark_all_notifications_read,
 ]

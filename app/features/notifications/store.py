@@ -1,19 +1,23 @@
 """Queries on notifications. The number of statements does not depend on the number of users or notifications."""
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.page import Slice, newest_first
 from app.features.notifications.model import NotificationRow
 from app.kernel.errors import NotFound
 
+Listed = Literal["all", "unread", "unseen", "archived"]
+"""Which of a user's notifications a list shows. `all`: those that are not archived."""
+
 
 class Counts(NamedTuple):
-    """How many notifications of a user wait."""
+    """How many notifications of a user wait. Archived ones do not."""
 
     unread: int
     unseen: int
@@ -28,12 +32,15 @@ async def find(session: AsyncSession, notification_id: UUID) -> NotificationRow:
     return row
 
 
-async def page(session: AsyncSession, user_id: str, *, unread_only: bool, limit: int, cursor: str | None) -> Slice[NotificationRow]:
+async def page(session: AsyncSession, user_id: str, *, listed: Listed, limit: int, cursor: str | None) -> Slice[NotificationRow]:
     """One page of a user's notifications, newest first."""
-    query = select(NotificationRow).where(NotificationRow.user_id == user_id)
-    if unread_only:
-        query = query.where(NotificationRow.read_at.is_(None))
+    query = select(NotificationRow).where(NotificationRow.user_id == user_id, *_listed(listed))
     return await newest_first(session, query, NotificationRow.id, limit=limit, cursor=cursor)
+
+
+async def newest(session: AsyncSession, user_id: str, limit: int) -> Sequence[NotificationRow]:
+    """The newest of a user's list, newest first."""
+    return (await page(session, user_id, listed="all", limit=limit, cursor=None)).rows
 
 
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:
@@ -42,7 +49,36 @@ async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, 
     unread = func.count().filter(table.read_at.is_(None))
     unseen = func.count().filter(table.seen_at.is_(None))
     query = select(table.user_id, unread, unseen).where(
-        table.user_id.in_(user_ids), table.read_at.is_(None) | table.seen_at.is_(None)
+        table.user_id.in_(user_ids), table.archived_at.is_(None), table.read_at.is_(None) | table.seen_at.is_(None)
     )
     found = {user_id: Counts(*numbers) for user_id, *numbers in await session.execute(query.group_by(table.user_id))}
     return {user_id: found.get(user_id, Counts(0, 0)) for user_id in user_ids}
+
+
+async def mark_all_read(session: AsyncSession, user_id: str, now: datetime) -> int:
+    """Mark all that a user has not read. Returns how many there were."""
+    table = NotificationRow
+    statement = update(table).where(table.user_id == user_id, table.read_at.is_(None), table.archived_at.is_(None))
+    done = await session.execute(statement.values(read_at=now, seen_at=func.coalesce(table.seen_at, now)))
+    return cast("CursorResult[Any]", done).rowcount
+
+
+async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[NotificationRow]:
+    """What was never pushed to these users, and neither read nor archived meanwhile, oldest first, behind this one."""
+    table = NotificationRow
+    is_waiting = table.delivered_at.is_(None), table.read_at.is_(None), table.archived_at.is_(None)
+    query = select(table).where(table.user_id.in_(user_ids), *is_waiting, table.id > after)
+    return (await session.scalars(query.order_by(table.id).limit(limit))).all()
+
+
+def _listed(listed: Listed) -> list[ColumnElement[bool]]:
+    table = NotificationRow
+    match listed:
+        case "all":
+            return [table.archived_at.is_(None)]
+        case "unread":
+            return [table.archived_at.is_(None), table.read_at.is_(None)]
+        case "unseen":
+            return [table.archived_at.is_(None), table.seen_at.is_(None)]
+        case "archived":
+            return [table.archived_at.is_not(None)]

@@ -1,10 +1,17 @@
-"""Users are the site's: a row appears when one first connects, or when the back office names them."""
+"""Users are the site's: a row appears when one first connects, or when the back office names them.
+
+A row's name and roles are those of the newest token: whatever the back office has put there is replaced at the user's next connect.
+The status is the back office's alone.
+"""
 
 from app.features.feature import Feature
+from app.features.users.actions import broadcast_user_updates
 from app.features.users.model import UserRow
 from app.features.users.recorder import running
-from app.features.users.store import ensure_users
+from app.features.users.routes import routes
+from app.features.users.service import addressed, connected_user
+from app.features.users.store import ensure_signed_in, ensure_users
 
-__all__ = ["FEATURE", "UserRow", "ensure_users"]
+__all__ = ["FEATURE", "UserRow", "addressed", "connected_user", "ensure_signed_in", "ensure_users"]
 
-FEATURE = Feature("users", running=running)
+FEATURE = Feature("users", routes, actions={"broadcast-user-updates": broadcast_user_updates}, running=running)

@@ -17,6 +17,8 @@ class UserRow(Base):
     """The site's own id."""
     name: Mapped[str] = mapped_column(String(200))
     roles: Mapped[list[str]] = mapped_column(JSON)
+    status: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    """What the user says of themselves, in the user's own words; the site's to set."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_connected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """None: named by the back office, never connected."""

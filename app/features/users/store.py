@@ -1,40 +1,85 @@
-"""Queries on users. The number of statements does not depend on the number of users."""
+"""Queries on users. The number of statements does not depend on the number of users.
+
+Rows are made and changed in the order of their ids: two nodes that write down the same users never wait for each other.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.ids import among
+from app.db.insert import insert_into
+from app.db.page import Slice, in_order
 from app.features.users.model import UserRow
 from app.kernel.clock import utc_now
+from app.kernel.errors import NotFound
 from app.kernel.identity import User
-
-
-def _insert(session: AsyncSession) -> Any:
-    table: Table = UserRow.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
-    dialect = session.get_bind().dialect.name
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 async def ensure_users(session: AsyncSession, ids: Collection[str]) -> None:
     """Make a row for each id that has none. The name is the id until the user connects."""
     now = utc_now()
     rows = [{"id": one, "name": one, "roles": [], "created_at": now} for one in sorted(ids)]
-    await session.execute(_insert(session).on_conflict_do_nothing(), rows)
+    await session.execute(insert_into(session, UserRow).on_conflict_do_nothing(), rows)
+
+
+async def ensure_signed_in(session: AsyncSession, users: Collection[User]) -> None:
+    """Make a row for each of these users who has none yet: they are connected, and may act before the recorder wrote them down."""
+    now = utc_now()
+    by_id = sorted(users, key=lambda user: user.id)
+    rows = [{"id": user.id, "name": user.name, "roles": sorted(user.roles), "created_at": now} for user in by_id]
+    await session.execute(insert_into(session, UserRow).on_conflict_do_nothing(), rows)
 
 
 async def record_connected(session: AsyncSession, users: Mapping[str, User]) -> None:
     """Store what the newest token of each user says."""
     now = utc_now()
-    statement = _insert(session)
+    statement = insert_into(session, UserRow)
     statement = statement.on_conflict_do_update(
         index_elements=["id"],
         set_={name: getattr(statement.excluded, name) for name in ("name", "roles", "last_connected_at")},
     )
     rows = [
         {"id": user.id, "name": user.name, "roles": sorted(user.roles), "created_at": now, "last_connected_at": now}
-        for user in users.values()
+        for _, user in sorted(users.items())
     ]
     await session.execute(statement, rows)
+
+
+async def find(session: AsyncSession, user_id: str) -> UserRow:
+    """One user. Raises NotFound."""
+    row = await session.get(UserRow, user_id)
+    if row is None:
+        message = "no user has this id"
+        raise NotFound(message)
+    return row
+
+
+async def page(session: AsyncSession, *, limit: int, cursor: str | None) -> Slice[UserRow]:
+    """One page of users, ordered by id."""
+    return await in_order(session, select(UserRow), UserRow.id, limit=limit, cursor=cursor)
+
+
+async def put(session: AsyncSession, user_id: str, values: Mapping[str, Any]) -> tuple[UserRow, bool]:
+    """Make the row, or replace these of its values. Returns it, and whether it is new."""
+    new = {"id": user_id, "created_at": utc_now(), **values}
+    insert = insert_into(session, UserRow).values(new).on_conflict_do_nothing().returning(UserRow.id)
+    is_new = await session.scalar(insert) is not None
+    return await change(session, user_id, {} if is_new else values), is_new
+
+
+async def change(session: AsyncSession, user_id: str, values: Mapping[str, Any]) -> UserRow:
+    """Replace these values of one row. Raises NotFound."""
+    row = await find(session, user_id)
+    for name, value in values.items():
+        setattr(row, name, value)
+    await session.flush()
+    return row
+
+
+async def names_and_statuses(session: AsyncSession, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Name and status of each of these users who has a row; one statement, however many they are."""
+    found = await session.execute(select(UserRow.id, UserRow.name, UserRow.status).where(among(session, UserRow.id, ids)))
+    return {user_id: (name, status) for user_id, name, status in found}

@@ -1,12 +1,126 @@
-// Shows whether the page is connected, and empties the field once its message is out. All else is wsx.js and HTML from the server.
-const sign = document.getElementById("connection");
+// What HTML from the server cannot do by itself: say whether the page is connected, come back to the room and the place of before,
+// show whom one follows, empty a field once its text is out. All else is wsx.js, which the page loads after this: it tells once that it
+// is connected.
+"use strict";
+
+const find = (selector) => document.querySelector(selector);
+const all = (selector) => document.querySelectorAll(selector);
+const { me } = document.body.dataset; // "" for nobody
+const followed = new Set(JSON.parse(find("#who").dataset.followed));
+
+// ---- room and place: the server keeps them with the connection, so each new connection asks for them again ----------------
+
+const KEPT = { "join-room": "room", "set-location": "place" };
+const key = (handler) => `${KEPT[handler]} of ${me}`;
+const kept = (handler) => JSON.parse(sessionStorage.getItem(key(handler)));
+
+function keep(handler, data) {
+  if (data) sessionStorage.setItem(key(handler), JSON.stringify(data));
+  else sessionStorage.removeItem(key(handler));
+  for (const chip of all(`.chip[wx-send=${handler}]`)) {
+    chip.setAttribute("aria-pressed", Boolean(data) && JSON.stringify(JSON.parse(chip.getAttribute("wx-data"))) === JSON.stringify(data));
+  }
+}
+
+// ---- what a good answer brings about --------------------------------------------------------------------------------------
+
+const chat = find("#chat-messages");
+
+// Unless something new has been typed meanwhile.
+function empty(form, sent) {
+  for (const field of form.querySelectorAll("[data-once]")) if (field.value === sent[field.name]) field.value = "";
+}
+
+const DONE = {
+  "join-room"(data) {
+    keep("join-room", data);
+    chat.dataset.empty = "Nobody has said anything yet.";
+  },
+  "leave-room"() {
+    keep("join-room", null);
+    chat.replaceChildren();
+    chat.dataset.empty = "You are in no room.";
+  },
+  "set-location"(data, element) {
+    keep("set-location", data);
+    const here = [...all("[name=place] option")].find((option) => option.value === element?.getAttribute("wx-data"));
+    if (here) here.selected = true;
+  },
+  "follow-user"({ targetUserId }) {
+    followed.add(targetUserId);
+    showPeople();
+  },
+  "unfollow-user"({ targetUserId }) {
+    followed.delete(targetUserId);
+    showPeople();
+  },
+  "private-message": (sent, form) => empty(form, sent),
+  "local-event": (sent, form) => empty(form, sent),
+  "admin-announcement": (sent, form) => empty(form, sent),
+};
+
+// A form's fields are flat, an event is not.
+const eventOf = ({ title, description, place, radiusKm }) => ({ eventData: { title, description }, location: JSON.parse(place), radiusKm });
+
+const ask = (handler, data, target, element) =>
+  wsx.send(handler, handler === "local-event" ? eventOf(data) : data, { target }).then(() => DONE[handler](data, element), () => {});
+
+// An element's own request tells nobody that it went well; wsx.send does. So what has to be known here is asked by wsx.send.
+document.addEventListener("wsx:beforeRequest", (event) => {
+  const { request: { handler, target, data }, element } = event.detail;
+  if (!element) return;
+  const answer = element.getAttribute("wx-target") && find(target);
+  if (answer) answer.replaceChildren(); // what was answered before is old news
+  if (!(handler in DONE)) return;
+  event.preventDefault();
+  const room = kept("join-room")?.roomId;
+  if (handler === "join-room" && room && room !== data.roomId) { // one list of messages, one room
+    wsx.send("leave-room", { roomId: room }).catch(() => {});
+    keep("join-room", null);
+  }
+  ask(handler, data, target, element);
+});
+
+// ---- people ---------------------------------------------------------------------------------------------------------------
+
+// The list is the same for everybody.
+function showPeople() {
+  for (const row of all("#who [data-user]")) {
+    row.classList.toggle("me", row.dataset.user === me);
+    row.classList.toggle("followed", followed.has(row.dataset.user));
+  }
+}
+
+document.addEventListener("wsx:afterSwap", ({ detail: { target } }) => {
+  if (target === "#who") showPeople();
+});
+
+// What is stored is in the page already, and is pushed as well when it never was before: the newer one stays.
+document.addEventListener("wsx:beforeSwap", ({ detail: { html, swap } }) => {
+  if (swap !== "afterbegin" && swap !== "beforeend") return;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const { id } of template.content.querySelectorAll(".notification")) document.getElementById(id)?.remove();
+  for (const { dataset: { messageId } } of template.content.querySelectorAll("[data-message-id]")) {
+    find(`[data-message-id="${CSS.escape(messageId)}"]`)?.remove();
+  }
+});
+
+// ---- the connection -------------------------------------------------------------------------------------------------------
+
+const IDLE = 4408;
+const sign = find("#connection");
 const show = (text, state) => {
   sign.textContent = text;
   sign.className = state;
 };
-document.addEventListener("wsx:connected", () => show("live", "on"));
-document.addEventListener("wsx:disconnected", (event) =>
-  show(event.detail.willReconnect ? "connection lost, coming back" : `closed: ${event.detail.reason || event.detail.code}`, "off"));
-document.addEventListener("wsx:afterSwap", (event) => {
-  if (event.detail.target === "#wave-message") document.getElementById("wave-message").value = "";
+document.addEventListener("wsx:connected", () => {
+  show("live", "on");
+  if (kept("join-room")) ask("join-room", kept("join-room"), "#room-answer");
+  if (kept("set-location")) ask("set-location", kept("set-location"), "#location-answer");
+});
+document.addEventListener("wsx:disconnected", ({ detail: { code, reason, willReconnect } }) => {
+  if (willReconnect) show("connection lost, coming back", "off");
+  else if (code === IDLE) show("asleep: touch the page to wake it", "off");
+  else show(`closed: ${reason || code}`, "off");
 });

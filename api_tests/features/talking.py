@@ -1,0 +1,38 @@
+"""What people do in rooms, and what those hear who listen to events."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from api_tests.client import SocketClient
+from api_tests.features.screen import Screen
+from api_tests.server import Running
+
+CHAT = "#chat-messages"
+CLOSED = "This room cannot be joined"
+NOT_IN = "You are not in this room"
+
+
+async def join(page: SocketClient, room_id: str) -> Screen:
+    """Join, and return what the page shows of the room."""
+    screen = Screen(CHAT)
+    screen.apply(await page.ask("join-room", {"roomId": room_id}))
+    return screen
+
+
+async def say(page: SocketClient, text: str, room_id: str = "") -> None:
+    """Say something; what came meanwhile, its own message too, is passed over."""
+    answer = await page.ask("send-message", {"message": text, "roomId": room_id})
+    assert "#message-input" == answer["target"], answer
+
+
+@contextmanager
+def told(server: Running, *names: str) -> Iterator[list[Any]]:
+    """What those are told who listen to these events: names and events."""
+    heard: list[Any] = []
+    listeners = {name: lambda event, name=name: heard.append((name, event)) for name in names}
+    for name, listener in listeners.items():
+        server.hub.events.on(name, listener)
+    yield heard
+    for name, listener in listeners.items():
+        server.hub.events.off(name, listener)

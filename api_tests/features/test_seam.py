@@ -1,0 +1,199 @@
+"""Where what was said before meets what is said from now on: a page that joins shows what is stored, nothing missing or twice."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from itertools import count
+
+import msgspec
+import pytest
+from markupsafe import Markup
+
+from api_tests.client import ApiClient
+from api_tests.features.talking import join
+from api_tests.server import ADMIN_KEY, run_server
+from api_tests.waiting import MS, SOON_S
+from app.features.chat import actions
+from app.features.messages.seam import Seam
+from app.hub.hub import Hub
+from app.kernel.ids import new_id
+
+ROOM = "lobby"
+
+
+# -- the seam by itself ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def seam():
+    return Seam(None)
+
+
+@pytest.fixture
+def before():
+    """Three messages that were stored when a page read the list."""
+    return [(new_id(), Markup(text)) for text in ("one", "two", "three")]
+
+
+def lines(markup):
+    return markup.splitlines()
+
+
+def test_a_page_is_shown_what_was_read(seam, before):
+    with seam.joining(ROOM) as joining:
+        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+
+
+def test_what_was_said_since_comes_behind(seam, before):
+    with seam.joining(ROOM) as joining:
+        seam.pushed(ROOM, new_id(), Markup("four"))
+        seam.pushed("elsewhere", new_id(), Markup("not here"))
+        assert ["one", "two", "three", "four"] == lines(seam.joined(before, joining))
+
+
+def test_what_was_read_and_said_since_is_there_once_and_in_its_place(seam, before):
+    with seam.joining(ROOM) as joining:
+        seam.pushed(ROOM, before[1][0], Markup("two"))
+        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+
+
+def test_what_is_read_and_yet_to_be_pushed_is_left_to_the_push(seam, before):
+    with seam.joining(ROOM) as joining, seam.sending(before[2][0]):
+        assert ["one", "two"] == lines(seam.joined(before, joining))
+    with seam.joining(ROOM) as joining:
+        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+
+
+def test_what_failed_on_its_way_is_on_its_way_no_more(seam, before):
+    with pytest.raises(ValueError, match="no"), seam.sending(before[2][0]):
+        raise ValueError("no")
+    with seam.joining(ROOM) as joining:
+        assert 3 == len(lines(seam.joined(before, joining)))
+
+
+def test_what_was_edited_or_removed_since_is_shown_as_it_is_now(seam, before):
+    new = new_id()
+    with seam.joining(ROOM) as joining:
+        seam.pushed(ROOM, new, Markup("four"))
+        seam.changed(ROOM, before[0][0], Markup("one, edited"))
+        seam.changed(ROOM, before[1][0], None)
+        seam.changed(ROOM, new, Markup("four, edited"))
+        assert ["one, edited", "three", "four, edited"] == lines(seam.joined(before, joining))
+        seam.changed(ROOM, new, None)
+        assert ["one, edited", "three"] == lines(seam.joined(before, joining))
+
+
+def test_an_edit_of_what_is_too_old_for_the_list_brings_it_not_back(seam, before):
+    with seam.joining(ROOM) as joining:
+        seam.changed(ROOM, new_id(), Markup("very old, edited"))
+        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+
+
+def test_pages_that_join_at_once_do_not_disturb_each_other(seam, before):
+    with seam.joining(ROOM) as first:
+        seam.pushed(ROOM, new_id(), Markup("four"))
+        with seam.joining(ROOM) as second:
+            seam.pushed(ROOM, new_id(), Markup("five"))
+            assert ["five"] == lines(seam.joined([], second))
+        seam.pushed(ROOM, new_id(), Markup("six"))
+        assert ["four", "five", "six"] == lines(seam.joined([], first))
+    assert {} == seam._joining  # rooms come and go, memory must not stay
+
+
+# -- the seam under load -----------------------------------------------------------------------------------------------
+JOINS = 150
+PAGES = 6
+
+
+@pytest.fixture(params=["a list between its reading and its use", "a push after its commit"])
+def slowly(monkeypatch, request):
+    """What takes a moment takes a longer one."""
+    publish, read = Hub.publish, actions.last_messages
+
+    async def publish_slowly(hub, publication):
+        await asyncio.sleep(25 * MS)
+        return await publish(hub, publication)
+
+    async def read_slowly(*what):
+        messages = await read(*what)
+        await asyncio.sleep(10 * MS)
+        return messages
+
+    if "push" in request.param:
+        monkeypatch.setattr(Hub, "publish", publish_slowly)
+    else:
+        monkeypatch.setattr(actions, "last_messages", read_slowly)
+
+
+async def test_whoever_joins_while_people_talk_edit_and_remove_shows_exactly_what_is_stored(settings, slowly):
+    lively = msgspec.structs.replace(settings, socket_rate_per_s=100_000, socket_burst=100_000, max_sockets_per_user=100)
+    async with run_server(lively) as server, ApiClient(server.url, ADMIN_KEY) as api, AsyncExitStack() as pages:
+        await api.post("/rooms", {"id": ROOM})
+        for number in range(60):  # more than a page is shown
+            await api.post(f"/rooms/{ROOM}/messages", {"message": f"early {number}"})
+        over = asyncio.Event()
+        talking = [asyncio.create_task(_talks(server, f"user-{number}", over)) for number in range(5)]
+        talking.append(asyncio.create_task(_edits_and_removes(api, over)))
+        joins, screens = count(1), []
+        await asyncio.gather(*(_joins_again_and_again(server, pages, joins, screens) for _ in range(PAGES)))
+        over.set()
+        await asyncio.gather(*talking)
+        stored = await _all_stored(api)
+        assert len(stored) > 100
+        assert JOINS // 10 <= len(screens)
+        await api.broadcast("the end")
+        for page, screen in screens:
+            await _reads_on(page, screen, until="the end")
+            first = next((at for at, item in enumerate(stored) if item[0] == screen.ids[0]), None)
+            assert stored[first:] == screen.items
+
+
+async def _talks(server, user, over):
+    async with server.socket(user) as page:
+        await join(page, ROOM)
+        for number in count():
+            if over.is_set():
+                return
+            await page.ask("send-message", {"message": f"{user} {number}"})
+
+
+async def _edits_and_removes(api, over):
+    """The newest ones, and such as are too old to be shown to those who join."""
+    for number in count():
+        if over.is_set():
+            return
+        items = (await api.get(f"/rooms/{ROOM}/messages?limit=70")).json()["items"]
+        one = items[number % 5 if number % 3 else number % len(items)]
+        if not number % 4:
+            assert 204 == (await api.delete(f"/messages/{one['id']}")).status_code
+        else:
+            assert 200 == (await api.call("PATCH", f"/messages/{one['id']}", {"message": one["message"] + "!"})).status_code
+
+
+async def _joins_again_and_again(server, pages, joins, screens):
+    """On a new page, or again on the one that is there. Every tenth stays as it is, and listens to the end."""
+    page = None
+    while (number := next(joins)) <= JOINS:
+        if page is None:
+            page = await pages.enter_async_context(server.socket(f"reader-{number}"))
+        screen = await join(page, ROOM)
+        for _ in range(number % 4):
+            screen.apply(await page.next())
+        if not number % 10:
+            screens.append((page, screen))
+            page = None
+    if page is not None:
+        screens.append((page, screen))
+
+
+async def _reads_on(page, screen, until):
+    async with asyncio.timeout(SOON_S):
+        while (message := await page.next()).get("html") != until:
+            screen.apply(message)
+
+
+async def _all_stored(api):
+    """Ids and texts as they are on a screen, oldest first."""
+    stored, cursor = [], ""
+    while cursor is not None:
+        page = (await api.get(f"/rooms/{ROOM}/messages?limit=200{cursor and f'&cursor={cursor}'}")).json()
+        stored += [(one["id"], one["message"]) for one in page["items"]]
+        cursor = page["next_cursor"]
+    return stored[::-1]

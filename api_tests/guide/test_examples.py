@@ -1,0 +1,175 @@
+"""Every example of `docs/broadcasting.md` is run as a site would: imported, served, asked by pages."""
+
+from datetime import UTC, datetime
+
+from api_tests.guide.conftest import EXAMPLES, Site
+from api_tests.waiting import eventually
+from app.hub.events import Maintenance
+
+XSS = "<img src=x onerror=alert(1)>"
+ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
+
+
+def test_no_example_is_left_out() -> None:
+    tests = {name.removeprefix("test_").replace("_", " ") for name in globals() if name.startswith("test_")}
+    assert {title.lower().replace("-", " ") for title in EXAMPLES} <= tests
+
+
+async def test_broadcast_to_all_connections(site: Site) -> None:
+    async with site("Broadcast to all connections") as (server, example), server.socket() as one, server.socket("ada") as other:
+        example.warn()
+        for page in (one, other):
+            first, second = await page.next(), await page.next()
+            assert ("#global-status", "innerHTML") == (first["target"], first["swap"])
+            assert ("#announcements", "afterbegin") == (second["target"], second["swap"])
+
+
+async def test_send_to_a_specific_connection(site: Site) -> None:
+    async with (
+        site("Send to a specific connection") as (server, _),
+        server.socket("ada") as ada,
+        server.socket("bob", name=XSS) as bob,
+    ):
+        answer = await ada.ask("whisper", {"connectionId": bob.id, "message": XSS})
+        assert f"<div>Message sent to {ESCAPED}</div>" == answer["html"]
+        assert f'<div class="private-message">{ESCAPED}</div>' == (await bob.next())["html"]
+        assert '<div class="error">Nobody is there any more</div>' == (await ada.ask("whisper", {"connectionId": "gone"}))["html"]
+
+
+async def test_chat_system(site: Site) -> None:
+    async with (
+        site("Chat system") as (server, _),
+        server.socket("ada") as ada,
+        server.socket("bob") as bob,
+        server.socket() as nobody,
+    ):
+        await ada.ask("join-room", {"roomId": "lobby"})
+        answer = await ada.ask("say", {"roomId": "lobby", "message": XSS})
+        assert ("#message-input", "outerHTML") == (answer["target"], answer["swap"])
+        refused = await bob.ask("say", {"roomId": "lobby", "message": "x"})
+        assert '<div class="error">You are not in this room</div>' == refused["html"]
+        assert '<div class="error">Please log in to send messages</div>' == (await nobody.ask("say"))["html"]
+
+
+async def test_live_notifications(site: Site) -> None:
+    async with site("Live notifications") as (server, example), server.socket("ada") as tab, server.socket("ada") as other_tab:
+        example.send_notification("ada", "info", XSS, "You have mail")
+        for page in (tab, other_tab):
+            told = await page.next()
+            assert ("#notifications", "afterbegin") == (told["target"], told["swap"])
+            assert ESCAPED in told["html"]
+
+
+async def test_live_dashboard_updates(site: Site) -> None:
+    async with site("Live dashboard updates") as (server, example), server.socket("ada") as ada:
+        example.EVERY_S = 0.02
+        async with server.socket("root", roles=("admin",)) as root:
+            told = [await root.next_of("#dashboard-stats") for _ in range(3)]
+            assert any('<span class="value">2</span>' in one["html"] for one in told)
+        await eventually(example.ticking[-1].done)
+        example.wsx.broadcast("#end", "the end")
+        await ada.hears_nothing_but("the end")
+
+
+async def test_room_based_broadcasting(site: Site) -> None:
+    async with (
+        site("Room-based broadcasting") as (server, example),
+        server.socket("ada", name=XSS) as ada,
+        server.socket("bob", roles=("premium",)) as bob,
+        server.socket() as nobody,
+    ):
+        await bob.ask("enter", {"roomId": "lobby"})
+        await ada.ask("enter", {"roomId": "lobby"})
+        assert f"<div>{ESCAPED} joined the room</div>" == (await bob.next())["html"]
+        assert 1 == example.premium_in("lobby")
+        assert "Please log in" in (await nobody.ask("enter", {"roomId": "lobby"}))["html"]
+        await ada.ask("exit")
+        assert f"<div>{ESCAPED} left the room</div>" == (await bob.next())["html"]
+
+
+async def test_permission_based_broadcasting(site: Site) -> None:
+    async with (
+        site("Permission-based broadcasting") as (server, _),
+        server.socket("root", roles=("admin",)) as root,
+        server.socket("ada", roles=("premium",)) as ada,
+        server.socket("bob") as bob,
+    ):
+        for priority, hears in (("high", 3), ("medium", 2), ("low", 1)):
+            answer = await root.ask("announce", {"priority": priority, "message": XSS})
+            assert f"<div>Announcement sent to {hears} pages</div>" == answer["html"]
+        assert ESCAPED in (await bob.next())["html"]
+        assert "Admin access required" in (await ada.ask("announce", {"priority": "high"}))["html"]
+        assert "high, medium or low" in (await root.ask("announce", {"priority": "urgent"}))["html"]
+
+
+async def test_geographic_broadcasting(site: Site) -> None:
+    async with site("Geographic broadcasting") as (server, _), server.socket("ada") as ada, server.socket("bob") as bob:
+        assert "Where are you?" in (await ada.ask("fire"))["html"]
+        assert "no place on the globe" in (await ada.ask("here-i-am", {"latitude": 91, "longitude": 0}))["html"]
+        assert "no place on the globe" in (await ada.ask("here-i-am", {"latitude": "x"}))["html"]
+        await ada.ask("here-i-am", {"latitude": 52.52, "longitude": "13.405"})
+        await bob.ask("here-i-am", {"latitude": 48.85, "longitude": 2.35})
+        assert "<div>1 pages know</div>" == (await ada.ask("fire"))["html"]
+
+
+async def test_batch_broadcasting(site: Site) -> None:
+    async with (
+        site("Batch broadcasting") as (server, _),
+        server.socket("root", roles=("admin",)) as root,
+        server.socket() as nobody,
+    ):
+        await nobody.ask("refresh-all")
+        batch = await root.next()
+        assert ("batch", ["#status", "#admin-panel"]) == (batch["type"], [update["target"] for update in batch["updates"]])
+
+
+async def test_event_driven_broadcasting(site: Site) -> None:
+    async with site("Event-driven broadcasting") as (server, example), server.socket("bob") as bob:
+        await bob.ask("follow-user", {"targetUserId": "bob"})
+        async with server.socket("ada", name=XSS) as ada:
+            await bob.ask("follow-user", {"targetUserId": "ada"})
+            await ada.ask("follow-user", {"targetUserId": "bob"})
+        await eventually(lambda: not server.hub.presence.is_online("ada"))
+        async with server.socket("ada", name=XSS):
+            assert f"<div>{ESCAPED} is now online</div>" == (await bob.next_of("#friends"))["html"]
+        example.wsx.events.emit("system.maintenance", Maintenance("Back at noon", datetime(2026, 11, 24, 11, 30, tzinfo=UTC)))
+        assert "<p>11:30: Back at noon</p>" == (await bob.next_of("#log"))["html"]
+        example.paid("bob", XSS)
+        assert f"<p>Thank you for {ESCAPED}</p>" == (await bob.next_of("#cart"))["html"]
+
+
+async def test_rate_limited_broadcasting(site: Site) -> None:
+    async with (
+        site("Rate-limited broadcasting") as (server, example),
+        server.socket("ada", name=XSS) as ada,
+        server.socket() as nobody,
+    ):
+        assert "<div>Update queued for broadcast</div>" == (await ada.ask("post"))["html"]
+        assert f"<div>Update from {ESCAPED}</div>" == (await ada.next_of("#live-feed"))["html"]
+        await eventually(lambda: example.feed.counts().sent == 1)
+        example.wsx.broadcast("#end", "the end")
+        await nobody.hears_nothing_but("the end")
+
+
+async def test_connection_tracking(site: Site) -> None:
+    async with site("Connection tracking") as (server, example):
+        async with server.socket("ada") as tab, server.socket("ada") as other_tab:
+            assert {tab.id, other_tab.id} == set(example.tabs_of("ada")) == set(example.came)
+            await example.cart_changed("ada")
+            assert ["#cart", "#cart"] == [(await page.next())["target"] for page in (tab, other_tab)]
+        await eventually(lambda: len(example.left) == 2)
+        assert [] == example.tabs_of("ada")
+
+
+async def test_efficient_broadcasting(site: Site) -> None:
+    async with site("Efficient broadcasting") as (server, example), server.socket("ada") as ada, server.socket("bob") as bob:
+        assert 2 == await example.tell_each({"ada": "at work", "bob": XSS, "zoe": "away"})
+        assert "at work" in (await ada.next())["updates"][0]["html"]
+        assert ESCAPED in (await bob.next())["updates"][0]["html"]
+
+
+async def test_memory_management(site: Site) -> None:
+    async with site("Memory management") as (server, example), server.socket("ada") as ada:
+        assert 0 == example.close_idle(60)
+        assert 1 == example.close_idle(0)
+        assert (4409, "closed by the back office") == await ada.closed()

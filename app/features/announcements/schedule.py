@@ -1,0 +1,106 @@
+"""What time brings about: announcements whose hour has come are shown, by exactly one node; those whose time is over go.
+
+Times of day are compared with the clock at least every half minute, so a clock that is set is noticed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from app.features.announcements import store, view
+from app.features.announcements.audience import settled_audience
+from app.features.announcements.board import Board
+from app.features.announcements.model import AnnouncementRow
+from app.features.background import Rest, background
+from app.features.services import Services
+from app.hub.audience import Audience, everyone
+from app.hub.publication import Part, Publication
+from app.kernel.clock import utc_now
+from app.kernel.errors import Unavailable
+from app.kernel.ids import new_short_id
+
+LONGEST_SLEEP_S = 30.0
+RETRY_S = 2.0
+"""Seconds between tries while the database is away."""
+AT_ONCE = 100
+"""Announcements in one step."""
+
+_log = structlog.get_logger()
+
+Show = Callable[[Services, AnnouncementRow, Audience], Awaitable[object]]
+
+
+class Schedule:
+    """Sleeps until something is to be done. Tell it by `changed()` when that may be earlier than it knows."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._changed = asyncio.Event()
+        self._expired_until = utc_now()
+        """What had expired by then is on no screen."""
+
+    def changed(self) -> None:
+        """A time was added or changed."""
+        self._changed.set()
+
+    @asynccontextmanager
+    async def running(self, show: Show) -> AsyncIterator[None]:
+        """Work while the block runs. `show` puts an announcement on the screens of its audience."""
+        async with background("announcement schedule", partial(self._run, show)):
+            yield
+
+    async def _run(self, show: Show, rest: Rest) -> None:
+        while True:
+            self._changed.clear()
+            try:
+                await self._show_due(show)
+                await self._take_down_expired()
+                sleep_s = await self._seconds_to_the_next()
+            except Unavailable as error:
+                _log.warning("announcements wait for the database", error=error.detail)
+                sleep_s = RETRY_S
+            except Exception:
+                _log.exception("announcement schedule failed")
+                sleep_s = RETRY_S
+            await rest.wait(self._changed, sleep_s)
+
+    async def _show_due(self, show: Show) -> None:
+        database = self._services.database
+        async with database.reading() as session:
+            due = await store.due(session, utc_now(), AT_ONCE)
+        for announcement_id in due:
+            async with self._services.of(Board).changing:
+                async with database.transaction() as session:
+                    row = await store.claim(session, announcement_id, utc_now())
+                    if row is None:
+                        continue
+                    view.item(row)  # what fails must fail before it is claimed for good
+                    audience = await settled_audience(self._services, row)
+                await show(self._services, row, audience)
+        if len(due) == AT_ONCE:
+            self._changed.set()
+
+    async def _take_down_expired(self) -> None:
+        board = self._services.of(Board)
+        async with board.changing:
+            now = utc_now()
+            async with self._services.database.reading() as session:
+                expired = await store.expired_between(session, self._expired_until, now)
+            for start in range(0, len(expired), AT_ONCE):
+                ids = expired[start : start + AT_ONCE]
+                for announcement_id in ids:
+                    board.take_down(announcement_id)
+                await self._services.hub.publish(Publication(new_short_id(), tuple(Part(everyone, view.gone(one)) for one in ids)))
+            self._expired_until = now
+
+    async def _seconds_to_the_next(self) -> float:
+        async with self._services.database.reading() as session:
+            moments = await store.next_due(session), await store.next_expiry(session, self._expired_until)
+        soonest: datetime | None = min(filter(None, moments), default=None)
+        if soonest is None:
+            return LONGEST_SLEEP_S
+        return min(max((soonest - utc_now()).total_seconds(), 0.0), LONGEST_SLEEP_S)

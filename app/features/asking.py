@@ -1,0 +1,62 @@
+"""What handlers share: reading a request's data, and who is asking."""
+
+import re
+from typing import Final, TypeVar
+
+import msgspec
+
+from app.hub.connection import Connection
+from app.hub.handlers import Request
+from app.kernel.errors import Refused
+from app.kernel.identity import User
+
+T = TypeVar("T")
+
+NOT_SIGNED_IN: Final = "not_signed_in"
+NOT_ADMIN: Final = "not_admin"
+BAD_DATA: Final = "bad_data"
+
+_WORDS: Final = (
+    (re.compile(r"Expected `str` of length >= 1$"), "must not be empty"),
+    (re.compile(r"Expected `str` of length <= (\d+)$"), r"may have \1 characters at most"),
+    (re.compile(r"Expected `(?:float|int)` (>=?|<=?) (-?[\d.]+)$"), r"must be \1 \2"),
+    (re.compile(r"Expected `str`, got .*$"), "must be a text"),
+    (re.compile(r"Expected `(?:float|int)`, got .*$"), "must be a number"),
+    (re.compile(r"Number out of range$"), "is out of range"),
+    (re.compile(r"Expected `object`, got .*$"), "must be an object"),
+    (re.compile(r"Expected `uuid`, got .*$|Invalid UUID$"), "is no id"),
+    (re.compile(r"Expected `str` matching regex .*$"), "holds characters that are not allowed"),
+    (re.compile(r"Invalid enum value .*$"), "is not one of the words that are allowed"),
+)
+"""Where msgspec speaks to programmers."""
+
+
+def read(request: Request, kind: type[T]) -> T:
+    """The request's data as this type. Numbers may come as text, for forms send nothing else. Raises Refused, naming the field."""
+    try:
+        return msgspec.convert(request.data, kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        field = where.rstrip("`").strip(".")
+        if message.startswith("Object missing required field"):
+            field = ".".join(filter(None, (field, message.split("`")[1])))
+            message = "is missing"
+        for pattern, words in _WORDS:
+            message = pattern.sub(words, message)
+        sentence = f"This cannot be used: {field or 'data'} {message}."
+        raise Refused(sentence, code=BAD_DATA) from None
+
+
+def signed_in(connection: Connection, to_do: str) -> User:
+    """Whose connection it is. Raises Refused: "Please log in to <do it>"."""
+    if connection.user is None:
+        sentence = f"Please log in to {to_do}"
+        raise Refused(sentence, code=NOT_SIGNED_IN)
+    return connection.user
+
+
+def admin(connection: Connection) -> User:
+    """Whose connection it is. Raises Refused unless it is an admin's."""
+    if connection.user is None or not connection.user.is_admin:
+        raise Refused("Admin access required", code=NOT_ADMIN)
+    return connection.user

@@ -1,0 +1,149 @@
+"""Stored things for people who are away: they are pushed at the next connect, in order, and marked once they were pushed.
+
+A thing is stored unmarked. When its first push was written to a page, its mark follows a moment later, with others, in one
+statement; a crash in between pushes it again, and never loses it. When nobody is there, it waits; whoever connects is looked up,
+together with all who connect in the same moment, and gets what waits.
+
+What keeps both ways from pushing the same thing twice: an id that is on its way (from before its commit until its push was written)
+or waits for its mark is left alone by the look-up, which holds back the writing of marks while it reads.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Table, bindparam, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.base import Base
+from app.features.gathering import Gathering
+from app.features.services import Services
+from app.hub.audience import users
+from app.hub.connection import Connection
+from app.hub.publication import Part, Publication
+from app.kernel.clock import utc_now
+from app.kernel.ids import new_short_id
+from app.wire.update import Update
+
+LOOK_UP_PAUSE_S = 0.02
+"""Seconds in which connects are gathered into one look-up."""
+MARK_PAUSE_S = 0.2
+"""Seconds in which marks are gathered into one statement. What was pushed in that time is pushed again after a crash."""
+MAX_AT_ONCE = 500
+"""Things that one look-up reads. More follow in the next one."""
+
+_BEFORE_ALL = UUID(int=0)
+
+
+class Waiting(NamedTuple):
+    """One stored thing that was never pushed."""
+
+    id: UUID
+    user_id: str
+    update: Update
+
+
+class _Pushed(NamedTuple):
+    """A thing that is in outboxes."""
+
+    user_id: str
+    connections: tuple[Connection, ...]
+
+    @property
+    def is_written(self) -> bool:
+        """Whether a page has it that was still there when its turn to be written came."""
+        return any(not one.outbox.closed and not one.outbox.scheduled for one in self.connections)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether all pages that were to have it have left, or there were none."""
+        return all(one.outbox.closed for one in self.connections)
+
+
+Load = Callable[[AsyncSession, Collection[str], UUID, int], Awaitable[Sequence[Waiting]]]
+"""What waits for these users behind this id, oldest first, at most so many."""
+
+
+class Away:
+    """The things of one table."""
+
+    def __init__(self, services: Services, row: type[Base], load: Load) -> None:
+        self._database = services.database
+        self._hub = services.hub
+        self._table: Table = row.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
+        self._load = load
+        self._on_the_way: set[UUID] = set()
+        self._arrivals: Gathering[str, None] = Gathering("what waits for users", self._push_waiting, pause_s=LOOK_UP_PAUSE_S)
+        self._marks: Gathering[UUID, None] = Gathering("delivery marks", self._write_marks, pause_s=MARK_PAUSE_S)
+        self._reading = asyncio.Lock()
+
+    @contextmanager
+    def sending(self, user_of: Mapping[UUID, str]) -> Iterator[None]:
+        """Around the commit and the push of things, each to its user: a look-up in between leaves them alone.
+
+        What reached a page is marked afterwards.
+        """
+        self._on_the_way.update(user_of)
+        try:
+            yield
+        except BaseException:
+            self._on_the_way.difference_update(user_of)
+            raise
+        of_user = self._hub.registry.of_user
+        self._look_after({thing: _Pushed(user_id, tuple(of_user(user_id))) for thing, user_id in user_of.items()})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Push what waits to those who connect, while the server runs."""
+        self._hub.on_arrival(self._arrived)
+        try:
+            async with self._marks.running(), self._arrivals.running():
+                yield
+        finally:
+            self._hub.on_arrival.remove(self._arrived)
+
+    def _arrived(self, connection: Connection) -> None:
+        if connection.user is not None:
+            self._arrivals.add(connection.user.id, None)
+
+    def _look_after(self, pushed: Mapping[UUID, _Pushed]) -> None:
+        """Mark what is written. Outboxes are written at the end of the turn; a page that leaves in between has nothing."""
+        left: dict[UUID, _Pushed] = {}
+        for thing, push in pushed.items():
+            if push.is_written:
+                self._marks.add(thing, None)
+            elif not push.is_lost:
+                left[thing] = push
+                continue
+            elif push.connections:
+                self._arrivals.add(push.user_id, None)  # the user may be back by now, and was looked up too early
+            self._on_the_way.discard(thing)
+        if left:
+            asyncio.get_running_loop().call_soon(self._look_after, left)
+
+    async def _push_waiting(self, arrived: Mapping[str, None]) -> None:
+        after = _BEFORE_ALL
+        while there := [user_id for user_id in arrived if self._hub.registry.of_user(user_id)]:
+            async with self._reading:
+                # A transaction, though it only reads: what others commit is pushed in the order of the commits, and so is
+                # this. What is edited or read meanwhile is not pushed as it was before, and counts do not go back.
+                async with self._database.transaction() as session:
+                    found = await self._load(session, there, after, MAX_AT_ONCE)
+                waiting = [one for one in found if one.id not in self._on_the_way and one.id not in self._marks]
+                if waiting:
+                    with self.sending({one.id: one.user_id for one in waiting}):
+                        await self._hub.publish(
+                            Publication(new_short_id(), tuple(Part(users(one.user_id), one.update) for one in waiting))
+                        )
+            if len(found) < MAX_AT_ONCE:
+                return
+            after = found[-1].id
+
+    async def _write_marks(self, marks: Mapping[UUID, None]) -> None:
+        rows: list[dict[str, Any]] = [{"marked": thing, "now": utc_now()} for thing in marks]
+        columns = self._table.c
+        statement = update(self._table).where(columns.id == bindparam("marked"), columns.delivered_at.is_(None))
+        async with self._reading, self._database.transaction() as session:
+            await session.execute(statement.values(delivered_at=bindparam("now")), rows)

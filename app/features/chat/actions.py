@@ -1,0 +1,122 @@
+"""Socket handlers: come into a room, say something there, leave it, and write to somebody."""
+
+import msgspec
+
+from app.features.asking import read, signed_in
+from app.features.messages import Content, Seam, last_messages, send_to_room, send_to_user, shown_on_joining
+from app.features.rooms import (
+    RoomId,
+    check_room_for_one_more,
+    entering,
+    leave,
+    may_enter,
+    require_member,
+    require_presence,
+    told_of_entering,
+)
+from app.features.services import Services
+from app.hub.audience import Id
+from app.hub.connection import Connection
+from app.hub.face import html
+from app.hub.handlers import Reply, Request
+from app.kernel.errors import NotFound, Refused
+
+EMPTY_INPUT = '<input type="text" id="message-input" name="message" placeholder="Type a message..." />'
+"""What takes the place of the field that a message was typed into."""
+
+
+class Entering(msgspec.Struct, frozen=True, rename="camel"):
+    """Which room."""
+
+    room_id: RoomId
+
+
+class Leaving(msgspec.Struct, frozen=True, rename="camel"):
+    """Which room; empty: the one that was joined last."""
+
+    room_id: str = ""
+
+
+class Saying(msgspec.Struct, frozen=True, rename="camel"):
+    """What, and in which room; empty: the one that was joined last."""
+
+    message: Content
+    room_id: str = ""
+
+
+class Writing(msgspec.Struct, frozen=True, rename="camel"):
+    """What, and to whom."""
+
+    recipient_id: Id
+    message: Content
+
+
+async def join_room(services: Services, request: Request, connection: Connection) -> Reply:
+    """Come into a room: the others are told, and the page is shown what was said there last."""
+    user = signed_in(connection, "join rooms")
+    room_id = read(request, Entering).room_id
+    check_room_for_one_more(services, connection, room_id)
+    async with services.database.transaction() as session:
+        await may_enter(session, services, room_id, user)
+    with entering(services, connection, room_id) as is_new, services.of(Seam).joining(room_id) as joining:
+        async with services.database.reading() as session:
+            await require_member(session, room_id, user)
+            before = await last_messages(session, room_id)
+        require_presence(connection, room_id)
+        if is_new:
+            await told_of_entering(services, connection, room_id, user)
+        shown = shown_on_joining(services, before, joining)
+    return Reply(html("<div>Joined room {}</div>", room_id), oob=(shown,))
+
+
+async def leave_room(services: Services, request: Request, connection: Connection) -> Reply:
+    """Leave a room: the others are told."""
+    user = signed_in(connection, "leave rooms")
+    room_id = _room_of(connection, read(request, Leaving).room_id)
+    await leave(services, connection, room_id, user)
+    return Reply("<div>Left room</div>")
+
+
+async def send_message(services: Services, request: Request, connection: Connection) -> Reply:
+    """Say something in a room that the page is in; the field that it was typed into is emptied."""
+    user = signed_in(connection, "send messages")
+    asked = read(request, Saying)
+    room_id = _room_of(connection, asked.room_id)
+    content = _written(asked.message)
+    try:
+        await send_to_room(services, room_id, content, sender=user, author=user.name)
+    except NotFound:
+        raise _not_in_room() from None
+    return Reply(EMPTY_INPUT, target="#message-input", swap="outerHTML")
+
+
+async def private_message(services: Services, request: Request, connection: Connection) -> Reply:
+    """Write to a user, on all of the user's pages; one who is away is shown it at the next connect."""
+    user = signed_in(connection, "send messages")
+    asked = read(request, Writing)
+    content = _written(asked.message)
+    try:
+        await send_to_user(services, asked.recipient_id, content, sender=user)
+    except NotFound as error:
+        raise Refused("There is no such user", code=error.code) from None
+    return Reply(html("<div>Message sent to user {}</div>", asked.recipient_id))
+
+
+def _room_of(connection: Connection, room_id: str) -> str:
+    """The room that is meant, which the page must be in. Raises Refused."""
+    wanted = room_id or next(reversed(tuple(connection.rooms)), "")
+    if wanted not in connection.rooms:
+        raise _not_in_room()
+    return wanted
+
+
+def _not_in_room() -> Refused:
+    return Refused("You are not in this room", code="not_in_room")
+
+
+def _written(message: str) -> str:
+    """What was typed, without the space around it. Raises Refused when nothing is left."""
+    content = message.strip()
+    if not content:
+        raise Refused("Please write something first", code="empty_message")
+    return content

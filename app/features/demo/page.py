@@ -1,0 +1,73 @@
+"""What the demo page shows when it is loaded: all that is stored for its user. Everything else is pushed once it is connected."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from markupsafe import Markup
+
+from app.features.demo.town import ROOMS
+from app.features.follows import following
+from app.features.fragments import fragments
+from app.features.messages import last_private_messages
+from app.features.notifications import inbox, notification_item
+from app.features.services import Services
+from app.kernel.clock import utc_now
+from app.kernel.identity import User
+
+MAX_FOLLOWED: Final = 200
+"""Users whom the page knows as followed; for others it offers to follow them again, which changes nothing."""
+
+
+class City(NamedTuple):
+    """A place to be at."""
+
+    name: str
+    latitude: float
+    longitude: float
+
+
+CITIES: Final = (
+    City("Berlin", 52.52, 13.405),
+    City("Potsdam", 52.396, 13.058),
+    City("Lisbon", 38.722, -9.139),
+    City("Nairobi", -1.286, 36.817),
+    City("Tokyo", 35.676, 139.65),
+)
+"""The first two are 27 km apart: the smallest radius does not reach from one to the other, the next one does."""
+
+
+class Stored(NamedTuple):
+    """What the database holds for one user."""
+
+    notifications: Sequence[Markup] = ()
+    unread_count: int = 0
+    private_messages: Sequence[Markup] = ()
+    followed: Sequence[str] = ()
+
+
+async def render(services: Services, user: User | None, address: str) -> Markup:
+    """The page for this user, or for nobody. Raises Unavailable."""
+    return fragments.render(
+        "demo/page.html",
+        user=user,
+        is_admin=user is not None and user.is_admin,
+        stored=await _stored_for(services, user.id) if user is not None else Stored(),
+        rooms=ROOMS,
+        cities=[city._asdict() for city in CITIES],
+        address=address,
+        tomorrow=(utc_now() + timedelta(days=1)).strftime("%Y-%m-%dT22:00:00Z"),
+    )
+
+
+async def _stored_for(services: Services, user_id: str) -> Stored:
+    rows, waiting = await inbox(services, user_id)
+    async with services.database.reading() as session:
+        messages = await last_private_messages(session, user_id)
+        followed = await following(session, user_id, limit=MAX_FOLLOWED, cursor=None)
+    return Stored(
+        [notification_item(row) for row in rows],
+        waiting.unread,
+        [shown for _, shown in messages],
+        [one.user_id for one in followed.rows],
+    )

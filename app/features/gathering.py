@@ -1,0 +1,80 @@
+"""Work that comes in bursts, done in batches by one task: a thousand connects at once become one query, not a thousand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+import structlog
+
+from app.features.background import Rest, background
+from app.kernel.errors import Unavailable
+
+RETRY_S = 2.0
+"""Seconds between tries while the database is away."""
+MAX_BATCH = 1_000
+"""Items in one batch."""
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+_log = structlog.get_logger()
+
+
+class Gathering(Generic[Key, Item]):
+    """Holds items until a batch of them is carried out. Of several under one key the newest counts.
+
+    `carry_out` is given at most `MAX_BATCH` at a time. When it raises Unavailable they wait and are tried again; when it raises
+    anything else, that is logged and they are given up.
+    """
+
+    def __init__(self, what: str, carry_out: Callable[[dict[Key, Item]], Awaitable[None]], *, pause_s: float) -> None:
+        self._what = what
+        self._carry_out = carry_out
+        self._pause_s = pause_s
+        self._waiting: dict[Key, Item] = {}
+        self._some = asyncio.Event()
+
+    def add(self, key: Key, item: Item) -> None:
+        """Put an item into the next batch."""
+        self._waiting[key] = item
+        self._some.set()
+
+    def __contains__(self, key: Key) -> bool:
+        """Whether the key waits, or its batch is being carried out."""
+        return key in self._waiting
+
+    async def flush(self) -> None:
+        """Carry out all that waits. Raises Unavailable; then it still waits."""
+        while self._waiting:
+            batch = dict(list(self._waiting.items())[:MAX_BATCH])
+            try:
+                await self._carry_out(batch)
+            except Unavailable:
+                raise
+            except Exception:
+                _log.exception("batch failed", what=self._what, size=len(batch))
+            for key, item in batch.items():
+                if self._waiting.get(key) is item:
+                    del self._waiting[key]
+        self._some.clear()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Carry out batches while the block runs, and the rest at its end."""
+        async with background(self._what, self._run):
+            yield
+        try:
+            await self.flush()
+        except Unavailable as error:
+            _log.warning("left undone at the end", what=self._what, error=error.detail, left=len(self._waiting))
+
+    async def _run(self, rest: Rest) -> None:
+        while True:
+            await rest.wait(self._some)
+            await rest.sleep(self._pause_s)
+            try:
+                await self.flush()
+            except Unavailable as error:
+                _log.warning("waits for the database", what=self._what, error=error.detail, waiting=len(self._waiting))
+                await rest.sleep(RETRY_S)

@@ -1,0 +1,68 @@
+"""REST: local events."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+from litestar.params import JSONBody
+from msgspec import Meta
+
+from app.features.locations import service
+from app.features.locations.event import DEFAULT_RADIUS_KM, Description, LocalEvent, PlaceName, Title
+from app.features.services import GivenServices
+from app.hub.geometry import Latitude, Longitude, Place, RadiusKm
+from app.web.operation import operation
+
+TAG = "Local events"
+
+
+class NamedPlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A place on the globe."""
+
+    name: PlaceName
+    latitude: Latitude
+    longitude: Longitude
+
+
+class NewLocalEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event, and how far it is told."""
+
+    title: Title
+    location: NamedPlace
+    description: Description = ""
+    radius_km: RadiusKm = DEFAULT_RADIUS_KM
+
+
+class SentLocalEvent(msgspec.Struct, frozen=True):
+    """What became of a local event."""
+
+    id: str
+    matched: Annotated[int, Meta(description="Connections within the circle")]
+    queued: Annotated[int, Meta(description="Connections that it was queued for")]
+    users: Annotated[int, Meta(description="Users within the circle")]
+
+
+@operation(
+    "POST",
+    "/local-events",
+    scope="broadcasts:write",
+    tag=TAG,
+    summary="Tell those who are near",
+    status=HTTPStatus.ACCEPTED,
+    takes={
+        "title": "Street music",
+        "description": "Three bands until midnight",
+        "location": {"name": "Market square", "latitude": 52.52, "longitude": 13.405},
+        "radius_km": 10,
+    },
+    gives={"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 3, "queued": 3, "users": 2},
+)
+async def create_local_event(data: JSONBody[NewLocalEvent], services: GivenServices) -> SentLocalEvent:
+    """Show an event on top of `#local-events` to those whose page has said a place within the circle. Nothing is stored."""
+    place = Place(data.location.latitude, data.location.longitude, data.location.name)
+    event = LocalEvent(data.title, data.description, place, data.radius_km)
+    receipt, users = await service.tell_nearby(services, event)
+    return SentLocalEvent(receipt.id, receipt.matched, receipt.queued, users)
+
+
+routes = [create_local_event]

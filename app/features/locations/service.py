@@ -1,0 +1,41 @@
+"""Use cases: a page says where it is; those who are near hear of an event.
+
+Places live on connections and go with them: they are neither stored nor logged.
+"""
+
+from typing import Final, NamedTuple
+
+from app.features.locations import view
+from app.features.locations.event import LocalEvent
+from app.features.services import Services
+from app.hub.audience import near
+from app.hub.publication import Receipt, one
+from app.kernel.errors import Refused
+from app.kernel.identity import User
+
+MAX_RADIUS_OF_USERS_KM: Final = 100.0
+"""Kilometres that somebody who is no admin can reach over the socket: a stranger must not shout at a continent."""
+RADIUS_TOO_LARGE: Final = "radius_too_large"
+
+
+class Told(NamedTuple):
+    """Whom an event reached."""
+
+    receipt: Receipt
+    users: int
+    """Users, however many tabs each has. Who tells of it counts, if near."""
+
+
+def check_reach(user: User, radius_km: float) -> None:
+    """Raise Refused when this user may not reach so far."""
+    if radius_km > MAX_RADIUS_OF_USERS_KM and not user.is_admin:
+        message = f"An event can reach {MAX_RADIUS_OF_USERS_KM:g} km at most"
+        raise Refused(message, code=RADIUS_TOO_LARGE)
+
+
+async def tell_nearby(services: Services, event: LocalEvent) -> Told:
+    """Show an event to those within its circle."""
+    audience = near(event.place.latitude, event.place.longitude, event.radius_km)
+    found = services.hub.registry.resolve(audience)
+    users = {connection.user.id for connection in found if connection.user is not None}
+    return Told(await services.hub.publish(one(audience, view.happening(event))), len(users))

@@ -1,0 +1,144 @@
+"""Use cases: say something in a room or to somebody, edit it, remove it, and what a page is shown that joins."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.features.away import Away, Waiting
+from app.features.messages import store, view
+from app.features.messages.model import MessageRow
+from app.features.messages.seam import Joining, Seam, Shown
+from app.features.rooms import find_room
+from app.features.services import Services
+from app.features.users import addressed, ensure_signed_in, ensure_users
+from app.hub.audience import Audience, rooms, users
+from app.hub.events import SentMessage
+from app.hub.publication import Receipt, one
+from app.kernel.clock import utc_now
+from app.kernel.identity import User
+from app.kernel.ids import new_id
+from app.kernel.text import NO_NUL
+from app.wire.update import Fragment
+
+MAX_MESSAGE_CHARS = 10_000
+"""Characters of one message: several pages of text. Longer ones are documents."""
+SHOWN_ON_JOINING = 50
+"""Messages that a page is shown which joins a room."""
+
+Content = Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")]
+
+
+class AwayFromMessages(Away):
+    """Private messages to users who are away."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, MessageRow, _undelivered)
+
+
+async def send_to_room(
+    services: Services, room_id: str, content: str, *, sender: User | None, author: str
+) -> tuple[MessageRow, Receipt]:
+    """Store a message to a room, then show it on all pages that are in it. `sender` None: the back office. Raises NotFound."""
+    row = _new(content, sender, author)
+    row.room_id = room_id
+    shown = view.item(row)
+    seam = services.of(Seam)
+    with seam.sending(row.id):
+        async with services.database.transaction() as session:
+            await find_room(session, room_id)
+            await _store(session, row, sender)
+        receipt = await services.hub.publish(one(rooms(room_id), view.said(row)))
+        seam.pushed(room_id, row.id, shown)
+    _tell_of(services, row)
+    return row, receipt
+
+
+async def send_to_user(services: Services, recipient_id: str, content: str, *, sender: User) -> MessageRow:
+    """Store a message to a user, then show it on all the user's pages; one who is away is shown it at the next connect.
+
+    Raises NotFound for a recipient nobody heard of.
+    """
+    row = _new(content, sender, sender.name)
+    row.recipient_id = recipient_id
+    with services.of(AwayFromMessages).sending({row.id: recipient_id}):
+        async with services.database.transaction() as session:
+            await addressed(session, services.hub, recipient_id)
+            await _store(session, row, sender)
+        await services.hub.publish(one(users(recipient_id), view.said(row)))
+    _tell_of(services, row)
+    return row
+
+
+async def edit(services: Services, message_id: UUID, content: str) -> MessageRow:
+    """Change what a message says, on every screen that shows it. Raises NotFound."""
+    async with services.database.transaction() as session:
+        row = await store.find(session, message_id)
+        row.content = content
+        row.edited_at = utc_now()
+    await services.hub.publish(one(_audience_of(row), view.edited(row)))
+    if row.room_id is not None:
+        services.of(Seam).changed(row.room_id, row.id, view.item(row))
+    return row
+
+
+async def remove(services: Services, message_id: UUID) -> None:
+    """Delete a message; it leaves every screen that shows it. Raises NotFound."""
+    async with services.database.transaction() as session:
+        row = await store.find(session, message_id)
+        await session.delete(row)
+    await services.hub.publish(one(_audience_of(row), view.removed(row.id)))
+    if row.room_id is not None:
+        services.of(Seam).changed(row.room_id, row.id, None)
+
+
+async def last_messages(session: AsyncSession, room_id: str) -> Sequence[Shown]:
+    """The last messages of a room, oldest first, for `shown_on_joining`."""
+    found = await store.page_of_room(session, room_id, limit=SHOWN_ON_JOINING, cursor=None)
+    return [(row.id, view.item(row)) for row in reversed(found.rows)]
+
+
+async def last_private_messages(session: AsyncSession, user_id: str) -> Sequence[Shown]:
+    """The last messages to a user, oldest first: for a page that is made anew."""
+    found = await store.newest_to_user(session, user_id, SHOWN_ON_JOINING)
+    return [(row.id, view.item(row)) for row in reversed(found)]
+
+
+def shown_on_joining(services: Services, before: Sequence[Shown], joining: Joining) -> Fragment:
+    """The last messages, as they are by now. Answer with it at once: see `Seam`."""
+    return view.history(services.of(Seam).joined(before, joining))
+
+
+async def named_user(services: Services, user_id: str) -> User:
+    """The user in whose name the back office writes; one nobody heard of gets a row."""
+    async with services.database.transaction() as session:
+        await ensure_users(session, [user_id])
+        return User(user_id, await addressed(session, services.hub, user_id))
+
+
+def _new(content: str, sender: User | None, author: str) -> MessageRow:
+    sender_id = sender.id if sender is not None else None
+    return MessageRow(id=new_id(), sender_id=sender_id, author=author, content=content, created_at=utc_now())
+
+
+async def _store(session: AsyncSession, row: MessageRow, sender: User | None) -> None:
+    if sender is not None:
+        await ensure_signed_in(session, [sender])
+    session.add(row)
+
+
+def _audience_of(row: MessageRow) -> Audience:
+    return rooms(row.room_id) if row.room_id is not None else users(row.recipient_id or "")
+
+
+def _tell_of(services: Services, row: MessageRow) -> None:
+    services.hub.events.emit(
+        "message.sent", SentMessage(str(row.id), row.room_id, row.recipient_id, row.sender_id, row.author, row.content)
+    )
+
+
+async def _undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[Waiting]:
+    rows = await store.undelivered(session, user_ids, after, limit)
+    return [Waiting(row.id, row.recipient_id or "", view.said(row)) for row in rows]

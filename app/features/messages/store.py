@@ -1,0 +1,47 @@
+"""Queries on messages."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.page import Slice, newest_first
+from app.features.messages.model import MessageRow
+from app.kernel.errors import NotFound
+from app.kernel.ids import first_id_of
+
+
+async def find(session: AsyncSession, message_id: UUID) -> MessageRow:
+    """One message. Raises NotFound."""
+    row = await session.get(MessageRow, message_id)
+    if row is None:
+        message = "no message has this id"
+        raise NotFound(message)
+    return row
+
+
+async def page_of_room(session: AsyncSession, room_id: str, *, limit: int, cursor: str | None) -> Slice[MessageRow]:
+    """One page of what was said in a room, newest first."""
+    query = select(MessageRow).where(MessageRow.room_id == room_id)
+    return await newest_first(session, query, MessageRow.id, limit=limit, cursor=cursor)
+
+
+async def newest_to_user(session: AsyncSession, user_id: str, limit: int) -> Sequence[MessageRow]:
+    """What was written to a user last, newest first."""
+    query = select(MessageRow).where(MessageRow.recipient_id == user_id)
+    return (await newest_first(session, query, MessageRow.id, limit=limit, cursor=None)).rows
+
+
+async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[MessageRow]:
+    """What was written to these users and never pushed, oldest first, behind this one."""
+    table = MessageRow
+    query = select(table).where(table.recipient_id.in_(user_ids), table.delivered_at.is_(None), table.id > after)
+    return (await session.scalars(query.order_by(table.id).limit(limit))).all()
+
+
+async def count_since(session: AsyncSession, moment: datetime) -> int:
+    """How many messages were written since then. Ids begin with their time: this reads a stretch of the primary key."""
+    query = select(func.count()).select_from(MessageRow).where(MessageRow.id >= first_id_of(moment))
+    return (await session.scalars(query)).one()

@@ -1,0 +1,32 @@
+"""Rooms, public or private: who belongs to them, and which pages are in them now."""
+
+from app.features.feature import Feature
+from app.features.rooms.routes import routes
+from app.features.rooms.service import (
+    RoomId,
+    check_room_for_one_more,
+    entering,
+    leave,
+    may_enter,
+    require_member,
+    require_presence,
+    told_of_entering,
+)
+from app.features.rooms.service import create as create_room
+from app.features.rooms.store import find as find_room
+
+__all__ = [
+    "FEATURE",
+    "RoomId",
+    "check_room_for_one_more",
+    "create_room",
+    "entering",
+    "find_room",
+    "leave",
+    "may_enter",
+    "require_member",
+    "require_presence",
+    "told_of_entering",
+]
+
+FEATURE = Feature("rooms", routes)

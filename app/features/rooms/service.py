@@ -1,0 +1,209 @@
+"""Use cases: make and change rooms; who belongs to them; who comes in and leaves.
+
+Two things are kept apart. A **member** is a user, and stored: it says who may come in. Who is **in** a room now is a connection,
+and lives in the registry: a page hears a room because it joined it, not because its user did so once.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.page import Slice, decode_cursor, encode_cursor
+from app.features.rooms import store, view
+from app.features.rooms.model import RoomMemberRow, RoomRow
+from app.features.services import Services
+from app.features.users import ensure_signed_in, ensure_users
+from app.hub.audience import AllOf, Except, connections, rooms, users
+from app.hub.connection import Connection
+from app.hub.events import RoomVisit
+from app.hub.publication import one
+from app.kernel.errors import Conflict, NotFound, Refused
+from app.kernel.identity import User
+
+RoomId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\u0000-\u0020\u007f/]([^\u0000-\u001f\u007f/]*[^\u0000-\u0020\u007f/])?$(?!\n)",
+        description="The site's own word for the room, without slashes, control characters, and space at its ends",
+        examples=["lobby"],
+    ),
+]
+
+
+class RoomChange(msgspec.Struct, frozen=True):
+    """What is to be another; None: stays as it is."""
+
+    name: str | None = None
+    is_private: bool | None = None
+
+
+class OnTheWay:
+    """Pages that are coming into a room, and may yet be turned away: by connection and room."""
+
+    def __init__(self, _services: Services) -> None:
+        self.pages: set[tuple[str, str]] = set()
+
+
+async def create(services: Services, room_id: str, name: str, *, is_private: bool) -> RoomRow:
+    """Make a room. Raises Conflict when there is one of this id."""
+    async with services.database.transaction() as session:
+        row, is_new = await store.ensure_room(session, room_id, name, is_private=is_private)
+        if not is_new:
+            message = f"there is a room {room_id!r} already; PATCH changes it"
+            raise Conflict(message)
+        return row
+
+
+async def change(services: Services, room_id: str, wanted: RoomChange) -> RoomRow:
+    """Rename a room, make it private or public. A public room that becomes private keeps who is in it. Raises NotFound."""
+    async with services.database.transaction() as session:
+        row = await store.find(session, room_id)
+        if wanted.name is not None:
+            row.name = wanted.name
+        if wanted.is_private is not None:
+            row.is_private = wanted.is_private
+    return row
+
+
+async def remove(services: Services, room_id: str) -> None:
+    """Delete a room and its messages; every page that is in it is told and leaves it. Raises NotFound."""
+    async with services.database.transaction() as session:
+        row = await store.find(session, room_id)
+        shown = one(rooms(room_id), view.closed(row.name))
+        await session.delete(row)
+    await services.hub.publish(shown)
+    _leave_all(services, services.hub.registry.in_room(room_id), room_id)
+
+
+async def let_in(services: Services, room_id: str, user_id: str) -> RoomMemberRow:
+    """Make a user a member, by the back office; a user nobody heard of gets a row. Again changes nothing. Raises NotFound."""
+    async with services.database.transaction() as session:
+        await store.find(session, room_id)
+        await ensure_users(session, [user_id])
+        return await store.ensure_member(session, room_id, user_id)
+
+
+async def put_out(services: Services, room_id: str, user_id: str) -> None:
+    """End a membership; the user's pages leave the room at once. Raises NotFound."""
+    async with services.database.transaction() as session:
+        await store.find(session, room_id)
+        if not await store.remove_member(session, room_id, user_id):
+            message = "this user is no member of the room"
+            raise NotFound(message)
+    audience = AllOf((rooms(room_id), users(user_id)))
+    _leave_all(services, await services.hub.find(audience), room_id)
+
+
+async def may_enter(session: AsyncSession, services: Services, room_id: str, user: User) -> None:
+    """Make the user a member, as far as the room and the settings allow. Raises Refused.
+
+    A private room of others answers like one that does not exist.
+    """
+    row = await session.get(RoomRow, room_id)
+    if row is None and services.settings.open_rooms:
+        row, _ = await store.ensure_room(session, room_id, room_id, is_private=False)
+    if row is None or (row.is_private and await store.member(session, room_id, user.id) is None):
+        raise _closed()
+    await ensure_signed_in(session, [user])
+    await store.ensure_member(session, room_id, user.id)
+
+
+@contextmanager
+def entering(services: Services, connection: Connection, room_id: str) -> Iterator[bool]:
+    """Around the coming in of a page. It hears the room from the start of the block on, and no longer when the block raises.
+
+    Yields whether it is new in the room.
+    """
+    is_new = room_id not in connection.rooms
+    registry, on_the_way = services.hub.registry, services.of(OnTheWay).pages
+    registry.join(connection, room_id)
+    if is_new:
+        on_the_way.add((connection.id, room_id))
+    try:
+        yield is_new
+    except BaseException:
+        if is_new:
+            registry.leave(connection, room_id)
+        raise
+    finally:
+        on_the_way.discard((connection.id, room_id))
+
+
+async def require_member(session: AsyncSession, room_id: str, user: User) -> None:
+    """Raises Refused unless the user is a member: the back office may have put the user out a moment ago."""
+    if await store.member(session, room_id, user.id) is None:
+        raise _closed()
+
+
+def require_presence(connection: Connection, room_id: str) -> None:
+    """Raises Refused unless the page is still in the room: it may have been put out, the room deleted, or the page closed."""
+    if room_id not in connection.rooms:
+        raise _closed()
+
+
+def check_room_for_one_more(services: Services, connection: Connection, room_id: str) -> None:
+    """Raises Refused when the connection is in as many rooms as one may be."""
+    limit = services.settings.max_rooms_per_socket
+    if room_id not in connection.rooms and len(connection.rooms) >= limit:
+        sentence = f"You are in {limit} rooms, which is all that one page may join"
+        raise Refused(sentence, code="too_many_rooms")
+
+
+async def told_of_entering(services: Services, connection: Connection, room_id: str, user: User) -> None:
+    """Tell the others in the room, and whoever listens to events, that the user came in; not for a second page of the same user.
+
+    Of two pages that come at once, the first to get in is told of.
+    """
+    on_the_way = services.of(OnTheWay).pages
+    if any((other.id, room_id) not in on_the_way for other in _other_pages(services, connection, room_id, user)):
+        return
+    await services.hub.publish(one(Except(rooms(room_id), connections(connection.id)), view.joined(user.name)))
+    services.hub.events.emit("room.joined", RoomVisit(room_id, user))
+
+
+async def leave(services: Services, connection: Connection, room_id: str, user: User) -> None:
+    """Take the page out of the room. With the user's last page the membership ends, and the others are told."""
+    async with services.database.transaction() as session:
+        is_last = not _other_pages(services, connection, room_id, user)  # asked in here: they come in by transactions, too
+        if is_last:
+            await store.remove_member(session, room_id, user.id)
+    services.hub.registry.leave(connection, room_id)
+    if is_last:
+        await services.hub.publish(one(rooms(room_id), view.left(user.name)))
+        services.hub.events.emit("room.left", RoomVisit(room_id, user))
+
+
+async def live_members(
+    services: Services, session: AsyncSession, room_id: str, *, limit: int, cursor: str | None
+) -> Slice[RoomMemberRow]:
+    """One page of the members who have a page in the room now, by id."""
+    after = decode_cursor(cursor) if cursor is not None else ""
+    there = sorted(user_id for user_id in users_in(services, room_id) if user_id > after)[: limit + 1]
+    found = await store.members(session, room_id, among=there[:limit], limit=limit, cursor=None)
+    return Slice(found.rows, encode_cursor(there[limit - 1]) if len(there) > limit else None)
+
+
+def users_in(services: Services, room_id: str) -> Collection[str]:
+    """The ids of the users who have a page in the room now."""
+    return {connection.user.id for connection in services.hub.registry.in_room(room_id) if connection.user is not None}
+
+
+def _other_pages(services: Services, connection: Connection, room_id: str, user: User) -> Sequence[Connection]:
+    """The other pages of the user that are in the room."""
+    there = services.hub.registry.in_room(room_id)
+    return [other for other in there if other is not connection and other.user is not None and other.user.id == user.id]
+
+
+def _closed() -> Refused:
+    return Refused("This room cannot be joined", code="room_closed")
+
+
+def _leave_all(services: Services, there: Collection[Connection], room_id: str) -> None:
+    for connection in tuple(there):  # a copy: leaving changes the registry's sets
+        services.hub.registry.leave(connection, room_id)

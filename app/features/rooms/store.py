@@ -1,0 +1,70 @@
+"""Queries on rooms and their members."""
+
+from collections.abc import Collection
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.insert import insert_into
+from app.db.page import Slice, in_order
+from app.features.rooms.model import RoomMemberRow, RoomRow
+from app.kernel.clock import utc_now
+from app.kernel.errors import NotFound
+
+
+async def find(session: AsyncSession, room_id: str) -> RoomRow:
+    """One room. Raises NotFound."""
+    row = await session.get(RoomRow, room_id)
+    if row is None:
+        message = "no room has this id"
+        raise NotFound(message)
+    return row
+
+
+async def ensure_room(session: AsyncSession, room_id: str, name: str, *, is_private: bool) -> tuple[RoomRow, bool]:
+    """Make a room, unless there is one of this id. Returns the one that there is, and whether it is new."""
+    values = {"id": room_id, "name": name, "is_private": is_private, "created_at": utc_now()}
+    insert = insert_into(session, RoomRow).values(values).on_conflict_do_nothing().returning(RoomRow.id)
+    is_new = await session.scalar(insert) is not None
+    return await session.get_one(RoomRow, room_id), is_new
+
+
+async def page(session: AsyncSession, *, limit: int, cursor: str | None) -> Slice[RoomRow]:
+    """One page of all rooms, by id."""
+    return await in_order(session, select(RoomRow), RoomRow.id, limit=limit, cursor=cursor)
+
+
+async def member(session: AsyncSession, room_id: str, user_id: str) -> RoomMemberRow | None:
+    """The membership of a user; None: the user does not belong to the room."""
+    return await session.get(RoomMemberRow, (room_id, user_id))
+
+
+async def members(
+    session: AsyncSession, room_id: str, *, among: Collection[str] | None, limit: int, cursor: str | None
+) -> Slice[RoomMemberRow]:
+    """One page of a room's members, by id; `among`: only of these users."""
+    query = select(RoomMemberRow).where(RoomMemberRow.room_id == room_id)
+    if among is not None:
+        query = query.where(RoomMemberRow.user_id.in_(among))
+    return await in_order(session, query, RoomMemberRow.user_id, limit=limit, cursor=cursor)
+
+
+async def member_count(session: AsyncSession, room_id: str) -> int:
+    """How many members a room has."""
+    query = select(func.count()).select_from(RoomMemberRow).where(RoomMemberRow.room_id == room_id)
+    return (await session.scalars(query)).one()
+
+
+async def ensure_member(session: AsyncSession, room_id: str, user_id: str) -> RoomMemberRow:
+    """Make the user a member, unless the user is one already."""
+    values = {"room_id": room_id, "user_id": user_id, "joined_at": utc_now()}
+    await session.execute(insert_into(session, RoomMemberRow).values(values).on_conflict_do_nothing())
+    return await session.get_one(RoomMemberRow, (room_id, user_id))
+
+
+async def remove_member(session: AsyncSession, room_id: str, user_id: str) -> bool:
+    """End the membership of the user. False: there was none."""
+    table = RoomMemberRow
+    done = await session.execute(delete(table).where(table.room_id == room_id, table.user_id == user_id))
+    return cast("CursorResult[Any]", done).rowcount == 1

@@ -1,0 +1,33 @@
+"""What features share while one application lives."""
+
+from typing import TypeVar, cast
+
+from litestar.di import NamedDependency
+
+from app.auth.tokens import Tokens
+from app.db.session import Database
+from app.hub.hub import Hub
+from app.settings import Settings
+
+T = TypeVar("T")
+
+
+class Services:
+    """The parts that every feature may use, and one object of each kind that features keep their state in."""
+
+    def __init__(self, settings: Settings, database: Database, hub: Hub, tokens: Tokens) -> None:
+        self.settings = settings
+        self.database = database
+        self.hub = hub
+        self.tokens = tokens
+        self._made: dict[type, object] = {}
+
+    def of(self, kind: type[T]) -> T:
+        """The one object of this kind. It is made, from these services, when it is first asked for."""
+        made = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = kind(self)  # type: ignore[call-arg]  # the kinds take just this, which `type[T]` cannot say
+        return cast("T", made)
+
+
+GivenServices = NamedDependency[Services]

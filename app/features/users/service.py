@@ -1,0 +1,110 @@
+"""Use cases: who can be addressed, who is there, and what each user is told of their own."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.features.services import Services
+from app.features.users import store, view
+from app.hub.audience import signed_in, users
+from app.hub.connection import Connection
+from app.hub.hub import Hub
+from app.hub.publication import Part, Publication
+from app.kernel.clock import utc_now
+from app.kernel.identity import User
+from app.kernel.ids import new_short_id
+from app.wire.update import Update
+
+LINES_AT_ONCE = 200
+"""Own lines in one publication: they hold the loop for about 10 ms, then others have their turn."""
+
+
+class Presence(NamedTuple):
+    """Whether somebody is there."""
+
+    is_online: bool
+    connections: int
+    last_seen_at: datetime | None
+    """None: never seen."""
+
+
+class Sent(NamedTuple):
+    """What became of updates to users."""
+
+    id: str
+    matched: int
+    queued: int
+    users: int
+    """Users with a connection."""
+
+
+async def addressed(session: AsyncSession, hub: Hub, user_id: str) -> str:
+    """The name of a user whom another user may address: one with a row, or one who is connected and gets a row now.
+
+    Raises NotFound for somebody nobody heard of.
+    """
+    user = connected_user(hub, user_id)
+    if user is not None:
+        await store.ensure_signed_in(session, [user])
+        return user.name
+    return (await store.find(session, user_id)).name
+
+
+def connected_user(hub: Hub, user_id: str) -> User | None:
+    """The user as the newest token says it; None: the user is not connected here."""
+    newest = max(hub.registry.of_user(user_id), key=lambda connection: connection.connected_at, default=None)
+    return newest.user if newest is not None else None
+
+
+async def presence(services: Services, user_id: str) -> Presence:
+    """Whether the user is there, and when they were last. Raises NotFound for somebody nobody heard of."""
+    hub = services.hub
+    connections, is_online = len(hub.registry.of_user(user_id)), hub.presence.is_online(user_id)
+    if connections:
+        return Presence(is_online, connections, utc_now())
+    absent_since = hub.presence.absent_since(user_id)
+    if absent_since is not None:
+        return Presence(is_online, 0, absent_since)
+    async with services.database.reading() as session:
+        return Presence(is_online, 0, (await store.find(session, user_id)).last_connected_at)
+
+
+async def connections_of(services: Services, user_id: str) -> Collection[Connection]:
+    """The open connections of a user. Raises NotFound for somebody nobody heard of."""
+    found = services.hub.registry.of_user(user_id)
+    if not found:
+        async with services.database.reading() as session:
+            await store.find(session, user_id)
+    return found
+
+
+async def send_updates(hub: Hub, updates: Sequence[tuple[str, Update]]) -> Sent:
+    """Send each of these users an update of their own, as one publication."""
+    reached = {user_id for user_id, _ in updates if hub.registry.of_user(user_id)}
+    parts = tuple(Part(users(user_id), update) for user_id, update in updates)
+    receipt = await hub.publish(Publication(new_short_id(), parts))
+    return Sent(receipt.id, receipt.matched, receipt.queued, len(reached))
+
+
+async def send_own_lines(services: Services) -> Sent:
+    """Send every connected user a line with their own name and status. One query, however many they are.
+
+    They are sent in shares of `LINES_AT_ONCE`; the id is the first one's.
+    """
+    names = {one.user.id: one.user.name for one in services.hub.registry.resolve(signed_in) if one.user is not None}
+    async with services.database.reading() as session:
+        known = await store.names_and_statuses(session, names)
+    lines = [(user_id, *known.get(user_id, (name, ""))) for user_id, name in names.items()]
+    sent = await _send_share(services.hub, lines[:LINES_AT_ONCE])
+    for start in range(LINES_AT_ONCE, len(lines), LINES_AT_ONCE):
+        await asyncio.sleep(0)
+        more = await _send_share(services.hub, lines[start : start + LINES_AT_ONCE])
+        sent = Sent(sent.id, sent.matched + more.matched, sent.queued + more.queued, sent.users + more.users)
+    return sent
+
+
+async def _send_share(hub: Hub, lines: Sequence[tuple[str, str, str]]) -> Sent:
+    return await send_updates(hub, [(user_id, view.own_line(name, status)) for user_id, name, status in lines])

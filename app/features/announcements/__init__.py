@@ -5,9 +5,8 @@ from contextlib import asynccontextmanager
 
 from app.features.announcements import service
 from app.features.announcements.actions import admin_announcement
-from app.features.announcements.board import Board
+from app.features.announcements.board import Board, Schedule
 from app.features.announcements.routes import routes
-from app.features.announcements.schedule import Schedule
 from app.features.feature import Feature
 from app.features.services import Services
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from app.features.announcements import service
-from app.features.announcements.audience import Priority
+from app.features.announcements.model import Priority
 from app.features.announcements.service import MAX_MESSAGE_CHARS
 from app.features.asking import admin, read
 from app.features.services import Services

@@ -1,14 +1,20 @@
-"""The table of announcements."""
+"""The table of announcements, and whom one concerns: by its priority, unless it names an audience of its own."""
 
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import JSON, CheckConstraint, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime
+from app.hub.audience import Audience, roles, signed_in
 from app.kernel.clock import utc_now
+from app.kernel.identity import ADMIN_ROLE
+
+Priority = Literal["high", "medium", "low"]
+PREMIUM_ROLE = "premium"
 
 State = Literal["scheduled", "in_force", "expired"]
 """Its time has not come; it is on the screens; its time is over. What was recalled is deleted."""
@@ -53,3 +59,22 @@ class AnnouncementRow(Base):
         if self.published_at is None:
             return "scheduled"
         return "expired" if self.expires_at is not None and self.expires_at <= utc_now() else "in_force"
+
+    @property
+    def concerned(self) -> Audience:
+        """Who hears of it."""
+        if self.audience is not None:
+            audience: Audience = msgspec.convert(self.audience, Audience)
+            return audience
+        return concerned(msgspec.convert(self.priority, Priority))
+
+
+def concerned(priority: Priority) -> Audience:
+    """High: everyone signed in. Medium: premium users and admins. Low: admins."""
+    match priority:
+        case "high":
+            return signed_in
+        case "medium":
+            return roles(PREMIUM_ROLE, ADMIN_ROLE)
+        case "low":
+            return roles(ADMIN_ROLE)

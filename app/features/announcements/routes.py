@@ -11,8 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from app.features.announcements import service, store
-from app.features.announcements.audience import Priority
-from app.features.announcements.model import AnnouncementRow, State
+from app.features.announcements.model import AnnouncementRow, Priority, State
 from app.features.announcements.service import MAX_MESSAGE_CHARS
 from app.features.listing import After, Limit, Page, linked
 from app.features.services import GivenServices

@@ -7,10 +7,8 @@ from uuid import UUID
 import msgspec
 
 from app.features.announcements import store, view
-from app.features.announcements.audience import Priority, audience_of, settled_audience
-from app.features.announcements.board import Board
-from app.features.announcements.model import AnnouncementRow
-from app.features.announcements.schedule import Schedule
+from app.features.announcements.board import Board, Schedule, settled_audience
+from app.features.announcements.model import AnnouncementRow, Priority
 from app.features.services import Services
 from app.hub.audience import Audience, everyone
 from app.hub.events import PublishedAnnouncement
@@ -94,14 +92,14 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
     async with board.changing:
         async with services.database.transaction() as session:
             row = await store.find(session, announcement_id)
-            was_shown, heard_before = row.state == "in_force", audience_of(row)
+            was_shown, heard_before = row.state == "in_force", row.concerned
             _change(row, changes)
             in_its_place, on_top = view.edited(row), view.published(row)
             audience = await settled_audience(services, row)
         services.of(Schedule).changed()
         if row.state != "in_force":
             return row
-        if was_shown and audience_of(row) == heard_before:
+        if was_shown and row.concerned == heard_before:
             await services.hub.publish(one(audience, in_its_place))
         else:
             parts = Part(everyone, view.gone(row.id)), Part(audience, on_top)

@@ -196,8 +196,8 @@ def users_in(services: Services, room_id: str) -> Collection[str]:
 
 def _other_pages(services: Services, connection: Connection, room_id: str, user: User) -> Sequence[Connection]:
     """The other pages of the user that are in the room."""
-    there = services.hub.registry.in_room(room_id)
-    return [other for other in there if other is not connection and other.user is not None and other.user.id == user.id]
+    pages = services.hub.registry.of_user(user.id)
+    return [page for page in pages if page is not connection and room_id in page.rooms]
 
 
 def _closed() -> Refused:

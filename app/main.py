@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
 from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -44,6 +45,8 @@ from app.web.front import Front
 from app.web.health import health_routes
 from app.web.metrics import metrics_route
 from app.web.socket import SocketDoor
+
+_log = structlog.get_logger()
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -113,7 +116,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         allow_anonymous=settings.allow_anonymous,
         max_sockets_per_user=settings.max_sockets_per_user,
     )
-    return Front(litestar, door, last_words=partial(_say_last_words, parts.hub))
+    return Front(litestar, door, last_words=partial(_say_last_words, parts.hub, settings.drain_s))
 
 
 def describe() -> dict[str, Any]:
@@ -188,11 +191,16 @@ def _dependencies(parts: Parts, services: Services) -> dict[str, Provide]:
     }
 
 
-async def _say_last_words(hub: Hub) -> None:
+async def _say_last_words(hub: Hub, within_s: float) -> None:
     """Send all that waits for its turn: whoever queued it was told that it will be heard. Who is cut off by us has not left."""
     hub.presence.stop()
-    for queue in hub.paced_queues:
-        await queue.drain()
+    try:
+        async with asyncio.timeout(within_s):
+            for queue in hub.paced_queues:
+                await queue.drain()
+    except TimeoutError:
+        left = {queue.name: queue.counts().waiting for queue in hub.paced_queues}
+        _log.error("not all that waited could be sent before the stop", waiting=left)
 
 
 @asynccontextmanager
@@ -212,7 +220,7 @@ async def _running(
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
         yield
-        await _say_last_words(hub)  # a server of others did not ask for them
+        await _say_last_words(hub, settings.drain_s)  # a server of others did not ask for them
         hub.close_all(Close.RESTARTING)
         if running := {*handlers_running, *hub.running}:
             await asyncio.wait(running, timeout=settings.drain_s)

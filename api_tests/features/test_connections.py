@@ -1,7 +1,11 @@
 """Live connections: listed, found, counted, told, closed."""
 
+import asyncio
+
 from api_tests.client import ApiClient
+from api_tests.hub.recording import make_hub, tab, turns
 from api_tests.server import Running
+from app.features import closing
 
 
 async def test_a_connection_tells_about_itself(server: Running, api: ApiClient) -> None:
@@ -71,6 +75,18 @@ async def test_an_audience_is_closed_and_the_others_stay(server: Running, api: A
         assert [(4409, "signed out")] * 2 == [await page.closed() for page in (tab, other_tab)]
         await api.broadcast("still here")
         assert "still here" == (await bob.next())["html"]
+
+
+async def test_closing_many_gives_the_loop_back_and_counts_those_it_closed() -> None:
+    hub = make_hub()
+    pages = [tab(hub) for _ in range(2 * closing.AT_ONCE + 1)]
+    task = asyncio.create_task(closing.close_all(hub, hub.registry, "maintenance"))
+    await turns()
+    assert closing.AT_ONCE + 1 == len(hub.registry)
+    hub.disconnect(pages[-1].connection, 1001, "")  # leaves in between
+    assert 2 * closing.AT_ONCE == (await task).closed
+    assert (0, {(4409, "maintenance")}) == (len(hub.registry), {page.sink.closed_with for page in pages[:-1]})
+    assert pages[-1].sink.closed_with is None
 
 
 async def test_a_reason_that_fits_no_close_frame_is_refused(api: ApiClient) -> None:

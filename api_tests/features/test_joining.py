@@ -147,6 +147,9 @@ async def test_a_private_room_is_for_its_members(server, api):
         await say(ada, "among us")
         await api.broadcast("marker")
         await bob.hears_nothing_but("marker")
+        assert "<div>Left room</div>" == (await ada.ask("leave-room", {}))["html"]
+        assert NOT_IN == await refusal(ada, "send-message", {"roomId": "board", "message": "x"})
+        await join(ada, "board")  # what the back office granted only the back office takes away
     assert ["ada"] == [one["user_id"] for one in (await api.get("/rooms/board/members")).json()["items"]]
 
 

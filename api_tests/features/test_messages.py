@@ -117,6 +117,21 @@ async def test_private_messages_are_edited_and_removed_on_all_pages_of_their_rec
             await page.hears_nothing_but("marker")
 
 
+async def test_who_joins_is_shown_no_more_than_fits_into_64_kib_of_html_and_the_newest_message_in_any_case(server, api):
+    await api.post("/rooms", {"id": "lobby"})
+    async with server.socket("ada") as ada:
+        for text in ("far too much", "<" * 10_000, "<" * 5_000, "the newest"):
+            await api.post("/rooms/lobby/messages", {"message": text})
+        shown = await join(ada, "lobby")
+        assert ["&lt;" * 10_000, "&lt;" * 5_000, "the newest"] == shown.texts[-3:]
+        for _ in range(50):
+            await api.post("/rooms/lobby/messages", {"message": "<" * 10_000})
+        answer = await ada.ask("join-room", {"roomId": "lobby"})
+        (history,) = answer["oob"]
+        assert 1 == history["html"].count('class="message"')
+        assert len(history["html"].encode()) <= 64 * 1024
+
+
 async def test_messages_go_with_their_room_and_stay_without_their_members(server, api, lobby):
     async with server.socket("ada") as ada:
         await join(ada, "lobby")
@@ -139,29 +154,30 @@ async def test_what_does_not_exist_is_not_found(api):
         await api.delete(f"/messages/{MISSING}"),
     ]
     assert [404] * len(answers) == [answer.status_code for answer in answers]
+    assert 404 == (await api.get("/users/ada")).status_code  # who was to speak nowhere is nobody
 
 
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({}, "/message"),
-        ({"message": ""}, "/message"),
-        ({"message": 5}, "/message"),
-        ({"message": None}, "/message"),
-        ({"message": "a\0b"}, "/message"),
-        ({"message": "x" * 10_001}, "/message"),
-        ({"message": "x", "user_id": ""}, "/user_id"),
-        ({"message": "x", "user_id": "x" * 129}, "/user_id"),
-        ({"message": "x", "user_id": 5}, "/user_id"),
-        ({"message": "x", "html": "<b>x</b>"}, "/html"),
-    ],
-)
-async def test_a_wrong_message_is_refused_by_name_and_not_stored(api, lobby, body, pointer):
-    answer = await api.post(lobby, body)
-    assert (422, pointer) == (answer.status_code, answer.json()["errors"][0]["pointer"])
+WRONG = [
+    ({}, "/message"),
+    ({"message": ""}, "/message"),
+    ({"message": 5}, "/message"),
+    ({"message": None}, "/message"),
+    ({"message": "a\0b"}, "/message"),
+    ({"message": "x" * 10_001}, "/message"),
+    ({"message": "x", "user_id": ""}, "/user_id"),
+    ({"message": "x", "user_id": "x" * 129}, "/user_id"),
+    ({"message": "x", "user_id": 5}, "/user_id"),
+    ({"message": "x", "html": "<b>x</b>"}, "/html"),
+]
+
+
+async def test_a_wrong_message_is_refused_by_name_and_not_stored(api, lobby):
     made = (await api.post(lobby, {"message": "x" * 10_000})).json()
-    if pointer == "/message":
-        assert 422 == (await api.call("PATCH", f"/messages/{made['id']}", body)).status_code
+    for body, pointer in WRONG:
+        answers = [await api.post(lobby, body)]
+        if pointer == "/message":
+            answers.append(await api.call("PATCH", f"/messages/{made['id']}", body))
+        assert {(422, pointer)} == {(one.status_code, one.json()["errors"][0]["pointer"]) for one in answers}, body
     assert ["x" * 10_000] == [one["message"] for one in (await api.get(lobby)).json()["items"]]
 
 

@@ -13,7 +13,7 @@ from api_tests.features.talking import join
 from api_tests.server import ADMIN_KEY, run_server
 from api_tests.waiting import MS, SOON_S
 from app.features.chat import actions
-from app.features.messages.seam import Seam
+from app.features.messages.seam import MAX_HISTORY_BYTES, SHOWN_ON_JOINING, Seam
 from app.hub.hub import Hub
 from app.kernel.ids import new_id
 
@@ -97,14 +97,25 @@ def test_pages_that_join_at_once_do_not_disturb_each_other(seam, before):
     assert {} == seam._joining  # rooms come and go, memory must not stay
 
 
+def test_what_was_said_since_counts_to_what_is_shown(seam, before):
+    with seam.joining(ROOM) as joining:
+        for number in range(SHOWN_ON_JOINING - 1):
+            seam.pushed(ROOM, new_id(), Markup(str(number)))
+        assert ["three", *map(str, range(SHOWN_ON_JOINING - 1))] == lines(seam.joined(before, joining))
+        seam.pushed(ROOM, new_id(), Markup("x" * (MAX_HISTORY_BYTES - len("\n48\n47"))))
+        assert ["47", "48"] == lines(seam.joined(before, joining))[:-1]
+        seam.pushed(ROOM, new_id(), Markup("ä" * MAX_HISTORY_BYTES))
+        assert ["ä" * MAX_HISTORY_BYTES] == lines(seam.joined(before, joining))
+
+
 # -- the seam under load -----------------------------------------------------------------------------------------------
-JOINS = 150
+JOINS = 120
 PAGES = 6
 
 
 @pytest.fixture(params=["a list between its reading and its use", "a push after its commit"])
 def slowly(monkeypatch, request):
-    """What takes a moment takes a longer one."""
+    """Call it: from then on what takes a moment takes a longer one."""
     publish, read = Hub.publish, actions.last_messages
 
     async def publish_slowly(hub, publication):
@@ -117,9 +128,8 @@ def slowly(monkeypatch, request):
         return messages
 
     if "push" in request.param:
-        monkeypatch.setattr(Hub, "publish", publish_slowly)
-    else:
-        monkeypatch.setattr(actions, "last_messages", read_slowly)
+        return lambda: monkeypatch.setattr(Hub, "publish", publish_slowly)
+    return lambda: monkeypatch.setattr(actions, "last_messages", read_slowly)
 
 
 async def test_whoever_joins_while_people_talk_edit_and_remove_shows_exactly_what_is_stored(settings, slowly):
@@ -128,6 +138,7 @@ async def test_whoever_joins_while_people_talk_edit_and_remove_shows_exactly_wha
         await api.post("/rooms", {"id": ROOM})
         for number in range(60):  # more than a page is shown
             await api.post(f"/rooms/{ROOM}/messages", {"message": f"early {number}"})
+        slowly()
         over = asyncio.Event()
         talking = [asyncio.create_task(_talks(server, f"user-{number}", over)) for number in range(5)]
         talking.append(asyncio.create_task(_edits_and_removes(api, over)))

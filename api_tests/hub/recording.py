@@ -44,6 +44,10 @@ class RecordingSink:
     def resume(self) -> None:
         self.is_paused = False
 
+    @property
+    def is_open(self) -> bool:
+        return self.closed_with is None and not self.is_aborted
+
     def buffered_bytes(self) -> int:
         return 0
 

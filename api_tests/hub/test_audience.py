@@ -129,6 +129,27 @@ def test_eight_levels_are_the_deepest():
             make(nested(audiences.MAX_DEPTH))
 
 
+def wide(leaves: int, leaf: Audience = everyone) -> Audience:
+    return AnyOf(tuple(AnyOf((leaf,) * min(32, leaves - start)) for start in range(0, leaves, 32)))
+
+
+def test_sixty_four_audiences_in_all_are_the_most():
+    assert wide(audiences.MAX_PARTS)
+    half, more = wide(32), wide(33)
+    for make in (lambda: wide(65), lambda: AllOf((half, more)), lambda: Except(half, more), lambda: Except(more, half)):
+        with pytest.raises(ValueError, match="holds more than 64 audiences beside those of users and connections"):
+            make()
+    with pytest.raises(msgspec.ValidationError, match="more than 64 audiences"):
+        msgspec.json.decode(
+            msgspec.json.encode({"kind": "all_of", "audiences": [half, half, {"kind": "signed_in"}]}), type=Audience
+        )
+
+
+@pytest.mark.parametrize("leaf", [audiences.users("ada"), audiences.connections("c1"), audiences.nobody])
+def test_who_is_named_one_by_one_is_not_counted(leaf: Audience):
+    assert wide(1_024, leaf)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -222,6 +243,11 @@ def test_who_follows_whom_is_no_question_for_the_index(audience: Audience):
 def test_nor_for_a_single_connection(audience: Audience):
     with pytest.raises(Unsettled, match=r"await wsx\.find"):
         hears(tab(make_hub(), "ada").connection, audience)
+
+
+def test_a_million_users_are_one_audience():
+    million = audiences.users(*map(str, range(1_000_000)))
+    assert AllOf((wide(audiences.MAX_PARTS), million))
 
 
 def test_there_is_room_for_a_million_followers_in_the_deepest_audience():

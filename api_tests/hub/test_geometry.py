@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.hub import geometry
-from app.hub.geometry import EARTH_RADIUS_KM, MAX_RADIUS_KM, Place, cell_of, cells_within, distance_km
+from app.hub.geometry import EARTH_RADIUS_KM, MAX_RADIUS_KM, Circle, Place, cell_of, cells_within, distance_km
 
 BERLIN = Place(52.52, 13.405, "Berlin")
 PARIS = Place(48.8566, 2.3522, "Paris")
@@ -131,6 +131,25 @@ def coarse_map():
 @settings(max_examples=500, deadline=None)
 def test_circles_as_large_as_the_globe_too(coarse_map: None, circle_and_place: tuple[tuple[float, float, float], Place]):
     check_is_found(*circle_and_place)
+
+
+@given(circles_and_places(largest_km=MAX_RADIUS_KM))
+@example(((0.0, 180.0, 10.0), Place(0.05, -180)))
+@example(((0.0, 179.99, 10.0), Place(0.0, -179.99)))
+@example(((90.0, 0.0, 10.0), Place(89.95, -180)))
+@example(((0.0, 0.0, MAX_RADIUS_KM), Place(0, 180)))
+@example(((-89.95, 30.0, 12.0), Place(-89.95, -150)))
+@settings(max_examples=1_000, deadline=None)
+def test_a_circle_holds_just_those_whose_distance_is_within_it(circle_and_place: tuple[tuple[float, float, float], Place]):
+    (latitude, longitude, radius_km), place = circle_and_place
+    assert (distance_km(latitude, longitude, place) <= radius_km) is Circle(latitude, longitude, radius_km).holds(place)
+
+
+def test_of_a_city_within_a_large_circle_no_distance_is_asked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(geometry, "distance_km", None)
+    circle = Circle(52.52, 13.405, 100)
+    assert [True, True] == [circle.holds(Place(52.52 + north, 13.405 - north)) for north in (0.1, -0.3)]
+    assert [False, False, False] == [circle.holds(place) for place in (PARIS, Place(52.52, 15.5), Place(53.6, 13.405))]
 
 
 @pytest.mark.parametrize("place", [Place(90, 0), Place(-90, 0), Place(0, 179.99), Place(-52.52, -166.595), Place(52, 13)])

@@ -100,3 +100,10 @@ def test_a_handler_that_is_not_async_is_refused_when_it_is_registered():
 
     with pytest.raises(TypeError, match="must be an async function"):
         Handlers().on("like")(plain)
+
+
+def test_a_decorator_without_parentheses_is_refused_for_it_would_register_nothing():
+    with pytest.raises(TypeError, match=r"@wsx.on\('like'\)"):
+
+        @Handlers().on
+        async def like(_request: object, _connection: object) -> None: ...

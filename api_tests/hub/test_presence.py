@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from api_tests.hub.recording import make_hub, tab, turns
+from api_tests.hub.recording import PLAIN, RecordingSink, make_hub, tab, turns
 from api_tests.waiting import MS, eventually
+from app.hub import presence
 from app.hub.close import Close
 from app.hub.events import Events
 from app.hub.hub import Hub
@@ -195,3 +196,18 @@ async def test_a_user_who_leaves_has_the_newest_name():
     gone(hub, second)
     await eventually(lambda: left)
     assert [newest] == left
+
+
+async def test_who_comes_back_just_after_a_start_was_never_away_and_a_new_page_is_news(monkeypatch: pytest.MonkeyPatch):
+    hub = make_hub(grace_s=AN_HOUR_S)
+    told = told_of(hub)
+
+    def come(user_id: str, *, is_back: bool) -> None:
+        hub.connect(RecordingSink(), PLAIN, User(user_id, user_id), address="", user_agent="", is_back=is_back)
+
+    come("ada", is_back=True)
+    come("bob", is_back=False)
+    assert (["+bob"], True) == (told, hub.presence.is_online("ada"))
+    monkeypatch.setattr(presence, "monotonic", lambda: AN_HOUR_S + hub.presence._began_at)
+    come("cleo", is_back=True)
+    assert ["+bob", "+cleo"] == told

@@ -155,3 +155,32 @@ async def test_forty_thousand_followers_fit_also_into_the_deepest_audience():
     assert publication.decode(publication.encode(one(found, Update("#a", "x"))))
     assert [last] == list(hub.registry.resolve(found))
     assert [True, False] == [hears(connection, found) for connection in (last, other)]
+
+
+def travels(audience: Audience) -> int:
+    return len(publication.encode(one(audience, Update("#a", "x"))))
+
+
+async def test_without_those_who_are_absent_the_same_hear_and_a_thousandth_travels():
+    hub = make_hub()
+    ada, bob, eve = (tab(hub, name).connection for name in ("ada", "bob", "eve"))
+    kept = users(*(f"user-{number}" for number in range(100_000)), "ada", "bob")
+    for audience, hearers in (
+        (kept, {ada, bob}),
+        (AnyOf((kept, users("nobody"), users("eve"))), {ada, bob, eve}),
+        (AllOf((everyone, kept)), {ada, bob}),
+        (Except(everyone, kept), {eve}),
+        (Except(kept, users("bob", "nobody")), {ada}),
+    ):
+        small = hub.without_absent(audience)
+        assert hearers == set(hub.registry.resolve(small))
+        assert travels(small) < travels(audience) / 300
+    assert everyone is hub.without_absent(everyone)
+    assert nobody == hub.without_absent(users("gone"))
+
+
+async def test_a_million_absent_ones_of_the_widest_audience_can_be_left_out():
+    hub = make_hub()
+    one_each = AnyOf(tuple(AnyOf(tuple(users(f"user-{place}-{number}") for number in range(32))) for place in range(32)))
+    for audience in (one_each, AllOf((everyone, one_each)), users(*map(str, range(1_000_000)))):
+        assert not hub.registry.resolve(hub.without_absent(audience))

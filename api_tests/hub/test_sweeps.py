@@ -91,6 +91,18 @@ async def test_a_sweep_of_many_gives_the_loop_back(monkeypatch: pytest.MonkeyPat
     assert all(page.sink.closed_with for page in pages)
 
 
+async def test_one_stretch_of_closing_is_short():
+    hub = make_hub()
+    for _ in range(2 * sweeps.STRETCH):
+        silent(tab(hub))
+    left: list[int] = []
+    async with sweeping(hub, idle_timeout_s=IDLE_TIMEOUT_S, idle_sweep_s=2 * MS):
+        while len(hub.registry):
+            await turns()
+            left.append(len(hub.registry))
+    assert 200 in left
+
+
 async def test_somebody_who_leaves_while_a_sweep_goes_on_is_left_alone():
     hub = make_hub()
     first, second = silent(tab(hub)), silent(tab(hub, "ada"))

@@ -158,7 +158,9 @@
 
   // ---- the connection ----------------------------------------------------------------------------------------------
 
-  const closedError = (id) => ({ id, code: "closed", detail: "the connection is closed" });
+  const TOO_BIG = 1009;
+  const closedError = (id, code, reason) => code === TOO_BIG ? { id, code: "too_big", detail: reason || "the message is too long" }
+    : { id, code: "closed", detail: "the connection is closed" };
   let owner = null; // the first WSX of the page: wx-send goes through it
 
   class WSX {
@@ -255,7 +257,7 @@
         this.#timer = setTimeout(() => this.connect(), this.#slot ?? Math.random() * longest);
       }
       for (const [id, { sent }] of [...this.#requests]) {
-        if (sent || !(willReconnect || this.#idle)) this.#settle(id, closedError(id));
+        if (sent || !(willReconnect || this.#idle)) this.#settle(id, closedError(id, code, reason));
       }
       this.#log("disconnected", code, reason);
       emit("disconnected", { code, reason, willReconnect });

@@ -34,9 +34,12 @@ def encode_cursor(place: str) -> str:
 def decode_cursor(cursor: str) -> str:
     """The reverse. Raises InvalidFields for what was never one of our cursors."""
     try:
-        return b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        place = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise bad_cursor() from None
+    if "\0" in place:  # PostgreSQL takes no such text
+        raise bad_cursor()
+    return place
 
 
 def bad_cursor() -> InvalidFields:

@@ -49,7 +49,7 @@ class Database:
                     async with self._sessions() as session, session.begin():
                         await session.connection(execution_options={_WRITES: True})
                         yield session
-                except (OperationalError, InterfaceError) as error:
+                except (OperationalError, InterfaceError, ConnectionError) as error:
                     raise _unavailable(error) from error
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class Database:
         try:
             async with self._sessions() as session:
                 yield session
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, ConnectionError) as error:
             raise _unavailable(error) from error
 
     async def check(self) -> None:
@@ -71,9 +71,9 @@ class Database:
         await self.engine.dispose()
 
 
-def _unavailable(error: DBAPIError) -> Unavailable:
+def _unavailable(error: DBAPIError | ConnectionError) -> Unavailable:
     failure = Unavailable("the database cannot be used at the moment; nothing was stored, try again")
-    failure.add_note(str(error.orig))
+    failure.add_note(str(getattr(error, "orig", error)))
     return failure
 
 

@@ -9,6 +9,7 @@ from app.hub.connection import Connection
 from app.hub.handlers import Request
 from app.kernel.errors import Refused
 from app.kernel.identity import User
+from app.web.choices import choices_at
 
 T = TypeVar("T")
 
@@ -19,14 +20,13 @@ BAD_DATA: Final = "bad_data"
 _WORDS: Final = (
     (re.compile(r"Expected `str` of length >= 1$"), "must not be empty"),
     (re.compile(r"Expected `str` of length <= (\d+)$"), r"may have \1 characters at most"),
-    (re.compile(r"Expected `(?:float|int)` (>=?|<=?) (-?[\d.]+)$"), r"must be \1 \2"),
+    (re.compile(r"Expected `(?:float|int)` (>=?|<=?) (-?\d+(?:\.\d+)??)(?:\.0)?$"), r"must be \1 \2"),
     (re.compile(r"Expected `str`, got .*$"), "must be a text"),
     (re.compile(r"Expected `(?:float|int)`, got .*$"), "must be a number"),
     (re.compile(r"Number out of range$"), "is out of range"),
     (re.compile(r"Expected `object`, got .*$"), "must be an object"),
     (re.compile(r"Expected `uuid`, got .*$|Invalid UUID$"), "is no id"),
     (re.compile(r"Expected `str` matching regex .*$"), "holds characters that are not allowed"),
-    (re.compile(r"Invalid enum value .*$"), "is not one of the words that are allowed"),
 )
 """Where msgspec speaks to programmers."""
 
@@ -41,6 +41,8 @@ def read(request: Request, kind: type[T]) -> T:
         if message.startswith("Object missing required field"):
             field = ".".join(filter(None, (field, message.split("`")[1])))
             message = "is missing"
+        if message.startswith("Invalid enum value"):
+            message = f"must be one of {', '.join(choices_at(kind, field.split('.')))}"
         for pattern, words in _WORDS:
             message = pattern.sub(words, message)
         sentence = f"This cannot be used: {field or 'data'} {message}."

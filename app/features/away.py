@@ -31,8 +31,14 @@ LOOK_UP_PAUSE_S = 0.02
 """Seconds in which connects are gathered into one look-up."""
 MARK_PAUSE_S = 0.2
 """Seconds in which marks are gathered into one statement. What was pushed in that time is pushed again after a crash."""
+LOOK_AGAIN_S = 0.02
+"""Seconds between two looks whether a page has taken what was pushed to it."""
+STALLED_S = 0.5
+"""Seconds after which a user is looked up again whose pages take nothing more for now."""
 MAX_AT_ONCE = 500
 """Things that one look-up reads. More follow in the next one."""
+MAX_SHARE_CHARS = 65_536
+"""HTML that is pushed in one message: many clients close their connection over a message of a megabyte."""
 
 _BEFORE_ALL = UUID(int=0)
 
@@ -53,13 +59,23 @@ class _Pushed(NamedTuple):
 
     @property
     def is_written(self) -> bool:
-        """Whether a page has it that was still there when its turn to be written came."""
-        return any(not one.outbox.closed and not one.outbox.scheduled for one in self.connections)
+        """Whether a page has it: the kernel took all that its outbox held, and the page had not said goodbye by then."""
+        return any(_is_there(one) and not (one.outbox.scheduled or one.outbox.blocked) for one in self.connections)
+
+    @property
+    def is_about_to_be_written(self) -> bool:
+        """Whether an outbox that holds it is written at the end of this turn of the loop, or the next ones."""
+        return any(one.outbox.scheduled for one in self.connections)
 
     @property
     def is_lost(self) -> bool:
         """Whether all pages that were to have it have left, or there were none."""
-        return all(one.outbox.closed for one in self.connections)
+        return not any(map(_is_there, self.connections))
+
+
+def _is_there(connection: Connection) -> bool:
+    """Whether what is written to the page goes there. Its socket says goodbye a moment before the hub hears of it."""
+    return not connection.outbox.closed and connection.outbox.sink.is_open
 
 
 Load = Callable[[AsyncSession, Collection[str], UUID, int], Awaitable[Sequence[Waiting]]]
@@ -75,7 +91,7 @@ class Away:
         self._table: Table = row.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
         self._load = load
         self._on_the_way: set[UUID] = set()
-        self._arrivals: Gathering[str, None] = Gathering("what waits for users", self._push_waiting, pause_s=LOOK_UP_PAUSE_S)
+        self._arrivals: Gathering[str, object] = Gathering("what waits for users", self._push_waiting, pause_s=LOOK_UP_PAUSE_S)
         self._marks: Gathering[UUID, None] = Gathering("delivery marks", self._write_marks, pause_s=MARK_PAUSE_S)
         self._reading = asyncio.Lock()
 
@@ -106,10 +122,13 @@ class Away:
 
     def _arrived(self, connection: Connection) -> None:
         if connection.user is not None:
-            self._arrivals.add(connection.user.id, None)
+            self._look_up(connection.user.id)
+
+    def _look_up(self, user_id: str) -> None:
+        self._arrivals.add(user_id, object())  # each is another: one that comes during a look-up is not done with it
 
     def _look_after(self, pushed: Mapping[UUID, _Pushed]) -> None:
-        """Mark what is written. Outboxes are written at the end of the turn; a page that leaves in between has nothing."""
+        """Mark what is written. What waits for a page in our memory is looked at again: it goes when the page does."""
         left: dict[UUID, _Pushed] = {}
         for thing, push in pushed.items():
             if push.is_written:
@@ -118,28 +137,43 @@ class Away:
                 left[thing] = push
                 continue
             elif push.connections:
-                self._arrivals.add(push.user_id, None)  # the user may be back by now, and was looked up too early
+                self._look_up(push.user_id)  # the user may be back by now, and was looked up too early
             self._on_the_way.discard(thing)
         if left:
-            asyncio.get_running_loop().call_soon(self._look_after, left)
+            loop = asyncio.get_running_loop()
+            if any(push.is_about_to_be_written for push in left.values()):
+                loop.call_soon(self._look_after, left)
+            else:
+                loop.call_later(LOOK_AGAIN_S, self._look_after, left)
 
-    async def _push_waiting(self, arrived: Mapping[str, None]) -> None:
-        after = _BEFORE_ALL
-        while there := [user_id for user_id in arrived if self._hub.registry.of_user(user_id)]:
+    async def _push_waiting(self, arrived: Mapping[str, object]) -> None:
+        of_user = self._hub.registry.of_user
+        after, stalled = _BEFORE_ALL, {user_id for user_id in arrived if of_user(user_id) and not self._takes_more(user_id)}
+        while there := [user_id for user_id in arrived if user_id not in stalled and of_user(user_id)]:
             async with self._reading:
                 # A transaction, though it only reads: what others commit is pushed in the order of the commits, and so is
                 # this. What is edited or read meanwhile is not pushed as it was before, and counts do not go back.
                 async with self._database.transaction() as session:
                     found = await self._load(session, there, after, MAX_AT_ONCE)
                 waiting = [one for one in found if one.id not in self._on_the_way and one.id not in self._marks]
-                if waiting:
-                    with self.sending({one.id: one.user_id for one in waiting}):
-                        await self._hub.publish(
-                            Publication(new_short_id(), tuple(Part(users(one.user_id), one.update) for one in waiting))
-                        )
+                for share in _shares(waiting):
+                    await self._push([one for one in share if one.user_id not in stalled])
+                    stalled.update(one.user_id for one in share if not self._takes_more(one.user_id))
             if len(found) < MAX_AT_ONCE:
-                return
+                break
             after = found[-1].id
+        for user_id in stalled:
+            asyncio.get_running_loop().call_later(STALLED_S, self._look_up, user_id)
+
+    async def _push(self, share: Sequence[Waiting]) -> None:
+        if share:
+            with self.sending({one.id: one.user_id for one in share}):
+                await self._hub.publish(Publication(new_short_id(), tuple(Part(users(one.user_id), one.update) for one in share)))
+            await asyncio.sleep(0)  # it is written now, and others have their turn
+
+    def _takes_more(self, user_id: str) -> bool:
+        """Whether a page of the user takes what it is sent. What a slow one does not take would close it."""
+        return any(not one.outbox.blocked for one in self._hub.registry.of_user(user_id))
 
     async def _write_marks(self, marks: Mapping[UUID, None]) -> None:
         rows: list[dict[str, Any]] = [{"marked": thing, "now": utc_now()} for thing in marks]
@@ -147,3 +181,17 @@ class Away:
         statement = update(self._table).where(columns.id == bindparam("marked"), columns.delivered_at.is_(None))
         async with self._reading, self._database.transaction() as session:
             await session.execute(statement.values(delivered_at=bindparam("now")), rows)
+
+
+def _shares(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+    """The same things, in order, in messages of a size that every client takes; at least one in each."""
+    share: list[Waiting] = []
+    size = 0
+    for one in waiting:
+        if share and size + len(one.update.html) > MAX_SHARE_CHARS:
+            yield share
+            share, size = [], 0
+        share.append(one)
+        size += len(one.update.html)
+    if share:
+        yield share

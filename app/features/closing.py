@@ -1,5 +1,6 @@
 """Hanging up on purpose: what may be said as the reason, and what the back office is answered."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -13,6 +14,9 @@ from app.kernel.errors import WrongField
 
 MAX_REASON_BYTES = 123
 """What fits into a close frame beside the code (RFC 6455, 5.5)."""
+
+AT_ONCE = 200
+"""Connections that are closed before other work has its turn: 4 ms."""
 
 
 class Reasoned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,9 +36,12 @@ class ClosedConnections(msgspec.Struct):
     closed: int
 
 
-def close_all(hub: Hub, found: Iterable[Connection], reason: str) -> ClosedConnections:
-    """Close these connections with 4409; their pages do not come back by themselves."""
-    connections = tuple(found)  # a copy: closing changes the registry's sets
-    for connection in connections:
+async def close_all(hub: Hub, found: Iterable[Connection], reason: str) -> ClosedConnections:
+    """Close these connections with 4409; their pages do not come back by themselves. Those that leave meanwhile are not counted."""
+    closed = 0
+    for number, connection in enumerate(tuple(found), 1):  # a copy: closing changes the registry's sets
+        closed += not connection.outbox.closed
         hub.close(connection, Close.BACK_OFFICE, reason)
-    return ClosedConnections(len(connections))
+        if not number % AT_ONCE:
+            await asyncio.sleep(0)
+    return ClosedConnections(closed)

@@ -19,6 +19,10 @@ MAX_DEPTH = 8
 MAX_AUDIENCES = 32
 """Audiences beside each other in one."""
 
+MAX_PARTS = 64
+"""Audiences in one, at whatever depth: each may find everybody. Those that name their users or connections one by one are not
+counted, for they find no more than they name; nor are those that combine others."""
+
 _DEPTH_OF_MANY = 3
 """What `users` makes of up to a million ids: room for those in whose place followers and friends stand."""
 
@@ -84,8 +88,8 @@ class AnyOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     audiences: Annotated[tuple["Audience", ...], Meta(min_length=1, max_length=MAX_AUDIENCES)]
 
     def __post_init__(self) -> None:
-        """Refuse what is nested too deeply."""
-        _check_depth(self, "audiences")
+        """Refuse what is nested too deeply, and too many."""
+        _check_limits(self, "audiences")
 
 
 class AllOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="all_of"):
@@ -94,8 +98,8 @@ class AllOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     audiences: Annotated[tuple["Audience", ...], Meta(min_length=1, max_length=MAX_AUDIENCES)]
 
     def __post_init__(self) -> None:
-        """Refuse what is nested too deeply."""
-        _check_depth(self, "audiences")
+        """Refuse what is nested too deeply, and too many."""
+        _check_limits(self, "audiences")
 
 
 class Except(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="except"):
@@ -105,8 +109,8 @@ class Except(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     excluded: "Audience"
 
     def __post_init__(self) -> None:
-        """Refuse what is nested too deeply."""
-        _check_depth(self, "audience")
+        """Refuse what is nested too deeply, and too many."""
+        _check_limits(self, "audience")
 
 
 Audience = Everyone | SignedIn | Users | Rooms | Roles | FollowersOf | FriendsOf | Near | Connections | AnyOf | AllOf | Except
@@ -237,6 +241,21 @@ def _depth(audience: Audience) -> int:
             return 1
 
 
-def _check_depth(audience: Audience, field: str) -> None:
+def _parts(audience: Audience) -> int:
+    match audience:
+        case AnyOf(audiences) | AllOf(audiences):
+            return sum(map(_parts, audiences))
+        case Except(included, excluded):
+            return _parts(included) + _parts(excluded)
+        case Users() | Connections():
+            return 0
+        case _:
+            return 1
+
+
+def _check_limits(audience: Audience, field: str) -> None:
+    if _parts(audience) > MAX_PARTS:
+        message = f"holds more than {MAX_PARTS} audiences beside those of users and connections; a role or a room says it in one"
+        raise WrongField(field, message)
     if _depth(audience) > MAX_DEPTH:
         raise WrongField(field, f"audiences are nested more than {MAX_DEPTH} deep; say it more simply")

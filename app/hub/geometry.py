@@ -51,16 +51,48 @@ def cell_of(place: Place) -> int:
 
 def cells_within(latitude: float, longitude: float, radius_km: float) -> Iterator[int]:
     """The cells that a circle touches, and a few beside it. Each once."""
-    angle = radius_km / EARTH_RADIUS_KM + radians(_SLACK)
-    south, north = latitude - degrees(angle), latitude + degrees(angle)
-    holds_a_pole = north >= 90 or south <= -90
-    reach = 180.0 if holds_a_pole else degrees(asin(min(1.0, sin(angle) / cos(radians(latitude))))) + _SLACK
-    for band in range(_band(south), _band(north) + 1):
+    up, along = _reach(latitude, radius_km)
+    for band in range(_band(latitude - up), _band(latitude + up) + 1):
         cells = _cells_in(band)
-        first = floor((longitude - reach + 180) / 360 * cells)
-        last = floor((longitude + reach + 180) / 360 * cells)
+        first = floor((longitude - along + 180) / 360 * cells)
+        last = floor((longitude + along + 180) / 360 * cells)
         for column in range(first, min(last + 1, first + cells)):
             yield _cell(band, column % cells)
+
+
+class Circle:
+    """The places within a radius, for asking about many: by far most are decided without an angle's sine."""
+
+    __slots__ = ("_along", "_latitude", "_longitude", "_narrowing", "_radius_km", "_surely", "_up")
+
+    def __init__(self, latitude: float, longitude: float, radius_km: float) -> None:
+        self._latitude, self._longitude, self._radius_km = latitude, longitude, radius_km
+        self._up, self._along = _reach(latitude, radius_km)
+        self._narrowing = cos(radians(latitude))
+        self._surely = degrees(radius_km / EARTH_RADIUS_KM) - _SLACK
+
+    def holds(self, place: Place) -> bool:
+        """Whether the place is within the radius: just what `distance_km` says.
+
+        Along the meridian and then along the centre's parallel is no shorter than the great circle: whoever is near by that way
+        is near. Whoever is out of the box around the circle is not. The date line needs no care: across it the way comes out too
+        long, which decides nothing, and a difference of almost 360 degrees is a small one.
+        """
+        up, along = abs(place.latitude - self._latitude), abs(place.longitude - self._longitude)
+        if up + along * self._narrowing <= self._surely:
+            return True
+        if up > self._up or self._along < along < 360 - self._along:
+            return False
+        return distance_km(self._latitude, self._longitude, place) <= self._radius_km
+
+
+def _reach(latitude: float, radius_km: float) -> tuple[float, float]:
+    """Degrees that a circle reaches to north and south, and to east and west: a little more than it does; 180 is all around."""
+    angle = radius_km / EARTH_RADIUS_KM + radians(_SLACK)
+    up = degrees(angle)
+    if latitude + up >= 90 or latitude - up <= -90:  # it holds a pole
+        return up, 180.0
+    return up, degrees(asin(min(1.0, sin(angle) / cos(radians(latitude))))) + _SLACK
 
 
 def _band(latitude: float) -> int:

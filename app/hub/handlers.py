@@ -44,6 +44,11 @@ class Handlers:
 
         Raises ValueError when the name is taken (two modules would fight silently), TypeError when the function is not async.
         """
+        given: object = name
+        if callable(given):
+            word = getattr(given, "__name__", "name")
+            message = f"write @wsx.on() or @wsx.on({word!r}): without parentheses nothing would be registered"
+            raise TypeError(message)
 
         def register(handler: AnyHandler) -> AnyHandler:
             is_async: bool = iscoroutinefunction(handler)

@@ -19,7 +19,7 @@ from app.hub.port import Sink
 from app.hub.presence import Presence
 from app.hub.publication import Part, Publication, Receipt
 from app.hub.registry import Registry
-from app.hub.settling import Follows, NoFollows, is_settled, settled
+from app.hub.settling import Follows, NoFollows, is_settled, settled, without_absent
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
 from app.kernel.identity import User
@@ -90,6 +90,10 @@ class Hub:
         counts = (lambda _: True) if also_absent else self.registry.of_user
         return audience if is_settled(audience) else await settled(audience, self._follows, counts)
 
+    def without_absent(self, audience: Audience) -> Audience:
+        """The audience without the users who have no connection: to publish, in this turn, to one that was settled to be kept."""
+        return without_absent(audience, self.registry.connected)
+
     async def find(self, audience: Audience) -> Collection[Connection]:
         """The connections of an audience, as they are now. Raises Unavailable."""
         return tuple(self.registry.resolve(await self.settle(audience)))
@@ -124,7 +128,7 @@ class Hub:
             self.delivery.offer(connection, Prepared(hello))
         self.registry.add(connection)
         if user is not None:
-            self.presence.arrived(user)
+            self.presence.arrived(user, is_back=is_back)
         self.on_connection.fire(connection)
         self.on_arrival.fire(connection)
         return connection

@@ -8,6 +8,10 @@ from app.wire.prepared import Prepared
 class Sink(Protocol):
     """A socket as an outbox sees it. No call waits."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written goes to the peer. Once it has said goodbye, it is thrown away."""
+
     def write(self, message: Prepared) -> bool:
         """Send. True: more may follow at once. False: taken, but hold the next ones until `Listener.writable()`."""
 

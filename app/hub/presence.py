@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app.hub.events import Events
-from app.kernel.clock import utc_now
+from app.kernel.clock import monotonic, utc_now
 from app.kernel.identity import User
 
 
@@ -31,6 +31,7 @@ class Presence:
         self._online: dict[str, User] = {}
         self._away: dict[str, _Absence] = {}
         self._is_stopped = False
+        self._began_at = monotonic()
 
     def is_online(self, user_id: str) -> bool:
         """Whether the user has a connection, or had one within the grace."""
@@ -40,14 +41,18 @@ class Presence:
         """When an online user's last connection ended; None: it has not, or the user is not online."""
         return self._away[user_id].since if user_id in self._away else None
 
-    def arrived(self, user: User) -> None:
-        """A connection of this user opened."""
+    def arrived(self, user: User, *, is_back: bool = False) -> None:
+        """A connection of this user opened. `is_back`: its page says that it was connected before.
+
+        Who comes back within the grace after a start was never away: the server was.
+        """
         is_new = user.id not in self._online
         self._online[user.id] = user
         absence = self._away.pop(user.id, None)
         if absence is not None:
             absence.timer.cancel()
-        if is_new and not self._is_stopped:
+        was_here = is_back and monotonic() - self._began_at < self._grace_s
+        if is_new and not was_here and not self._is_stopped:
             self._events.emit("user.online", user)
 
     def left(self, user: User) -> None:

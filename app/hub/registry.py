@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from app.hub.audience import (
     AllOf,
@@ -21,7 +22,7 @@ from app.hub.audience import (
     hears,
 )
 from app.hub.connection import Connection
-from app.hub.geometry import Place
+from app.hub.geometry import Circle, Place
 from app.hub.places import Places
 from app.kernel.identity import User
 
@@ -48,6 +49,10 @@ class Index:
         """All connections under any of the words, each once."""
         found = [self._sets[word] for word in words if word in self._sets]
         return found[0] if len(found) == 1 else set().union(*found)
+
+    def known(self, words: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of the words that have connections."""
+        return words & self._sets.keys()
 
     def __len__(self) -> int:
         """How many words have connections."""
@@ -125,6 +130,10 @@ class Registry:
         """All connections of one user."""
         return self._users.under((user_id,))
 
+    def connected(self, user_ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of the users who have a connection."""
+        return self._users.known(user_ids)
+
     def in_room(self, room_id: str) -> Collection[Connection]:
         """All connections that are in one room now."""
         return self._rooms.under((room_id,))
@@ -146,8 +155,9 @@ class Registry:
             case Roles(names):
                 return self._roles.under(names)
             case Near(latitude, longitude, radius_km):
+                holds = Circle(latitude, longitude, radius_km).holds  # and not `hears`: there may be a whole city
                 close = self._places.candidates(latitude, longitude, radius_km)
-                return [connection for connection in close if hears(connection, audience)]
+                return [connection for connection in close if connection.place is not None and holds(connection.place)]
             case FollowersOf() | FriendsOf():
                 raise Unsettled(Unsettled.__doc__)
             case Connections(ids):

@@ -7,7 +7,7 @@ AppError                  code                  status
 ├─ NotFound               not_found             404   missing, or the caller may not know that it is there
 ├─ Conflict               conflict              409   it is so already, or something else has that name
 ├─ InvalidFields          invalid_fields        422   read, but fields are wrong; names each one
-├─ Refused                (its own)             403   a handler's no to a page; its detail is a sentence for people
+├─ Refused                refused               403   a handler's no to a page, in a sentence for people; often with a code of its own
 └─ Unavailable            unavailable           503   try again later; says when
 """
 
@@ -86,7 +86,7 @@ class InvalidFields(AppError):
 class Refused(AppError):
     """A handler's no: `detail` is a sentence for the person at the page, `code` a word for programs."""
 
-    status, title = 403, "Refused"
+    code, status, title = "refused", 403, "Refused"
 
     def __init__(self, detail: str, *, code: str = "refused") -> None:
         super().__init__(detail)

@@ -26,6 +26,12 @@ class AsgiSink:
         self._reading = asyncio.Event()
         self._reading.set()
         self._closing: tuple[int, str] | None = None
+        self._peer_is_there = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written goes to the peer."""
+        return self._peer_is_there and self._closing is None
 
     def write(self, message: Prepared) -> bool:
         """Take the message; the next one after `writable()`."""
@@ -79,6 +85,7 @@ class AsgiSink:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                self._peer_is_there = False
                 return message.get("code") or 1005, message.get("reason") or ""
             await self._reading.wait()
             if self._closing is None:

@@ -6,6 +6,7 @@ An idle page costs no task: one runs only while there is something to handle.
 import asyncio
 from collections import deque
 from html import escape
+from http import HTTPStatus
 from typing import NamedTuple
 
 import structlog
@@ -14,6 +15,7 @@ from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.handlers import Handlers, Reply, Request
 from app.hub.hub import Hub
+from app.hub.paced import QueueFull
 from app.kernel.errors import AppError, WrongField
 from app.web.limiter import Bucket
 from app.wire import inbound
@@ -117,6 +119,7 @@ class Conversation:
                 if len(waiting) == MAX_WAITING - 1:
                     self.connection.outbox.sink.resume()
                 await self._handle(request)
+                await asyncio.sleep(0)  # a page that sends much at once does not keep others from their turn
         finally:
             waiting.clear()
             self._working = False
@@ -140,7 +143,10 @@ class Conversation:
             if not replies:
                 self._tell(self.connection.dialect.encode_done(request.id))
         except AppError as error:
-            self._answer_refusal(request, error)
+            if error.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, QueueFull):
+                self._answer_refusal(request, error)
+            else:
+                self._answer_unavailable(request, error)
         except (Exception, asyncio.CancelledError):
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
@@ -151,6 +157,18 @@ class Conversation:
                 "Something went wrong on our side.",
                 "the handler failed; the server's log has it under this id",
             )
+
+    def _answer_unavailable(self, request: Request, error: AppError) -> None:
+        """It did not work, and that is not the page's fault: the log has what it was."""
+        _log.error(
+            "handler could not be carried out",
+            handler=request.handler,
+            connection=self.connection.id,
+            request=request.id,
+            error=error.detail,
+            notes=getattr(error, "__notes__", []),
+        )
+        self._answer_error(request, error.code, "This does not work at the moment. Please try again.", error.detail)
 
     def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:
         """A code for programs, then a fixed sentence for people. What went wrong inside is for the log only."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from inspect import Parameter, signature
+from inspect import Parameter, cleandoc, signature
 from typing import Any
 
 from litestar import delete, get, patch, post, put
@@ -70,7 +70,7 @@ def operation(
             status_code=int(status),
             operation_id=function.__name__,
             summary=summary,
-            description=f"{function.__doc__ or ''}\n\nScope: `{scope}`.",
+            description=f"{cleandoc(function.__doc__ or '')}\n\nScope: `{scope}`.",
             tags=[tag],
             security=[{"key": []}],
             guards=[requires(scope), takes_only(frozenset(query_names.values()))],

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 COLUMNS = "edited_at", "publish_at", "expires_at", "published_at"
+SHOWN = sa.text("published_at IS NOT NULL")
 NOT_YET = sa.text("published_at IS NULL")
 
 
@@ -17,13 +18,13 @@ def upgrade() -> None:
     for column in COLUMNS:
         op.add_column("announcements", sa.Column(column, sa.DateTime(timezone=True), nullable=True))
     op.execute("UPDATE announcements SET published_at = created_at")
-    op.create_index("ix_announcements_published_at_expires_at", "announcements", ["published_at", "expires_at"])
+    op.create_index("ix_announcements_shown", "announcements", ["expires_at"], sqlite_where=SHOWN, postgresql_where=SHOWN)
     op.create_index("ix_announcements_due", "announcements", ["publish_at"], sqlite_where=NOT_YET, postgresql_where=NOT_YET)
 
 
 def downgrade() -> None:
     """Drop the columns."""
     op.drop_index("ix_announcements_due", "announcements")
-    op.drop_index("ix_announcements_published_at_expires_at", "announcements")
+    op.drop_index("ix_announcements_shown", "announcements")
     for column in reversed(COLUMNS):
         op.drop_column("announcements", column)

@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("follower_id", sa.String(128), nullable=False),
         sa.Column("followee_id", sa.String(128), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("follower_id <> followee_id", name="ck_follows_not_oneself"),
+        sa.CheckConstraint("follower_id <> followee_id", name=op.f("ck_follows_not_oneself")),
         sa.ForeignKeyConstraint(["follower_id"], ["users.id"], name="fk_follows_follower_id_users", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["followee_id"], ["users.id"], name="fk_follows_followee_id_users", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("follower_id", "followee_id", name="pk_follows"),

@@ -25,10 +25,10 @@ from app.features.background import Rest, background
 from app.features.services import Services
 from app.hub.audience import Audience, everyone, hears
 from app.hub.connection import Connection
-from app.hub.publication import Part, Publication
+from app.hub.publication import one
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
-from app.kernel.ids import new_short_id
+from app.wire.update import MAX_OOB
 
 MAX_KEPT = 1_000
 """Announcements in memory, the newest: some 500 KiB. Older ones in force are still listed, edited and recalled by REST."""
@@ -38,7 +38,9 @@ LONGEST_SLEEP_S = 30.0
 RETRY_S = 2.0
 """Seconds between tries while the database is away."""
 AT_ONCE = 100
-"""Announcements in one step."""
+"""Announcements that are due, in one step."""
+GONE_AT_ONCE = 1 + MAX_OOB
+"""Announcements that are taken down by one update."""
 
 _log = structlog.get_logger()
 
@@ -152,11 +154,12 @@ class Schedule:
             now = utc_now()
             async with self._services.database.reading() as session:
                 expired = await store.expired_between(session, self._expired_until, now)
-            for start in range(0, len(expired), AT_ONCE):
-                ids = expired[start : start + AT_ONCE]
+            for start in range(0, len(expired), GONE_AT_ONCE):
+                ids = expired[start : start + GONE_AT_ONCE]
                 for announcement_id in ids:
                     board.take_down(announcement_id)
-                await self._services.hub.publish(Publication(new_short_id(), tuple(Part(everyone, view.gone(one)) for one in ids)))
+                await self._services.hub.publish(one(everyone, view.gone(*ids)))
+                await asyncio.sleep(0)  # each goes to every page: other work has its turn in between
             self._expired_until = now
 
     async def _seconds_to_the_next(self) -> float:

@@ -26,7 +26,12 @@ class AnnouncementRow(Base):
     __tablename__ = "announcements"
     __table_args__ = (
         CheckConstraint("priority IN ('high', 'medium', 'low')", name="priority"),
-        Index(None, "published_at", "expires_at"),
+        Index(
+            "ix_announcements_shown",
+            "expires_at",
+            sqlite_where=text("published_at IS NOT NULL"),
+            postgresql_where=text("published_at IS NOT NULL"),
+        ),
         Index(
             "ix_announcements_due",
             "publish_at",

@@ -1,6 +1,6 @@
 """Use cases: announce now or later, edit, recall; and what its time brings about."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from app.kernel.ids import new_id, new_short_id
 
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one announcement."""
+FIRST_TIME = datetime(2, 1, 1, tzinfo=UTC)
+"""Earlier times have no equal in every time zone: they are not taken."""
 
 
 class Announced(NamedTuple):
@@ -71,12 +73,16 @@ async def announce(
 
 
 async def show(services: Services, row: AnnouncementRow, audience: Audience) -> Announced:
-    """Put a stored announcement on the screens of those whom it concerns, and on the board; not one that has expired meanwhile."""
+    """Put a stored announcement on the screens of those whom it concerns, and on the board; not one that has expired meanwhile.
+
+    `audience` is settled with those who are absent: the board needs them. What is published names only those who are there.
+    """
     if row.state != "in_force":
         return Announced(row, None, 0)
     hub = services.hub
-    reached = {connection.user.id for connection in hub.registry.resolve(audience) if connection.user is not None}
-    receipt = await hub.publish(one(audience, view.published(row)))
+    hearing = hub.without_absent(audience)
+    reached = {connection.user.id for connection in hub.registry.resolve(hearing) if connection.user is not None}
+    receipt = await hub.publish(one(hearing, view.published(row)))
     services.of(Board).put(row, audience)
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
     return Announced(row, receipt, len(reached))
@@ -99,10 +105,11 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
         services.of(Schedule).changed()
         if row.state != "in_force":
             return row
+        hearing = services.hub.without_absent(audience)
         if was_shown and row.concerned == heard_before:
-            await services.hub.publish(one(audience, in_its_place))
+            await services.hub.publish(one(hearing, in_its_place))
         else:
-            parts = Part(everyone, view.gone(row.id)), Part(audience, on_top)
+            parts = Part(everyone, view.gone(row.id)), Part(hearing, on_top)
             await services.hub.publish(Publication(new_short_id(), parts))
         board.put(row, audience)
         return row
@@ -136,9 +143,9 @@ def _change(row: AnnouncementRow, changes: dict[str, Any]) -> None:
 
 def _check_times(row: AnnouncementRow, now: datetime) -> None:
     wrong = [
-        FieldError(f"/{name}", "times after the year 9998 have no equal in every time zone")
+        FieldError(f"/{name}", "times before the year 2 or after the year 9998 have no equal in every time zone")
         for name, moment in (("publish_at", row.publish_at), ("expires_at", row.expires_at))
-        if moment is not None and moment >= LAST_TIME
+        if moment is not None and not FIRST_TIME <= moment < LAST_TIME
     ]
     begins = max(filter(None, (row.publish_at, now)))
     if not wrong and row.expires_at is not None and row.expires_at <= begins:

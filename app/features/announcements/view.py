@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from app.features.announcements.model import AnnouncementRow
 from app.features.fragments import fragments
-from app.wire.update import Update
+from app.wire.update import Fragment, Update
 
 LIST = "#announcements"
 
@@ -27,9 +27,10 @@ def edited(row: AnnouncementRow) -> Update:
     return Update(_place_of(row.id), item(row), "outerHTML")
 
 
-def gone(announcement_id: UUID) -> Update:
-    """Gone from every screen that shows it."""
-    return Update(_place_of(announcement_id), "", "delete")
+def gone(announcement_id: UUID, *others: UUID) -> Update:
+    """Gone from every screen that shows it, and `MAX_OOB` others at most."""
+    oob = tuple(Fragment(_place_of(other), "", "delete") for other in others)
+    return Update(_place_of(announcement_id), "", "delete", oob)
 
 
 def in_force(items: Iterable[Markup]) -> Update:

@@ -3,6 +3,7 @@
 import msgspec
 
 from app.features.asking import read, signed_in
+from app.features.fragments import fragments
 from app.features.messages import Content, Seam, last_messages, send_to_room, send_to_user, shown_on_joining
 from app.features.rooms import (
     RoomId,
@@ -20,9 +21,6 @@ from app.hub.connection import Connection
 from app.hub.face import html
 from app.hub.handlers import Reply, Request
 from app.kernel.errors import NotFound, Refused
-
-EMPTY_INPUT = '<input type="text" id="message-input" name="message" placeholder="Type a message..." />'
-"""What takes the place of the field that a message was typed into."""
 
 
 class Entering(msgspec.Struct, frozen=True, rename="camel"):
@@ -58,19 +56,18 @@ async def join_room(services: Services, request: Request, connection: Connection
     check_room_for_one_more(services, connection, room_id)
     async with services.database.transaction() as session:
         await may_enter(session, services, room_id, user)
-    with entering(services, connection, room_id) as is_new, services.of(Seam).joining(room_id) as joining:
+    with entering(services, connection, room_id), services.of(Seam).joining(room_id) as joining:
         async with services.database.reading() as session:
             await require_member(session, room_id, user)
             before = await last_messages(session, room_id)
         require_presence(connection, room_id)
-        if is_new:
-            await told_of_entering(services, connection, room_id, user)
+        await told_of_entering(services, connection, room_id, user)
         shown = shown_on_joining(services, before, joining)
     return Reply(html("<div>Joined room {}</div>", room_id), oob=(shown,))
 
 
 async def leave_room(services: Services, request: Request, connection: Connection) -> Reply:
-    """Leave a room: the others are told."""
+    """Leave a room: the others are told with the user's last page there. Who is a member of a private room stays one."""
     user = signed_in(connection, "leave rooms")
     room_id = _room_of(connection, read(request, Leaving).room_id)
     await leave(services, connection, room_id, user)
@@ -87,7 +84,7 @@ async def send_message(services: Services, request: Request, connection: Connect
         await send_to_room(services, room_id, content, sender=user, author=user.name)
     except NotFound:
         raise _not_in_room() from None
-    return Reply(EMPTY_INPUT, target="#message-input", swap="outerHTML")
+    return Reply(fragments.render("chat/emptied-input.html"), target="#message-input", swap="outerHTML")
 
 
 async def private_message(services: Services, request: Request, connection: Connection) -> Reply:

@@ -158,7 +158,7 @@ async def close_connection(connection_id: FromPath[str], hub: GivenHub) -> None:
 )
 async def close_connections(data: JSONBody[Closing], hub: GivenHub) -> ClosedConnections:
     """Close all connections of an audience with 4409; their pages do not come back by themselves."""
-    return close_all(hub, await hub.find(data.audience), data.reason)
+    return await close_all(hub, await hub.find(data.audience), data.reason)
 
 
 @operation(

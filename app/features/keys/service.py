@@ -78,6 +78,6 @@ async def first_key(database: Database) -> NewKey | None:
         if await store.exists_admin(session):
             return None
     _, key = await create_key(
-        database, NewKeyRequest("first start", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN}))
+        database, NewKeyRequest("back office", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN}))
     )
     return key

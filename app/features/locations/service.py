@@ -15,7 +15,11 @@ from app.kernel.identity import User
 
 MAX_RADIUS_OF_USERS_KM: Final = 100.0
 """Kilometres that somebody who is no admin can reach over the socket: a stranger must not shout at a continent."""
+MIN_RADIUS_OF_USERS_KM: Final = 1.0
+"""Kilometres that such an event reaches at least: who tells of it learns how many users were reached, and by ever smaller circles
+anybody could find out where somebody is."""
 RADIUS_TOO_LARGE: Final = "radius_too_large"
+RADIUS_TOO_SMALL: Final = "radius_too_small"
 
 
 class Told(NamedTuple):
@@ -27,8 +31,13 @@ class Told(NamedTuple):
 
 
 def check_reach(user: User, radius_km: float) -> None:
-    """Raise Refused when this user may not reach so far."""
-    if radius_km > MAX_RADIUS_OF_USERS_KM and not user.is_admin:
+    """Raise Refused when this user may not reach so far, or may not aim so precisely. Admins may."""
+    if user.is_admin:
+        return
+    if radius_km < MIN_RADIUS_OF_USERS_KM:
+        message = f"An event must reach {MIN_RADIUS_OF_USERS_KM:g} km at least"
+        raise Refused(message, code=RADIUS_TOO_SMALL)
+    if radius_km > MAX_RADIUS_OF_USERS_KM:
         message = f"An event can reach {MAX_RADIUS_OF_USERS_KM:g} km at most"
         raise Refused(message, code=RADIUS_TOO_LARGE)
 

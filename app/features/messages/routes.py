@@ -121,9 +121,9 @@ async def create_room_message(
     room_id: RoomIdInPath, data: JSONBody[NewMessage], services: GivenServices, caller: GivenCaller
 ) -> Response[SentRoomMessage]:
     """Store it and show it at the end of `#chat-messages` on every page that is in the room, like any other message."""
-    sender = None if data.user_id is None else await service.named_user(services, data.user_id)
-    author = caller.name if sender is None else sender.name
-    row, receipt = await service.send_to_room(services, room_id, data.message, sender=sender, author=author)
+    row, receipt = await service.send_to_room(
+        services, room_id, data.message, sender=None, author=caller.name, in_name_of=data.user_id
+    )
     shown = msgspec.structs.asdict(Message.of(row))
     return Response(
         SentRoomMessage(**shown, matched=receipt.matched, queued=receipt.queued), headers={"Location": f"/api/v1/messages/{row.id}"}

@@ -7,6 +7,7 @@ must not hold what is stored already and will be pushed in a moment.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from uuid import UUID
 
 from markupsafe import Markup
@@ -14,6 +15,14 @@ from markupsafe import Markup
 from app.features.services import Services
 
 Shown = tuple[UUID, Markup]
+
+SHOWN_ON_JOINING = 50
+"""Messages that a page is shown which joins a room."""
+MAX_HISTORY_BYTES = 64 * 1024
+"""HTML of the messages that a page is shown which joins a room. They travel as one message: clients that take small ones only must
+be able to join, and to make and write megabytes for each page that joins would hold the loop."""
+
+_BETWEEN = Markup("\n")
 
 
 class Joining:
@@ -65,7 +74,23 @@ class Seam:
                 del self._joining[room_id]
 
     def joined(self, before: Iterable[Shown], joining: Joining) -> Markup:
-        """The list: what was read, as it is by now. Put it into the page's outbox without waiting for anything in between."""
+        """The list: what was read, as it is by now, and as much of it as a page is shown.
+
+        Put it into the page's outbox without waiting for anything in between.
+        """
         listed = {message_id: html for message_id, html in before if message_id not in self._on_the_way} | joining.said
-        shown = (joining.changed.get(message_id, html) for message_id, html in listed.items())
-        return Markup("\n").join(html for html in shown if html is not None)
+        newest_first = ((message_id, joining.changed.get(message_id, html)) for message_id, html in reversed(listed.items()))
+        shown = newest_that_fit((message_id, html) for message_id, html in newest_first if html is not None)
+        return _BETWEEN.join(html for _, html in shown)
+
+
+def newest_that_fit(newest_first: Iterable[Shown]) -> list[Shown]:
+    """The newest messages that are not too many and not too long in all, oldest first; the newest one however long it is."""
+    fitting: list[Shown] = []
+    left = MAX_HISTORY_BYTES
+    for message_id, html in islice(newest_first, SHOWN_ON_JOINING):
+        left -= len(html.encode()) + len(_BETWEEN) * bool(fitting)
+        if left < 0 and fitting:
+            break
+        fitting.append((message_id, html))
+    return fitting[::-1]

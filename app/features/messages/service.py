@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.features.away import Away, Waiting
 from app.features.messages import store, view
 from app.features.messages.model import MessageRow
-from app.features.messages.seam import Joining, Seam, Shown
+from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, newest_that_fit
 from app.features.rooms import find_room
 from app.features.services import Services
 from app.features.users import addressed, ensure_signed_in, ensure_users
@@ -25,9 +25,6 @@ from app.wire.update import Fragment
 
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one message: several pages of text. Longer ones are documents."""
-SHOWN_ON_JOINING = 50
-"""Messages that a page is shown which joins a room."""
-
 Content = Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")]
 
 
@@ -39,17 +36,24 @@ class AwayFromMessages(Away):
 
 
 async def send_to_room(
-    services: Services, room_id: str, content: str, *, sender: User | None, author: str
+    services: Services, room_id: str, content: str, *, sender: User | None, author: str, in_name_of: str | None = None
 ) -> tuple[MessageRow, Receipt]:
-    """Store a message to a room, then show it on all pages that are in it. `sender` None: the back office. Raises NotFound."""
+    """Store a message to a room, then show it on all pages that are in it. Raises NotFound.
+
+    `sender` None: the back office, as `author`; or in the name of the user with the id `in_name_of`, who gets a row if nobody heard
+    of them.
+    """
     row = _new(content, sender, author)
     row.room_id = room_id
-    shown = view.item(row)
     seam = services.of(Seam)
     with seam.sending(row.id):
         async with services.database.transaction() as session:
-            await find_room(session, room_id)
+            await find_room(session, room_id, is_kept=True)
+            if in_name_of is not None:
+                await ensure_users(session, [in_name_of])
+                row.sender_id, row.author = in_name_of, await addressed(session, services.hub, in_name_of)
             await _store(session, row, sender)
+        shown = view.item(row)
         receipt = await services.hub.publish(one(rooms(room_id), view.said(row)))
         seam.pushed(room_id, row.id, shown)
     _tell_of(services, row)
@@ -75,7 +79,7 @@ async def send_to_user(services: Services, recipient_id: str, content: str, *, s
 async def edit(services: Services, message_id: UUID, content: str) -> MessageRow:
     """Change what a message says, on every screen that shows it. Raises NotFound."""
     async with services.database.transaction() as session:
-        row = await store.find(session, message_id)
+        row = await store.find(session, message_id, to_change=True)
         row.content = content
         row.edited_at = utc_now()
     await services.hub.publish(one(_audience_of(row), view.edited(row)))
@@ -87,7 +91,7 @@ async def edit(services: Services, message_id: UUID, content: str) -> MessageRow
 async def remove(services: Services, message_id: UUID) -> None:
     """Delete a message; it leaves every screen that shows it. Raises NotFound."""
     async with services.database.transaction() as session:
-        row = await store.find(session, message_id)
+        row = await store.find(session, message_id, to_change=True)
         await session.delete(row)
     await services.hub.publish(one(_audience_of(row), view.removed(row.id)))
     if row.room_id is not None:
@@ -95,9 +99,9 @@ async def remove(services: Services, message_id: UUID) -> None:
 
 
 async def last_messages(session: AsyncSession, room_id: str) -> Sequence[Shown]:
-    """The last messages of a room, oldest first, for `shown_on_joining`."""
+    """The last messages of a room, oldest first, for `shown_on_joining`: as many as a page is shown."""
     found = await store.page_of_room(session, room_id, limit=SHOWN_ON_JOINING, cursor=None)
-    return [(row.id, view.item(row)) for row in reversed(found.rows)]
+    return newest_that_fit((row.id, view.item(row)) for row in found.rows)
 
 
 async def last_private_messages(session: AsyncSession, user_id: str) -> Sequence[Shown]:
@@ -107,15 +111,8 @@ async def last_private_messages(session: AsyncSession, user_id: str) -> Sequence
 
 
 def shown_on_joining(services: Services, before: Sequence[Shown], joining: Joining) -> Fragment:
-    """The last messages, as they are by now. Answer with it at once: see `Seam`."""
+    """The last messages, as they are by now, and as many as a page is shown. Answer with it at once: see `Seam`."""
     return view.history(services.of(Seam).joined(before, joining))
-
-
-async def named_user(services: Services, user_id: str) -> User:
-    """The user in whose name the back office writes; one nobody heard of gets a row."""
-    async with services.database.transaction() as session:
-        await ensure_users(session, [user_id])
-        return User(user_id, await addressed(session, services.hub, user_id))
 
 
 def _new(content: str, sender: User | None, author: str) -> MessageRow:

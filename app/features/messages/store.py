@@ -2,20 +2,23 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from app.db.ids import among
 from app.db.page import Slice, newest_first
 from app.features.messages.model import MessageRow
 from app.kernel.errors import NotFound
 from app.kernel.ids import first_id_of
 
 
-async def find(session: AsyncSession, message_id: UUID) -> MessageRow:
-    """One message. Raises NotFound."""
-    row = await session.get(MessageRow, message_id)
+async def find(session: AsyncSession, message_id: UUID, *, to_change: bool = False) -> MessageRow:
+    """One message; `to_change`: nobody else changes or deletes it until the transaction ends. Raises NotFound."""
+    row = await session.get(MessageRow, message_id, with_for_update=to_change)
     if row is None:
         message = "no message has this id"
         raise NotFound(message)
@@ -37,7 +40,8 @@ async def newest_to_user(session: AsyncSession, user_id: str, limit: int) -> Seq
 async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[MessageRow]:
     """What was written to these users and never pushed, oldest first, behind this one."""
     table = MessageRow
-    query = select(table).where(table.recipient_id.in_(user_ids), table.delivered_at.is_(None), table.id > after)
+    recipient = cast("InstrumentedAttribute[str]", table.recipient_id)  # those without one are not among any
+    query = select(table).where(among(session, recipient, user_ids), table.delivered_at.is_(None), table.id > after)
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 

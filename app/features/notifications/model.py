@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime
 
+WAITING = "archived_at IS NULL AND (read_at IS NULL OR seen_at IS NULL)"
+"""What is counted. Old rows are many, and these are few: an index of them alone."""
+
 
 class NotificationRow(Base):
     """One notification to one user. The times say when it came into that state; None: not in it."""
@@ -15,7 +18,12 @@ class NotificationRow(Base):
     __tablename__ = "notifications"
     __table_args__ = (
         Index(None, "user_id", "id"),
-        Index(None, "user_id", "read_at"),
+        Index(
+            "ix_notifications_waiting",
+            "user_id",
+            sqlite_where=text(WAITING),
+            postgresql_where=text(WAITING),
+        ),
         Index(
             "ix_notifications_undelivered",
             "user_id",

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from app.features.listing import After, Limit, Page, linked
@@ -15,6 +15,7 @@ from app.features.notifications import service, store
 from app.features.notifications.model import NotificationRow
 from app.features.notifications.service import Marked
 from app.features.notifications.store import Listed
+from app.features.paths import UserIdInPath
 from app.features.services import GivenServices
 from app.hub.audience import Ids
 from app.kernel.text import NO_NUL
@@ -143,7 +144,7 @@ async def create_notifications(data: JSONBody[NewNotification], services: GivenS
     errors=[422, 503],
 )
 async def list_notifications(
-    user_id: Annotated[str, PathParameter(max_length=128)],
+    user_id: UserIdInPath,
     database: GivenDatabase,
     limit: Limit = 50,
     cursor: After = None,
@@ -253,7 +254,7 @@ async def unarchive_notification(notification_id: FromPath[UUID], services: Give
     status=HTTPStatus.OK,
     gives={"marked": 3, **_NONE_WAITING},
 )
-async def mark_all_notifications_read(user_id: Annotated[str, PathParameter(max_length=128)], services: GivenServices) -> AllRead:
+async def mark_all_notifications_read(user_id: UserIdInPath, services: GivenServices) -> AllRead:
     """All that are not archived; the list and the badge change on all tabs of the user. Again marks none."""
     marked, waiting = await service.mark_all_read(services, user_id)
     return AllRead(marked, waiting.unread, waiting.unseen)

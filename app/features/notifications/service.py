@@ -1,5 +1,6 @@
 """Use cases: notify users, and keep their inboxes. Counts are taken in the transaction that changes them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Literal, NamedTuple
@@ -22,6 +23,8 @@ from app.wire.update import Update
 
 State = Literal["read", "seen", "archived"]
 
+SHOWN_AT_ONCE = 50
+"""Notifications in one publication: long ones hold the loop for some 10 ms, then others have their turn."""
 LISTED = 50
 """Notifications that a list shows which is made anew."""
 
@@ -46,7 +49,9 @@ class Notifier:
     def __init__(self, session: AsyncSession, away: Away, on_the_way: ExitStack) -> None:
         self.session = session
         self.rows: list[NotificationRow] = []
-        self.parts: list[Part] = []
+        self.shares: list[tuple[Sequence[NotificationRow], ExitStack]] = []
+        """What is shown at once, and what is closed right behind its push."""
+        self.unread: dict[str, int] = {}
         self.queued = 0
         """Connections that were told at once; known after the block."""
         self._away = away
@@ -59,13 +64,18 @@ class Notifier:
             NotificationRow(id=new_id(), user_id=user_id, type=kind, title=title, message=message, created_at=now)
             for user_id in user_ids
         ]
-        self._on_the_way.enter_context(self._away.sending({row.id: row.user_id for row in rows}))
+        for start in range(0, len(rows), SHOWN_AT_ONCE):
+            share = rows[start : start + SHOWN_AT_ONCE]
+            sending = self._on_the_way.enter_context(ExitStack())
+            sending.enter_context(self._away.sending({row.id: row.user_id for row in share}))
+            self.shares.append((share, sending))
         await ensure_users(self.session, user_ids)
         self.session.add_all(rows)
         await self.session.flush()
         waiting = await store.counts(self.session, user_ids)
+        view.item(rows[0])  # what fails must not leave half the work done
         self.rows += rows
-        self.parts += [Part(users(row.user_id), view.arrived(row, waiting[row.user_id].unread)) for row in rows]
+        self.unread |= {user_id: counted.unread for user_id, counted in waiting.items()}
 
 
 @asynccontextmanager
@@ -79,9 +89,11 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
         async with services.database.transaction() as session:
             notifier = Notifier(session, away, on_the_way)
             yield notifier
-        if notifier.parts:
-            receipt = await services.hub.publish(Publication(new_short_id(), tuple(notifier.parts)))
-            notifier.queued = receipt.queued
+        for share, sending in notifier.shares:
+            parts = tuple(Part(users(row.user_id), view.arrived(row, notifier.unread[row.user_id])) for row in share)
+            notifier.queued += (await services.hub.publish(Publication(new_short_id(), parts))).queued
+            sending.close()  # in the same turn: whoever comes in the next one was not pushed to
+            await asyncio.sleep(0)
 
 
 async def notify(

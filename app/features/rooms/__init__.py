@@ -1,5 +1,8 @@
 """Rooms, public or private: who belongs to them, and which pages are in them now."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from app.features.feature import Feature
 from app.features.rooms.routes import routes
 from app.features.rooms.service import (
@@ -14,6 +17,8 @@ from app.features.rooms.service import (
 )
 from app.features.rooms.service import create as create_room
 from app.features.rooms.store import find as find_room
+from app.features.rooms.visits import Visits
+from app.features.services import Services
 
 __all__ = [
     "FEATURE",
@@ -29,4 +34,11 @@ __all__ = [
     "told_of_entering",
 ]
 
-FEATURE = Feature("rooms", routes)
+
+@asynccontextmanager
+async def _running(services: Services) -> AsyncIterator[None]:
+    async with services.of(Visits).running():
+        yield
+
+
+FEATURE = Feature("rooms", routes, running=_running)

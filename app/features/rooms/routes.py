@@ -126,7 +126,10 @@ async def get_room(room_id: RoomIdInPath, services: GivenServices) -> Room:
     errors=[404],
 )
 async def change_room(room_id: RoomIdInPath, data: JSONBody[ChangedRoom], services: GivenServices) -> Room:
-    """Rename it, make it private or public. Who is in it stays in it."""
+    """Rename it, make it private or public. Who is in it stays in it.
+
+    A public room that is made private keeps all who ever joined it, and did not leave, as its members.
+    """
     given = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
     return Room.of(await service.change(services, room_id, RoomChange(**given)), services)
 
@@ -199,7 +202,7 @@ async def add_room_member(room_id: RoomIdInPath, user_id: UserIdInPath, services
     errors=[404],
 )
 async def remove_room_member(room_id: RoomIdInPath, user_id: UserIdInPath, services: GivenServices) -> None:
-    """End the membership; the user's pages leave the room at once."""
+    """End the membership; the user's pages leave the room at once, and the others there are told."""
     await service.put_out(services, room_id, user_id)
 
 

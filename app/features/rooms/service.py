@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.page import Slice, decode_cursor, encode_cursor
 from app.features.rooms import store, view
 from app.features.rooms.model import RoomMemberRow, RoomRow
+from app.features.rooms.visits import Visits
 from app.features.services import Services
 from app.features.users import ensure_signed_in, ensure_users
 from app.hub.audience import AllOf, Except, connections, rooms, users
@@ -43,13 +44,6 @@ class RoomChange(msgspec.Struct, frozen=True):
     is_private: bool | None = None
 
 
-class OnTheWay:
-    """Pages that are coming into a room, and may yet be turned away: by connection and room."""
-
-    def __init__(self, _services: Services) -> None:
-        self.pages: set[tuple[str, str]] = set()
-
-
 async def create(services: Services, room_id: str, name: str, *, is_private: bool) -> RoomRow:
     """Make a room. Raises Conflict when there is one of this id."""
     async with services.database.transaction() as session:
@@ -61,9 +55,9 @@ async def create(services: Services, room_id: str, name: str, *, is_private: boo
 
 
 async def change(services: Services, room_id: str, wanted: RoomChange) -> RoomRow:
-    """Rename a room, make it private or public. A public room that becomes private keeps who is in it. Raises NotFound."""
+    """Rename a room, make it private or public. A public room that becomes private keeps its members. Raises NotFound."""
     async with services.database.transaction() as session:
-        row = await store.find(session, room_id)
+        row = await store.find_to_change(session, room_id)
         if wanted.name is not None:
             row.name = wanted.name
         if wanted.is_private is not None:
@@ -74,23 +68,25 @@ async def change(services: Services, room_id: str, wanted: RoomChange) -> RoomRo
 async def remove(services: Services, room_id: str) -> None:
     """Delete a room and its messages; every page that is in it is told and leaves it. Raises NotFound."""
     async with services.database.transaction() as session:
-        row = await store.find(session, room_id)
+        row = await store.find_to_change(session, room_id)
         shown = one(rooms(room_id), view.closed(row.name))
         await session.delete(row)
     await services.hub.publish(shown)
     _leave_all(services, services.hub.registry.in_room(room_id), room_id)
+    for user in services.of(Visits).end_all(room_id):
+        services.hub.events.emit("room.left", RoomVisit(room_id, user))
 
 
 async def let_in(services: Services, room_id: str, user_id: str) -> RoomMemberRow:
     """Make a user a member, by the back office; a user nobody heard of gets a row. Again changes nothing. Raises NotFound."""
     async with services.database.transaction() as session:
-        await store.find(session, room_id)
+        await store.find(session, room_id, is_kept=True)
         await ensure_users(session, [user_id])
         return await store.ensure_member(session, room_id, user_id)
 
 
 async def put_out(services: Services, room_id: str, user_id: str) -> None:
-    """End a membership; the user's pages leave the room at once. Raises NotFound."""
+    """End a membership; the user's pages leave the room at once, and the others are told. Raises NotFound."""
     async with services.database.transaction() as session:
         await store.find(session, room_id)
         if not await store.remove_member(session, room_id, user_id):
@@ -98,6 +94,7 @@ async def put_out(services: Services, room_id: str, user_id: str) -> None:
             raise NotFound(message)
     audience = AllOf((rooms(room_id), users(user_id)))
     _leave_all(services, await services.hub.find(audience), room_id)
+    await _end_visit(services, room_id, user_id)
 
 
 async def may_enter(session: AsyncSession, services: Services, room_id: str, user: User) -> None:
@@ -105,7 +102,7 @@ async def may_enter(session: AsyncSession, services: Services, room_id: str, use
 
     A private room of others answers like one that does not exist.
     """
-    row = await session.get(RoomRow, room_id)
+    row = await store.kept(session, room_id)
     if row is None and services.settings.open_rooms:
         row, _ = await store.ensure_room(session, room_id, room_id, is_private=False)
     if row is None or (row.is_private and await store.member(session, room_id, user.id) is None):
@@ -115,24 +112,20 @@ async def may_enter(session: AsyncSession, services: Services, room_id: str, use
 
 
 @contextmanager
-def entering(services: Services, connection: Connection, room_id: str) -> Iterator[bool]:
-    """Around the coming in of a page. It hears the room from the start of the block on, and no longer when the block raises.
+def entering(services: Services, connection: Connection, room_id: str) -> Iterator[None]:
+    """Around the coming in of a page. It hears the room from the start of the block on.
 
-    Yields whether it is new in the room.
+    When the block raises, a page that was not in the room before hears it no longer.
     """
     is_new = room_id not in connection.rooms
-    registry, on_the_way = services.hub.registry, services.of(OnTheWay).pages
+    registry = services.hub.registry
     registry.join(connection, room_id)
-    if is_new:
-        on_the_way.add((connection.id, room_id))
     try:
-        yield is_new
+        yield
     except BaseException:
         if is_new:
             registry.leave(connection, room_id)
         raise
-    finally:
-        on_the_way.discard((connection.id, room_id))
 
 
 async def require_member(session: AsyncSession, room_id: str, user: User) -> None:
@@ -156,27 +149,30 @@ def check_room_for_one_more(services: Services, connection: Connection, room_id:
 
 
 async def told_of_entering(services: Services, connection: Connection, room_id: str, user: User) -> None:
-    """Tell the others in the room, and whoever listens to events, that the user came in; not for a second page of the same user.
+    """Tell the others in the room, and whoever listens to events, that the user came in; not when the user is there already.
 
-    Of two pages that come at once, the first to get in is told of.
+    Of two pages that come at once, the first to get in is told of. Call it in the same turn of the loop as `require_presence`.
     """
-    on_the_way = services.of(OnTheWay).pages
-    if any((other.id, room_id) not in on_the_way for other in _other_pages(services, connection, room_id, user)):
-        return
-    await services.hub.publish(one(Except(rooms(room_id), connections(connection.id)), view.joined(user.name)))
-    services.hub.events.emit("room.joined", RoomVisit(room_id, user))
+    if services.of(Visits).came(connection, room_id, user):
+        services.hub.events.emit("room.joined", RoomVisit(room_id, user))  # first: `room.left` may follow while we publish
+        await services.hub.publish(one(Except(rooms(room_id), connections(connection.id)), view.joined(user.name)))
 
 
 async def leave(services: Services, connection: Connection, room_id: str, user: User) -> None:
-    """Take the page out of the room. With the user's last page the membership ends, and the others are told."""
+    """Take the page out of the room. With the user's last page the others are told, and the membership of a public room ends.
+
+    That of a private room stays: the back office granted it, and only the back office ends it.
+    """
     async with services.database.transaction() as session:
         is_last = not _other_pages(services, connection, room_id, user)  # asked in here: they come in by transactions, too
         if is_last:
-            await store.remove_member(session, room_id, user.id)
+            row = await store.kept(session, room_id)
+            if row is not None and not row.is_private:
+                await store.remove_member(session, room_id, user.id)
     services.hub.registry.leave(connection, room_id)
-    if is_last:
-        await services.hub.publish(one(rooms(room_id), view.left(user.name)))
-        services.hub.events.emit("room.left", RoomVisit(room_id, user))
+    has_left = services.of(Visits).page_left(connection, room_id, user.id)
+    if has_left and is_last:  # else another page is on its way in: should it be turned away, the others are told after the grace
+        await _end_visit(services, room_id, user.id)
 
 
 async def live_members(
@@ -192,6 +188,14 @@ async def live_members(
 def users_in(services: Services, room_id: str) -> Collection[str]:
     """The ids of the users who have a page in the room now."""
     return {connection.user.id for connection in services.hub.registry.in_room(room_id) if connection.user is not None}
+
+
+async def _end_visit(services: Services, room_id: str, user_id: str) -> None:
+    """Tell the others, and whoever listens to events, that the user left; not when they were not told that the user came."""
+    user = services.of(Visits).end(room_id, user_id)
+    if user is not None:
+        services.hub.events.emit("room.left", RoomVisit(room_id, user))
+        await services.hub.publish(one(rooms(room_id), view.left(user.name)))
 
 
 def _other_pages(services: Services, connection: Connection, room_id: str, user: User) -> Sequence[Connection]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, select
+from sqlalchemy import CursorResult, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.insert import insert_into
@@ -13,12 +13,24 @@ from app.kernel.clock import utc_now
 from app.kernel.errors import NotFound
 
 
-async def find(session: AsyncSession, room_id: str) -> RoomRow:
-    """One room. Raises NotFound."""
-    row = await session.get(RoomRow, room_id)
+async def find(session: AsyncSession, room_id: str, *, is_kept: bool = False) -> RoomRow:
+    """One room; `is_kept`: nobody deletes or changes it until the transaction ends. Raises NotFound."""
+    row = await (kept(session, room_id) if is_kept else session.get(RoomRow, room_id))
     if row is None:
-        message = "no room has this id"
-        raise NotFound(message)
+        raise _no_room()
+    return row
+
+
+async def kept(session: AsyncSession, room_id: str) -> RoomRow | None:
+    """One room, or None. Nobody deletes or changes it until the transaction ends: what is stored of it may rely on it."""
+    return await session.get(RoomRow, room_id, with_for_update={"read": True})
+
+
+async def find_to_change(session: AsyncSession, room_id: str) -> RoomRow:
+    """One room, which nobody else reads to keep, changes or deletes until the transaction ends. Raises NotFound."""
+    row = await session.get(RoomRow, room_id, with_for_update=True)
+    if row is None:
+        raise _no_room()
     return row
 
 
@@ -50,12 +62,6 @@ async def members(
     return await in_order(session, query, RoomMemberRow.user_id, limit=limit, cursor=cursor)
 
 
-async def member_count(session: AsyncSession, room_id: str) -> int:
-    """How many members a room has."""
-    query = select(func.count()).select_from(RoomMemberRow).where(RoomMemberRow.room_id == room_id)
-    return (await session.scalars(query)).one()
-
-
 async def ensure_member(session: AsyncSession, room_id: str, user_id: str) -> RoomMemberRow:
     """Make the user a member, unless the user is one already."""
     values = {"room_id": room_id, "user_id": user_id, "joined_at": utc_now()}
@@ -68,3 +74,7 @@ async def remove_member(session: AsyncSession, room_id: str, user_id: str) -> bo
     table = RoomMemberRow
     done = await session.execute(delete(table).where(table.room_id == room_id, table.user_id == user_id))
     return cast("CursorResult[Any]", done).rowcount == 1
+
+
+def _no_room() -> NotFound:
+    return NotFound("no room has this id")

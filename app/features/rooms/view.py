@@ -1,5 +1,9 @@
 """What pages see of a room's comings and goings."""
 
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
 from app.features.fragments import fragments
 from app.wire.update import Update
 
@@ -11,9 +15,9 @@ def joined(name: str) -> Update:
     return _activity(name, "joined the room")
 
 
-def left(name: str) -> Update:
-    """Somebody left."""
-    return _activity(name, "left the room")
+def left(*names: str) -> Update:
+    """Somebody left, or several did, in this order: the last one is shown first."""
+    return _activities((name, "left the room") for name in reversed(names))
 
 
 def closed(room_name: str) -> Update:
@@ -22,4 +26,9 @@ def closed(room_name: str) -> Update:
 
 
 def _activity(who: str, did: str) -> Update:
-    return Update(ACTIVITY, fragments.render("rooms/activity.html", who=who, did=did), "afterbegin")
+    return _activities([(who, did)])
+
+
+def _activities(lines: Iterable[tuple[str, str]]) -> Update:
+    shown = Markup("\n").join(fragments.render("rooms/activity.html", who=who, did=did) for who, did in lines)
+    return Update(ACTIVITY, shown, "afterbegin")

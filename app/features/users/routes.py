@@ -200,7 +200,7 @@ async def get_user_presence(user_id: UserId, services: GivenServices) -> UserPre
 )
 async def disconnect_user(user_id: UserId, data: JSONBody[Reasoned], services: GivenServices) -> ClosedConnections:
     """Close all connections of a user with 4409; their pages do not come back by themselves."""
-    return close_all(services.hub, await service.connections_of(services, user_id), data.reason)
+    return await close_all(services.hub, await service.connections_of(services, user_id), data.reason)
 
 
 @operation(

@@ -17,6 +17,7 @@ const kept = (handler) => JSON.parse(sessionStorage.getItem(key(handler)));
 function keep(handler, data) {
   if (data) sessionStorage.setItem(key(handler), JSON.stringify(data));
   else sessionStorage.removeItem(key(handler));
+  if (handler === "join-room") find("[name=roomId]").value = data?.roomId ?? "";
   for (const chip of all(`.chip[wx-send=${handler}]`)) {
     chip.setAttribute("aria-pressed", Boolean(data) && JSON.stringify(JSON.parse(chip.getAttribute("wx-data"))) === JSON.stringify(data));
   }
@@ -122,5 +123,5 @@ document.addEventListener("wsx:connected", () => {
 document.addEventListener("wsx:disconnected", ({ detail: { code, reason, willReconnect } }) => {
   if (willReconnect) show("connection lost, coming back", "off");
   else if (code === IDLE) show("asleep: touch the page to wake it", "off");
-  else show(`closed: ${reason || code}`, "off");
+  else show(`closed: ${reason || code}. Load the page again to come back.`, "off");
 });

@@ -1,0 +1,144 @@
+"""Each announcement is shown once, by one node, to every page, and never after it was recalled; whatever happens at once."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from itertools import count
+
+from api_tests.db.beside import rows
+from api_tests.features.announcing import IN_A_MOMENT_S, NEW, announce, at, board_of, change, later, shown
+from api_tests.features.screen import Screen
+from api_tests.hub.recording import make_hub, tab
+from api_tests.waiting import eventually
+from app.db.session import Database
+from app.features.announcements import service
+from app.features.announcements.board import Schedule
+from app.features.services import Services
+from app.kernel.clock import utc_now
+
+
+async def test_of_two_schedules_on_one_database_exactly_one_shows_it(settings):
+    nodes = [Services(settings, Database(settings.database_url), make_hub(), None) for _ in range(2)]
+    pages = [tab(services.hub, "ada") for services in nodes]
+    moment = utc_now() + timedelta(seconds=IN_A_MOMENT_S)
+    how = {"title": "News", "priority": "high", "author": "test", "publish_at": moment}
+    made = [str((await service.announce(nodes[number % 2], message="x", **how)).row.id) for number in range(20)]
+    async with nodes[0].of(Schedule).running(service.show), nodes[1].of(Schedule).running(service.show):
+        query = "SELECT count(*) FROM announcements WHERE published_at IS NULL"
+        await eventually(lambda: [(0,)] == rows(settings, query))
+    heard = [html for page in pages for html in page.heard]
+    assert sorted(made) == sorted(html.split('id="announcement-')[1][:36] for html in heard)
+    for services in nodes:
+        await services.database.close()
+
+
+async def test_one_that_is_recalled_or_put_off_at_its_time_is_shown_or_not_and_never_afterwards(server, api):
+    """Its time and what the back office does meet: each screen ends as the list says."""
+    async with server.socket("ada") as page:
+        moment = later()
+        made = [await announce(api, message=str(number), publish_at=moment) for number in range(20)]
+        await at(moment)
+        for one in made[::2]:
+            assert 204 == (await api.delete(f"/announcements/{one['id']}")).status_code
+        for one in made[1::2]:
+            await change(api, one, message="edited")
+        await eventually(lambda: [(0,)] == rows(server.settings, "SELECT count(*) FROM announcements WHERE published_at IS NULL"))
+        await announce(api, message="the end")
+        screen = await shown(page)
+        while "the end" not in screen.texts:
+            await shown(page, screen)
+        assert ["the end"] + ["edited"] * 10 == screen.texts
+        assert {one["id"] for one in made[1::2]} == set(screen.ids[1:])
+
+
+async def test_one_that_is_put_off_at_its_time_is_not_shown_yet(server, api):
+    """The schedule has found it due, and waits for the change to be made."""
+    async with server.socket("ada") as page:
+        made = await announce(api, publish_at=(first := later()))
+        async with board_of(server).changing:
+            asked = asyncio.create_task(change(api, made, publish_at=(second := later(3 * IN_A_MOMENT_S))))
+            await at(first)
+            await eventually(lambda: len(board_of(server).changing._waiters or ()) > 1)
+        assert ["scheduled", second] == [(await asked)["state"], second]
+        await api.broadcast("marker")
+        await page.hears_nothing_but("marker")
+        assert [made["id"]] == (await shown(page)).ids
+        assert second < utc_now().isoformat()
+
+
+async def test_one_that_is_over_before_it_is_stored_is_not_shown(server, api):
+    async with server.socket("ada") as page:
+        async with board_of(server).changing:
+            asked = asyncio.create_task(api.post("/announcements", {**NEW, "expires_at": (moment := later())}))
+            await at(moment)
+        made = (await asked).json()
+        assert ("expired", 0) == (made["state"], made["matched"])
+        await api.broadcast("marker")
+        await page.hears_nothing_but("marker")
+
+
+# -- under load --------------------------------------------------------------------------------------------------------
+CONNECTS = 200
+PAGES = 4
+
+
+async def test_whoever_connects_while_announcements_come_change_and_go_shows_each_one_in_force_once(server, api):
+    for number in range(10):
+        await announce(api, message=f"early {number}")
+    over, connects, screens = asyncio.Event(), count(1), []
+    async with AsyncExitStack() as pages:
+        working = [asyncio.create_task(work(api, over)) for work in (_announces, _announces, _edits_and_recalls)]
+        await asyncio.gather(*(_comes_and_goes(server, pages, connects, screens) for _ in range(PAGES)))
+        over.set()
+        await asyncio.gather(*working)
+        await api.broadcast("the end")
+        in_force = await _all_in_force(api)
+        for page, screen in screens:
+            while (message := await page.next()).get("html") != "the end":
+                screen.apply(message)
+            assert in_force[: len(screen.items)] == screen.items
+            assert len(screen.items) >= 10
+    assert len(screens) >= CONNECTS // 10
+
+
+async def _all_in_force(api):
+    """Ids and texts as they are on a screen, newest first."""
+    found, cursor = [], ""
+    while cursor is not None:
+        page = (await api.get(f"/announcements?state=in_force&limit=200{cursor and f'&cursor={cursor}'}")).json()
+        found += [(one["id"], one["message"]) for one in page["items"]]
+        cursor = page["next_cursor"]
+    return found
+
+
+async def _announces(api, over):
+    for number in count():
+        if over.is_set():
+            return
+        await announce(api, message=f"news {number}")
+
+
+async def _edits_and_recalls(api, over):
+    for number in count():
+        if over.is_set():
+            return
+        items = (await api.get("/announcements?limit=25")).json()["items"]
+        one = items[number % 5 if number % 3 else number % len(items)]
+        if number % 2:
+            await change(api, one, message=one["message"] + "!")
+        elif len(items) > 20:
+            assert 204 == (await api.delete(f"/announcements/{one['id']}")).status_code
+
+
+async def _comes_and_goes(server, pages, connects, screens):
+    """Every tenth page stays, and listens to the end."""
+    while (number := next(connects)) <= CONNECTS:
+        page = server.socket(f"reader-{number}", path="/ws?cursor=x" if number % 2 else "/ws")
+        if not number % 10:
+            screens.append((await pages.enter_async_context(page), Screen("#announcements")))
+            continue
+        async with page:
+            screen = Screen("#announcements")
+            for _ in range(number % 4):
+                await shown(page, screen)
+            assert len(set(screen.ids)) == len(screen.ids)

@@ -20,7 +20,7 @@ async def join(page: SocketClient, room_id: str) -> Screen:
     return screen
 
 
-async def say(page: SocketClient, text: str, room_id: str = "") -> None:
+async def say(page: SocketClient, text: str, room_id: str = "lobby") -> None:
     """Say something; what came meanwhile, its own message too, is passed over."""
     answer = await page.ask("send-message", {"message": text, "roomId": room_id})
     assert "#message-input" == answer["target"], answer

@@ -73,7 +73,7 @@ async def test_the_emptied_field_may_be_a_fragment_of_the_sites_own(settings, tm
     async with run_server(msgspec.structs.replace(settings, templates=str(tmp_path / "templates"))) as server:
         async with server.socket("ada") as ada:
             await join(ada, "lobby")
-            answer = await ada.ask("send-message", {"message": "x"})
+            answer = await ada.ask("send-message", {"message": "x", "roomId": "lobby"})
         assert ("#message-input", '<textarea id="message-input" name="message"></textarea>') == (answer["target"], answer["html"])
 
 
@@ -136,7 +136,7 @@ async def test_data_of_other_types_is_refused_by_name(server, api):
         await join(ada, "lobby")
         await refuses_wrong_data(ada, "join-room", {"roomId": "kitchen"})
         await refuses_wrong_data(ada, "leave-room", {"roomId": "lobby"}, optional="roomId")
-        await refuses_wrong_data(ada, "send-message", {"message": "x", "roomId": "lobby"}, optional="roomId")
+        await refuses_wrong_data(ada, "send-message", {"message": "x", "roomId": "lobby"})
         await refuses_wrong_data(ada, "private-message", {"recipientId": "ada", "message": "x"})
     assert ["lobby"] == [room["id"] for room in (await api.get("/rooms")).json()["items"]]
 
@@ -162,7 +162,11 @@ async def test_while_the_database_is_away_nobody_comes_or_leaves(settings, monke
         written_down = "SELECT count(*) FROM users WHERE last_connected_at IS NOT NULL"
         await eventually(lambda: [(1,)] == rows(settings, written_down))  # the server has nothing more to write by itself
         with another_process_writes(path_of(settings)):
-            for handler, data in {"join-room": {"roomId": "kitchen"}, "leave-room": {}, "send-message": {"message": "x"}}.items():
+            for handler, data in {
+                "join-room": {"roomId": "kitchen"},
+                "leave-room": {},
+                "send-message": {"message": "x", "roomId": "lobby"},
+            }.items():
                 ada.errors.clear()
                 assert "This does not work at the moment. Please try again." in (await ada.ask(handler, data))["html"]
                 assert ["unavailable"] == [error["code"] for error in ada.errors]

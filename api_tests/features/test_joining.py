@@ -62,13 +62,13 @@ async def test_an_empty_room_empties_the_list(server):
         assert ["innerHTML"] == (await join(ada, "lobby")).swaps
 
 
-async def test_one_page_is_in_several_rooms_and_means_the_last_one_where_it_names_none(server, api):
+async def test_one_page_is_in_several_rooms_and_leaves_the_last_one_where_it_names_none(server, api):
     async with server.socket("ada") as ada, server.socket("bob") as bob:
         for room in ("lobby", "kitchen", "garden"):
             await join(ada, room)
         await join(ada, "kitchen")  # again: it is the last one now
         await join(bob, "lobby")
-        await say(ada, "to the kitchen")
+        await say(ada, "to the kitchen", "kitchen")
         await say(ada, "to the lobby", "lobby")
         said = {room: (await api.get(f"/rooms/{room}/messages")).json()["items"] for room in ("lobby", "kitchen", "garden")}
         assert [["to the lobby"], ["to the kitchen"], []] == [[one["message"] for one in items] for items in said.values()]
@@ -78,7 +78,7 @@ async def test_one_page_is_in_several_rooms_and_means_the_last_one_where_it_name
         assert ["lobby"] == (await api.get(f"/connections/{ada.id}")).json()["rooms"]
         assert NOT_IN == await refusal(ada, "leave-room", {"roomId": "garden"})
         await ada.ask("leave-room", {"roomId": "lobby"})
-        for handler, data in (("leave-room", {}), ("send-message", {"message": "x"})):
+        for handler, data in (("leave-room", {}), ("send-message", {"message": "x", "roomId": "lobby"})):
             assert NOT_IN == await refusal(ada, handler, data)
             assert "not_in_room" == ada.errors[0]["code"]
 
@@ -144,7 +144,7 @@ async def test_a_private_room_is_for_its_members(server, api):
         assert CLOSED == await refusal(bob, "join-room", {"roomId": "board"})
         assert NOT_IN == await refusal(bob, "send-message", {"roomId": "board", "message": "x"})
         assert NOT_IN == await refusal(bob, "leave-room", {"roomId": "board"})
-        await say(ada, "among us")
+        await say(ada, "among us", "board")
         await api.broadcast("marker")
         await bob.hears_nothing_but("marker")
         assert "<div>Left room</div>" == (await ada.ask("leave-room", {}))["html"]
@@ -164,7 +164,7 @@ async def test_who_is_put_out_hears_and_says_nothing_more_at_once(server, api):
         await ada.next_of("#room-activity")
         await tab.next_of("#room-activity")
         assert 204 == (await api.delete("/rooms/board/members/ada")).status_code
-        await say(bob, "without ada")
+        await say(bob, "without ada", "board")
         for page in (ada, tab):
             assert NOT_IN == await refusal(page, "send-message", {"message": "x", "roomId": "board"})
             assert CLOSED == await refusal(page, "join-room", {"roomId": "board"})

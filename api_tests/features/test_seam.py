@@ -162,7 +162,7 @@ async def _talks(server, user, over):
         for number in count():
             if over.is_set():
                 return
-            await page.ask("send-message", {"message": f"{user} {number}"})
+            await page.ask("send-message", {"message": f"{user} {number}", "roomId": ROOM})
 
 
 async def _edits_and_removes(api, over):

@@ -11,6 +11,7 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running, run_server
+from api_tests.waiting import eventually
 from app import Connection, main
 from app.db.session import Database
 from app.kernel.errors import AppError
@@ -70,6 +71,7 @@ async def test_a_database_that_is_away_is_503_with_retry_after_and_not_ready(
         assert {"status": "ok", "parts": {"database": "ok"}} == (await api.http.get("/health/ready")).json()
         path.rename(path.with_suffix(".away"))
         path.mkdir()
+        await eventually(lambda: not database.engine.pool.checkedout())  # the server looks for scheduled announcements
         await database.engine.dispose()  # it has to open the file again
         answer = await api.post("/announcements", {"message": "x", "priority": "low"})
         assert (503, "1") == (answer.status_code, answer.headers["retry-after"])

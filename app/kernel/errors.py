@@ -7,7 +7,7 @@ AppError                  code                  status
 ├─ NotFound               not_found             404   missing, or the caller may not know that it is there
 ├─ Conflict               conflict              409   it is so already, or something else has that name
 ├─ InvalidFields          invalid_fields        422   read, but fields are wrong; names each one
-├─ Refused                refused               403   a handler's no to a page, in a sentence for people; often with a code of its own
+├─ Refused                refused               403   a handler's no to a page, in a sentence for people; with a code of its own
 └─ Unavailable            unavailable           503   try again later; says when
 """
 

@@ -36,10 +36,10 @@ class Leaving(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Saying(msgspec.Struct, frozen=True, rename="camel"):
-    """What, and in which room; empty: the one that was joined last."""
+    """What, and in which room: to guess it would say things in rooms where they were not meant to be said."""
 
     message: Content
-    room_id: str = ""
+    room_id: str
 
 
 class Writing(msgspec.Struct, frozen=True, rename="camel"):
@@ -69,7 +69,9 @@ async def join_room(services: Services, request: Request, connection: Connection
 async def leave_room(services: Services, request: Request, connection: Connection) -> Reply:
     """Leave a room: the others are told with the user's last page there. Who is a member of a private room stays one."""
     user = signed_in(connection, "leave rooms")
-    room_id = _room_of(connection, read(request, Leaving).room_id)
+    room_id = read(request, Leaving).room_id or next(reversed(tuple(connection.rooms)), "")
+    if room_id not in connection.rooms:
+        raise _not_in_room()
     await leave(services, connection, room_id, user)
     return Reply("<div>Left room</div>")
 
@@ -78,10 +80,11 @@ async def send_message(services: Services, request: Request, connection: Connect
     """Say something in a room that the page is in; the field that it was typed into is emptied."""
     user = signed_in(connection, "send messages")
     asked = read(request, Saying)
-    room_id = _room_of(connection, asked.room_id)
+    if asked.room_id not in connection.rooms:
+        raise _not_in_room()
     content = _written(asked.message)
     try:
-        await send_to_room(services, room_id, content, sender=user, author=user.name)
+        await send_to_room(services, asked.room_id, content, sender=user, author=user.name)
     except NotFound:
         raise _not_in_room() from None
     return Reply(fragments.render("chat/emptied-input.html"), target="#message-input", swap="outerHTML")
@@ -97,14 +100,6 @@ async def private_message(services: Services, request: Request, connection: Conn
     except NotFound as error:
         raise Refused("There is no such user", code=error.code) from None
     return Reply(html("<div>Message sent to user {}</div>", asked.recipient_id))
-
-
-def _room_of(connection: Connection, room_id: str) -> str:
-    """The room that is meant, which the page must be in. Raises Refused."""
-    wanted = room_id or next(reversed(tuple(connection.rooms)), "")
-    if wanted not in connection.rooms:
-        raise _not_in_room()
-    return wanted
 
 
 def _not_in_room() -> Refused:

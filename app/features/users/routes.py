@@ -96,7 +96,7 @@ class UserUpdates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     updates: Annotated[
         Annotated[tuple[UserUpdate, ...], Meta(min_length=1, max_length=MAX_UPDATES)] | None,
         Meta(description="null: every connected user gets a line with their own name and status, in `#user-updates`"),
-    ] = None
+    ]
 
 
 class SentUserUpdates(msgspec.Struct):

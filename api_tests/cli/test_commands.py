@@ -141,6 +141,7 @@ def test_the_descriptions_are_written_where_one_wants_them(operator, wsx):
 
 
 def test_a_command_that_is_interrupted_says_so(operator, wsx):
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background deaf to it
     for name in ("openapi.json", "asyncapi.json"):
         os.mkfifo(operator.folder / name)
 
@@ -152,6 +153,7 @@ def test_a_command_that_is_interrupted_says_so(operator, wsx):
     reader.start()
     stopped = wsx("openapi", "--folder", ".")
     reader.join()
+    signal.signal(signal.SIGINT, ignored)
     assert (130, "wsx: stopped\n") == (stopped.status, stopped.err)
 
 

@@ -59,3 +59,12 @@ def rows(settings: Settings, query: str) -> list[tuple[object, ...]]:
             return connection.execute(query).fetchall()
         except sqlite3.OperationalError as error:
             return [(str(error),)]
+
+
+def is_done(database: sqlite3.Connection, statement: str) -> bool:
+    """Whether the statement could be carried out. Not while the server writes: to wait for it here would keep it from ending."""
+    try:
+        database.execute(statement)
+    except sqlite3.OperationalError:
+        return False
+    return True

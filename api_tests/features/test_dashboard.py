@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from api_tests.client import ApiClient, SocketClient
+from api_tests.db.beside import is_done
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import eventually
 from app.db.session import Database
@@ -200,21 +201,12 @@ async def test_the_messages_of_the_last_hour_are_counted(server: Running, api: A
 
 async def test_a_dashboard_whose_database_is_away_ticks_again_when_it_is_back(quick: Running) -> None:
     with closing(sqlite3.connect(quick.settings.database_url.partition("///")[2], timeout=0)) as database:
-
-        def done(statement: str) -> bool:
-            """Not while the server writes: to wait for it here would keep it from ending."""
-            try:
-                database.execute(statement)
-            except sqlite3.OperationalError:
-                return False
-            return True
-
         async with quick.socket("root", **ADMIN) as admin:
             await stats(admin)
-            await eventually(lambda: done("ALTER TABLE dashboard_figures RENAME TO gone"))
+            await eventually(lambda: is_done(database, "ALTER TABLE dashboard_figures RENAME TO gone"))
             with queries() as seen:
                 await eventually(lambda: len(seen) > 2)
-            await eventually(lambda: done("ALTER TABLE gone RENAME TO dashboard_figures"))
+            await eventually(lambda: is_done(database, "ALTER TABLE gone RENAME TO dashboard_figures"))
             async with quick.socket():
                 await stats_with(admin, "Connections", "2")
 

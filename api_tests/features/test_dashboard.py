@@ -29,12 +29,11 @@ from app.settings import Settings
 FIGURES = {"revenue": 1234.5, "orders": 17, "new_users": 0.25}
 LABELS = ["Active Users", "Revenue", "Orders", "New Users", "Connections", "Messages in the last hour"]
 ADMIN = {"roles": ("admin",)}
-TICK_S = 0.0125
+TICK_S = 0.0125  # eighty times a second
 
 
 @pytest.fixture
 async def quick(settings: Settings) -> AsyncIterator[Running]:
-    """A server whose dashboard ticks eighty times a second."""
     async with run_server(msgspec.structs.replace(settings, dashboard_interval_s=TICK_S)) as running:
         yield running
 

@@ -253,7 +253,9 @@ async def test_whatever_is_sent_while_a_page_comes_and_goes_arrives_once(server,
                 sent.append(await post.send(str(len(sent))))
 
         sending = [asyncio.create_task(sends()) for _ in range(5)]
-        for number in range(VISITS):
+        number = 0
+        while number < VISITS or len(sent) <= VISITS:  # until there was enough of both, however slow the machine is
+            number += 1
             async with server.socket("ada") as page:
                 await visit(page, seen, number % 4 * 10 * MS, "#notifications")
         over.set()
@@ -262,5 +264,5 @@ async def test_whatever_is_sent_while_a_page_comes_and_goes_arrives_once(server,
             if len(seen) < len(sent):
                 async with server.socket("ada") as page:
                     await visit(page, seen, 0.5, "#notifications")
-    assert len(sent) > VISITS // 4
+    assert len(sent) > VISITS
     assert Counter(sent) == seen

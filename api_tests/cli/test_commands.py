@@ -1,12 +1,10 @@
 """The other commands: migrate, check, token, openapi, help; and what becomes of a database that cannot be used."""
 
 import json
-import os
 import runpy
 import signal
 import sqlite3
 import sys
-import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -143,17 +141,8 @@ def test_the_descriptions_are_written_where_one_wants_them(operator, wsx):
 
 def test_a_command_that_is_interrupted_says_so(operator, wsx):
     ignored = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in its background deaf to it
-    for name in ("openapi.json", "asyncapi.json"):
-        os.mkfifo(operator.folder / name)
-
-    def read_one_and_interrupt() -> None:
-        (operator.folder / "openapi.json").read_text()
-        os.kill(os.getpid(), signal.SIGINT)  # nobody reads the other one: the command waits for that
-
-    reader = threading.Thread(target=read_one_and_interrupt)
-    reader.start()
-    stopped = wsx("openapi", "--folder", ".")
-    reader.join()
+    (operator.folder / "interrupting.py").write_text("import signal\n\nsignal.raise_signal(signal.SIGINT)\n")
+    stopped = wsx("check", handlers="interrupting")
     signal.signal(signal.SIGINT, ignored)
     assert (130, "wsx: stopped\n") == (stopped.status, stopped.err)
 

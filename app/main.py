@@ -163,6 +163,7 @@ def _build(settings: Settings) -> Parts:
         hub=Hub(
             MemoryJournal(settings.replay_entries),
             outbox_bytes=settings.outbox_bytes,
+            outbox_total_bytes=settings.outbox_total_bytes,
             presence_grace_s=settings.presence_grace_s,
             events=wsx.events,
             follows=StoredFollows(database),

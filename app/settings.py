@@ -77,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds between two updates of the dashboard, while an admin is there to see it."""
     outbox_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
     """Bytes queued for one connection before it is closed as slow (1013). 262,144 x 2,000 stalled phones = 500 MiB."""
+    outbox_total_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 536_870_912
+    """Bytes queued for all connections that take nothing, before those with the most are closed (1013)."""
     replay_entries: Annotated[int, msgspec.Meta(ge=1)] = 10_000
     """Publications that the journal keeps."""
     drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0

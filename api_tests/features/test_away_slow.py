@@ -25,7 +25,7 @@ async def test_what_lies_in_our_memory_for_a_page_that_vanishes_is_not_lost(serv
         connection.outbox.blocked = True  # as when the kernel takes no more: a phone in a tunnel
         made = (await api.post("/notifications", NEWS)).json()["items"][0]["id"]
         await asyncio.sleep(2 * away.MARK_PAUSE_S)  # long enough for a mark that is wrong
-        assert connection.outbox.queue
+        assert connection.outbox.queued_bytes
         assert [(0,)] == rows(settings, MARKED)
         page.raw.transport.abort()
     async with server.socket("ada") as page:
@@ -71,7 +71,7 @@ async def test_a_user_whose_page_takes_nothing_is_sent_nothing_until_it_does(ser
     async with server.socket("ada", v1=False) as page:
         await eventually(lambda: come)
         await asyncio.sleep(5 * away.STALLED_S)
-        assert [] == come[0].outbox.queue  # what a page does not take would close it as slow
+        assert 0 == come[0].outbox.queued_bytes  # what a page does not take would close it as slow
         server.hub.delivery.unblock(come[0].outbox)
         told = [(await page.next())["html"].split('class="message">')[1][0] for _ in range(5)]
     assert [str(number) for number in range(5)] == told

@@ -22,6 +22,8 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.accepts = 1_000_000
+        self.stuck_bytes = 0
+        """What of the last write the kernel did not take."""
         self.writes: list[Prepared] = []
         self.closed_with: tuple[int, str] | None = None
         self.is_broken = self.is_aborted = self.is_paused = False
@@ -49,7 +51,7 @@ class RecordingSink:
         return self.closed_with is None and not self.is_aborted
 
     def buffered_bytes(self) -> int:
-        return 0
+        return self.stuck_bytes
 
     @property
     def messages(self) -> list[Any]:
@@ -74,8 +76,12 @@ class Tab:
         return found
 
 
-def make_hub(outbox_bytes: int = 65_536, *, grace_s: float = 0.0, follows: Follows | None = None) -> Hub:
-    return Hub(MemoryJournal(100), outbox_bytes=outbox_bytes, presence_grace_s=grace_s, follows=follows)
+def make_hub(
+    outbox_bytes: int = 65_536, *, total_bytes: int = 1_000_000_000, grace_s: float = 0.0, follows: Follows | None = None
+) -> Hub:
+    return Hub(
+        MemoryJournal(100), outbox_bytes=outbox_bytes, outbox_total_bytes=total_bytes, presence_grace_s=grace_s, follows=follows
+    )
 
 
 async def turns(number: int = 1) -> None:

@@ -144,7 +144,7 @@ async def test_other_work_runs_while_many_are_written_to():
         one_tab.sink.write = lambda _message: time.sleep(0.00005) or True
     await hub.publish(one(everyone, Update("#a", "1")))
     held = []
-    while hub.delivery._waiting:
+    while hub.delivery.ahead:
         began = time.perf_counter()
         await turns()
         held.append(time.perf_counter() - began)

@@ -42,7 +42,7 @@ def test_a_closed_one_takes_nothing_and_holds_nothing():
     outbox.offer(message())
     outbox.close()
     assert Offer.CLOSED == outbox.offer(message())
-    assert ([], 0) == (outbox.queue, outbox.queued_bytes)
+    assert ([], 0) == (list(outbox.pending), outbox.queued_bytes)
 
 
 def test_the_newest_of_a_replaced_target_is_enough_for_who_reads_slowly():
@@ -51,7 +51,7 @@ def test_the_newest_of_a_replaced_target_is_enough_for_who_reads_slowly():
     assert Offer.QUEUED == outbox.offer(message(html="0"))
     assert [Offer.REPLACED] * 100 == [outbox.offer(message(html=str(number % 9))) for number in range(100)]
     assert Offer.REPLACED == outbox.offer(newest)
-    assert ([newest], len(newest)) == (outbox.queue, outbox.queued_bytes)
+    assert ([newest], len(newest)) == (list(outbox.pending), outbox.queued_bytes)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_a_page_could_still_see_stays(waiting: Prepared, newer: Prepared):
     outbox = blocked_outbox()
     outbox.offer(waiting)
     assert Offer.QUEUED == outbox.offer(newer)
-    assert [waiting, newer] == outbox.queue
+    assert [waiting, newer] == list(outbox.pending)
 
 
 def shown(messages: list[Update]) -> dict[str, list[str]]:
@@ -102,4 +102,4 @@ def test_a_slow_page_ends_up_with_what_a_fast_one_shows(sent: list[Update]):
         prepared = Prepared.of_update(b"", update)
         by_message[id(prepared)] = update, prepared
         outbox.offer(prepared)
-    assert shown(sent) == shown([by_message[id(left)][0] for left in outbox.queue])
+    assert shown(sent) == shown([by_message[id(left)][0] for left in outbox.pending])

@@ -32,7 +32,6 @@ class Connection:
         "outbox",
         "place",
         "received_count",
-        "sent_count",
         "user",
         "user_agent",
     )
@@ -67,13 +66,16 @@ class Connection:
         self.closed_at: datetime | None = None
         self.closed_as: Close | None = None
         """Why we hung up; None: we did not."""
-        self.sent_count = 0
-        """Messages put into the outbox."""
         self.received_count = 0
         """Messages that the page sent."""
         self._session: dict[str, Any] | None = None
         self._send = send
         self._close = close
+
+    @property
+    def sent_count(self) -> int:
+        """Messages that were given to the socket."""
+        return self.outbox.sent_count
 
     @property
     def session(self) -> dict[str, Any]:

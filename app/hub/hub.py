@@ -43,6 +43,7 @@ class Hub:
         journal: Journal,
         *,
         outbox_bytes: int,
+        outbox_total_bytes: int = 536_870_912,
         presence_grace_s: float = 0.0,
         events: Events | None = None,
         follows: Follows | None = None,
@@ -50,7 +51,7 @@ class Hub:
         self.registry = Registry()
         self.events = events or Events()
         self.presence = Presence(self.events, presence_grace_s, self.registry.of_user)
-        self.delivery = Delivery(self.registry, close_slow=lambda connection: self.close(connection, Close.SLOW))
+        self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
         """Somebody is there: at each connect, and again when an open connection has said who it is."""
@@ -73,6 +74,7 @@ class Hub:
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = Publication(publication.id, tuple(parts), publication.is_batch)
         await self._journal.append(publications.encode(publication))
+        await self.delivery.room()
         return self._receipts[publication.id]
 
     def deliver_local(self, entry: Entry) -> None:
@@ -147,7 +149,7 @@ class Hub:
 
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
         """Forget a connection whose socket is gone."""
-        connection.outbox.close()
+        self.delivery.close(connection.outbox)
         if not self._forget(connection) and connection.closed_at is not None:
             return
         connection.closed_at = utc_now()
@@ -179,8 +181,8 @@ class Hub:
         if connection.outbox.closed:
             return
         connection.closed_as = why
-        self._flush_last_words(connection)
-        connection.outbox.close()
+        self.delivery.write_last(connection.outbox)
+        self.delivery.close(connection.outbox)
         self._forget(connection)
         connection.outbox.sink.close(why.code, reason or why.reason)
 
@@ -207,13 +209,3 @@ class Hub:
         if connection.user is not None:
             self.presence.left(connection.user)
         return True
-
-    def _flush_last_words(self, connection: Connection) -> None:
-        """What was queued before the close was meant to be read: it goes first, if the socket takes it."""
-        outbox = connection.outbox
-        if outbox.queue and not outbox.blocked:
-            try:
-                outbox.sink.write(Prepared.joined(outbox.queue))
-            except Exception:
-                _log.exception("socket write failed")
-                outbox.sink.abort()

@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from app.hub.pending import NOTHING, Pending
 from app.hub.port import Sink
 from app.wire.prepared import Prepared
 
@@ -19,46 +20,59 @@ class Offer(Enum):
 
 
 class Outbox:
-    """Messages in order for one socket. `Delivery` writes it; `blocked` says that the socket takes no more for now."""
+    """Messages in order for one socket. `Delivery` writes it."""
 
-    __slots__ = ("blocked", "closed", "max_bytes", "queue", "queued_bytes", "scheduled", "sink")
+    __slots__ = ("blocked", "closed", "max_bytes", "pending", "sent_count", "sink", "stuck_bytes")
 
     def __init__(self, sink: Sink, max_bytes: int) -> None:
         self.sink = sink
         self.max_bytes = max_bytes
-        self.queue: list[Prepared] = []
-        self.queued_bytes = 0
+        self.pending = NOTHING
+        """What was not given to the socket yet."""
         self.blocked = False
+        """Whether the socket takes nothing for now, or never again."""
         self.closed = False
-        self.scheduled = False
-        """Whether a flush of this outbox is coming in this turn of the loop."""
+        self.stuck_bytes = 0
+        """Bytes that the socket took and could not pass on when it blocked."""
+        self.sent_count = 0
+        """Messages that were given to the socket."""
 
-    def offer(self, message: Prepared) -> Offer:
+    @property
+    def scheduled(self) -> bool:
+        """Whether what waits is written at the end of this turn of the loop, or the next ones."""
+        return self.pending is not NOTHING and not self.blocked
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that were not given to the socket yet."""
+        return self.pending.size_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that wait for a socket that takes nothing."""
+        return self.stuck_bytes + self.pending.size_bytes if self.blocked else 0
+
+    def offer(self, message: Prepared, grown: dict[Pending, Pending] | None = None) -> Offer:
         """Queue the message, or say why not.
 
         The bound holds for a socket that does not take what it is given: what arrives in one turn for a healthy one is written
-        at the end of the turn, however much it is.
+        at the end of the turn, however much it is. `grown`: what this message has made of other connections' pending messages.
         """
         if self.closed:
             return Offer.CLOSED
-        replaced = message.replaces is not None and bool(self.queue) and self._drop_content_of(message.replaces)
-        size = len(message.data)
-        if self.blocked and self.queued_bytes + size > self.max_bytes:
+        pending = self.pending
+        longer = None if grown is None else grown.get(pending)
+        if longer is None:
+            longer = pending.then(message)
+            if grown is not None:
+                grown[pending] = longer
+        if self.blocked and longer.size_bytes > self.max_bytes:
             return Offer.OVERFLOW
-        self.queue.append(message)
-        self.queued_bytes += size
-        return Offer.REPLACED if replaced else Offer.QUEUED
+        self.pending = longer
+        return Offer.QUEUED if longer.count > pending.count else Offer.REPLACED
 
     def close(self) -> None:
         """Take nothing more, and forget what waits: nobody will read it."""
-        self.closed = True
-        self.queue = []
-        self.queued_bytes = 0
-
-    def _drop_content_of(self, target: str) -> bool:
-        kept = [waiting for waiting in self.queue if waiting.content_of != target]
-        if len(kept) == len(self.queue):
-            return False
-        self.queue = kept
-        self.queued_bytes = sum(map(len, kept))
-        return True
+        self.closed = self.blocked = True
+        self.pending = NOTHING
+        self.stuck_bytes = 0

@@ -99,9 +99,8 @@ class WsxProtocol(SocketSink):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The TCP connection is gone: the one place where the listener is told so."""
-        self._state = State.CLOSED
+        self._leave_open(State.CLOSED)
         self._server_state.connections.discard(self)
-        self._fd = -1
         if self._slot is not None:
             heartbeat_of(self._config).discard(self, self._slot)
             self._slot = None

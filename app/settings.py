@@ -75,6 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds within which a user who is back was never offline: a reload, a tunnel."""
     dashboard_interval_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     """Seconds between two updates of the dashboard, while an admin is there to see it."""
+    compression: Literal["shared", "off"] = "shared"
+    """Whether messages are compressed for browsers that can read it: once for all of them, and no context is kept for any."""
     outbox_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
     """Bytes queued for one connection before it is closed as slow (1013). 262,144 x 2,000 stalled phones = 500 MiB."""
     outbox_total_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 536_870_912

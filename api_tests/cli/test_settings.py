@@ -31,7 +31,9 @@ GIVEN = {
     "socket_rate_per_s": ("0.5", 0.5),
     "socket_burst": ("1", 1),
     "max_sockets_per_user": ("2", 2),
+    "compression": ("off", "off"),
     "outbox_bytes": ("4096", 4096),
+    "outbox_total_bytes": ("8192", 8192),
     "replay_entries": ("5", 5),
     "drain_s": ("0", 0.0),
     "log_format": ("json", "json"),
@@ -97,6 +99,7 @@ def test_the_command_line_wins_where_it_says_something():
         ("MAX_SOCKETS_PER_USER", "0", ">= 1"),
         ("OUTBOX_BYTES", "64k", "a whole number is wanted"),
         ("REPLAY_ENTRIES", "0", ">= 1"),
+        ("COMPRESSION", "gzip", "one of shared, off is wanted"),
         ("LOG_FORMAT", "xml", "one of console, json is wanted"),
     ],
 )

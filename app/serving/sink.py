@@ -42,6 +42,7 @@ class SocketSink(asyncio.Protocol):
         "_close_code",
         "_close_reason",
         "_close_timer",
+        "_compresses",
         "_fd",
         "_heard",
         "_reading_paused",
@@ -59,7 +60,7 @@ class SocketSink(asyncio.Protocol):
         self._close_reason = ""
         self._fd = -1
         self._heard = True
-        self._blocked = self._told_to_pause = self._reading_paused = False
+        self._blocked = self._told_to_pause = self._reading_paused = self._compresses = False
 
     @abstractmethod
     def read_on(self) -> None:
@@ -68,7 +69,7 @@ class SocketSink(asyncio.Protocol):
     # -- Sink --------------------------------------------------------------------------------------------------------
     def write(self, message: Prepared) -> bool:
         """Straight to the kernel while nothing is buffered: two thirds of what the transport costs. What is left waits there."""
-        data = message.data
+        data = (message.compressed or message.compress()) if self._compresses else message.data
         if self._blocked or self._fd < 0:
             return self._write_by_transport(data)
         try:

@@ -3,21 +3,26 @@
 from collections.abc import Iterable
 from typing import Self
 
-from app.wire.rfc6455 import TEXT, encode_frame
+from app.wire.deflate import MIN_BYTES, deflate
+from app.wire.rfc6455 import RSV1, TEXT, encode_frame
 from app.wire.swap import CONTENT_STYLES, REPLACING_STYLES, style_of
 from app.wire.update import Update
 
 
 class Prepared:
-    """One or more text messages, RFC 6455 header included. Not changed after it was made, so it is safe to share."""
+    """One or more text messages, RFC 6455 header included. Says the same for ever, so it is safe to share."""
 
-    __slots__ = ("content_of", "data", "payloads", "replaces")
+    __slots__ = ("compressed", "content_of", "data", "parts", "payloads", "replaces")
 
     def __init__(self, payload: bytes) -> None:
         self.payloads: tuple[bytes, ...] = (payload,)
         """The messages as bare UTF-8 texts, for sockets that frame them themselves."""
         self.data: bytes = encode_frame(TEXT, payload)
         """The messages as frames, ready for the kernel."""
+        self.compressed: bytes | None = None
+        """The same for sockets that negotiated it; None: nobody has asked `compress` for it yet."""
+        self.parts: tuple[Prepared, ...] = ()
+        """What this joins; nothing: it is one message."""
         self.replaces: str | None = None
         """The target of which nothing is left after this message."""
         self.content_of: str | None = None
@@ -45,9 +50,21 @@ class Prepared:
         whole = cls.__new__(cls)
         whole.payloads = tuple(payload for part in parts for payload in part.payloads)
         whole.data = b"".join([part.data for part in parts])
-        whole.replaces = whole.content_of = None
+        whole.compressed = whole.replaces = whole.content_of = None
+        whole.parts = parts
         return whole
 
+    def compress(self) -> bytes:
+        """Make `compressed`, once, when the first socket wants it. What is short, or does not get shorter, stays plain."""
+        if self.parts:
+            self.compressed = b"".join([part.compressed or part.compress() for part in self.parts])
+            return self.compressed
+        self.compressed = self.data
+        payload = self.payloads[0]
+        if len(payload) >= MIN_BYTES and len(smaller := deflate(payload)) < len(payload):
+            self.compressed = encode_frame(TEXT | RSV1, smaller)
+        return self.compressed
+
     def __len__(self) -> int:
-        """Bytes on the wire."""
+        """Bytes on the wire, as if nothing were compressed."""
         return len(self.data)

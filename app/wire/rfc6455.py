@@ -1,9 +1,10 @@
 """The WebSocket protocol, server side (RFC 6455), as a pure core: bytes in, messages out; nothing waits, nothing is sent.
 
-Server frames are never masked (5.1), client frames always are (5.3). No extension is negotiated here, so the reserved bits must be
-zero (5.2).
+Server frames are never masked (5.1), client frames always are (5.3). The reserved bits must be zero (5.2); but the first of them
+marks compressed messages where these were negotiated (RFC 7692, 6).
 """
 
+from collections.abc import Callable
 from struct import pack
 from typing import Final, NamedTuple
 
@@ -13,6 +14,8 @@ BINARY: Final = 0x2
 CLOSE: Final = 0x8
 PING: Final = 0x9
 PONG: Final = 0xA
+RSV1: Final = 0x40
+"""Beside the opcode of a message's first frame: the message is compressed (RFC 7692, 6)."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 MAX_CONTROL_BYTES: Final = 125
@@ -48,7 +51,7 @@ class Message(NamedTuple):
 
 
 def encode_frame(opcode: int, payload: bytes) -> bytes:
-    """One unmasked final frame with the shortest header that its size allows (5.2)."""
+    """One unmasked final frame with the shortest header that its size allows (5.2). `opcode` may have RSV1 beside it."""
     size = len(payload)
     if size <= MAX_CONTROL_BYTES:
         return bytes((0x80 | opcode, size)) + payload
@@ -86,16 +89,18 @@ class FrameReader:
     Holds at most one unfinished message of `max_message_bytes` and what was fed and not read yet.
     """
 
-    __slots__ = ("_at", "_buffer", "_fragments", "_max_message_bytes", "_message_opcode", "_needed", "_size")
+    __slots__ = ("_at", "_buffer", "_fragments", "_inflate", "_max_message_bytes", "_message_head", "_needed", "_size")
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, inflate: Callable[[bytes, int], bytes] | None = None) -> None:
         self._max_message_bytes = max_message_bytes
+        self._inflate = inflate
+        """Makes the payload of a compressed message, of so many bytes at most; None: compression was not negotiated."""
         self._buffer: bytes | bytearray = b""
         self._at = 0
         self._needed = 2
         """Bytes that must be there before another look is worth it."""
         self._fragments: list[bytes] | None = None
-        self._message_opcode = 0
+        self._message_head = 0
         self._size = 0
 
     def feed(self, data: bytes) -> None:
@@ -110,6 +115,11 @@ class FrameReader:
             self._at = 0
         self._buffer += data
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is begun: a new reader would go on just as well."""
+        return self._at == len(self._buffer) and self._fragments is None
+
     def held_bytes(self) -> int:
         """Bytes that were fed and are not yet part of a message."""
         return len(self._buffer) - self._at
@@ -117,15 +127,17 @@ class FrameReader:
     def next(self) -> Message | None:
         """The next message or control frame; None: more bytes are needed. Raises ProtocolError; then the reader is spent."""
         while (frame := self._next_frame()) is not None:
-            opcode, is_final, payload = frame
+            head, payload = frame
+            opcode = head & 0x0F
             if opcode >= CLOSE:
                 return Message(opcode, payload)
-            message = self._assemble(opcode, payload, is_final=is_final)
+            message = self._assemble(opcode, head, payload)
             if message is not None:
                 return message
         return None
 
-    def _next_frame(self) -> tuple[int, bool, bytes] | None:
+    def _next_frame(self) -> tuple[int, bytes] | None:
+        """First byte and payload of the next frame that is here as a whole."""
         buffer, at = self._buffer, self._at
         available = len(buffer) - at
         if available < self._needed:
@@ -150,15 +162,10 @@ class FrameReader:
         self._needed = 2
         self._at = at + header + size
         payload = bytes(buffer[at + header : self._at])
-        return (
-            opcode,
-            bool(first & 0x80),
-            unmask(payload, bytes(buffer[at + header - 4 : at + header])) if size else b"",
-        )
+        return first, unmask(payload, bytes(buffer[at + header - 4 : at + header])) if size else b""
 
-    @staticmethod
-    def _check_header(first: int, second: int, opcode: int) -> None:
-        if first & 0x70:
+    def _check_header(self, first: int, second: int, opcode: int) -> None:
+        if first & 0x70 and (first & 0x30 or self._inflate is None or opcode not in {TEXT, BINARY}):
             raise ProtocolError(PROTOCOL_ERROR, "reserved bits are set")
         if opcode not in _OPCODES:
             raise ProtocolError(PROTOCOL_ERROR, "unknown opcode")
@@ -167,7 +174,8 @@ class FrameReader:
         if opcode >= CLOSE and (second & 0x7F > MAX_CONTROL_BYTES or not first & 0x80):
             raise ProtocolError(PROTOCOL_ERROR, "control frames are short and whole")
 
-    def _assemble(self, opcode: int, payload: bytes, *, is_final: bool) -> Message | None:
+    def _assemble(self, opcode: int, head: int, payload: bytes) -> Message | None:
+        is_final = head & 0x80
         if opcode == CONTINUATION:
             if self._fragments is None:
                 raise ProtocolError(PROTOCOL_ERROR, "nothing to continue")
@@ -175,19 +183,21 @@ class FrameReader:
         elif self._fragments is not None:
             raise ProtocolError(PROTOCOL_ERROR, "a continuation was expected")
         elif is_final:
-            return _message(opcode, payload)
+            return self._message(head, payload)
         else:
-            self._message_opcode, self._fragments = opcode, [payload]
+            self._message_head, self._fragments = head, [payload]
         self._size += len(payload)
         if not is_final:
             return None
         whole = b"".join(self._fragments or ())
         self._fragments, self._size = None, 0
-        return _message(self._message_opcode, whole)
+        return self._message(self._message_head, whole)
 
-
-def _message(opcode: int, payload: bytes) -> Message:
-    return Message(opcode, _text(payload) if opcode == TEXT else payload)
+    def _message(self, head: int, payload: bytes) -> Message:
+        if head & RSV1 and self._inflate is not None:
+            payload = self._inflate(payload, self._max_message_bytes)
+        opcode = head & 0x0F
+        return Message(opcode, _text(payload) if opcode == TEXT else payload)
 
 
 def _text(payload: bytes) -> str:

@@ -29,8 +29,13 @@ def logs() -> None:
 
 @pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """What was logged since the last call."""
-    return lambda: capsys.readouterr().err
+    """What was logged since the last call, also what would leave with the end of this turn of the loop."""
+
+    def read() -> str:
+        log.LINES.flush()
+        return capsys.readouterr().err
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Tag
+from litestar.types import Middleware
 from sqlalchemy.engine import make_url
 
 from app import __version__
-from app.auth.keys import Caller, KeyRecord, KeyRing
+from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
 from app.db.session import Database
@@ -37,6 +38,7 @@ from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
 from app.settings import Settings, SettingsError
 from app.web import openapi
+from app.web.answering import answering
 from app.web.assets import SHIPPED, file_route
 from app.web.conversation import Talk
 from app.web.docs import docs_routes
@@ -44,6 +46,7 @@ from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
 from app.web.metrics import metrics_route
+from app.web.operation import GIVEN
 from app.web.socket import SocketDoor
 
 _log = structlog.get_logger()
@@ -92,21 +95,20 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router(),
-        *health_routes,
+        _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
+        *health_routes(parts.database),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub),
+        metrics_route(parts.hub, parts.key_ring),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
         routes,
-        dependencies=_dependencies(parts, services),
         exception_handlers=exception_handlers,
         lifespan=[lambda _app: _running(parts, features, services, running)],
         openapi_config=None,
         request_max_body_size=settings.max_body_bytes,
-        state=State({"key_ring": parts.key_ring, "settings": settings}),
+        state=State({"settings": settings}),
         logging_config=None,
     )
     door = SocketDoor(
@@ -121,8 +123,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
 
 def describe() -> dict[str, Any]:
     """The REST interface as an OpenAPI document."""
-    unused = {name: Provide(lambda: None, sync_to_thread=False) for name in ("hub", "database", "services", "caller", "key_ring")}
-    return openapi.document(Router("/api/v1", route_handlers=ROUTES, dependencies=unused), ROUTES, version=__version__, tags=TAGS)
+    return openapi.document(_api_router(), ROUTES, version=__version__, tags=TAGS)
 
 
 def state_folder(settings: Settings) -> Path:
@@ -174,22 +175,15 @@ def _build(settings: Settings) -> Parts:
     )
 
 
-def _api_router() -> Router:
-    return Router("/api/v1", route_handlers=ROUTES, response_headers={"Cache-Control": "no-store"})
+def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
+    """All operations. `answering` gives their functions what they ask for by name; Litestar wants to know the names."""
+    names = {name: Provide(lambda: None, sync_to_thread=False) for name in GIVEN}
+    return Router("/api/v1", route_handlers=ROUTES, dependencies=names, middleware=middleware)
 
 
-def _dependencies(parts: Parts, services: Services) -> dict[str, Provide]:
-    def caller(request: Request[Any, Any, Any]) -> Caller:
-        found: Caller = request.scope["state"]["caller"]
-        return found
-
-    return {
-        "hub": Provide(lambda: parts.hub, sync_to_thread=False),
-        "database": Provide(lambda: parts.database, sync_to_thread=False),
-        "services": Provide(lambda: services, sync_to_thread=False),
-        "key_ring": Provide(lambda: parts.key_ring, sync_to_thread=False),
-        "caller": Provide(caller, sync_to_thread=False),
-    }
+def _given(parts: Parts, services: Services) -> dict[str, Any]:
+    """What functions of operations may ask for by name, beside the caller."""
+    return {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
 
 
 async def _say_last_words(hub: Hub, within_s: float) -> None:

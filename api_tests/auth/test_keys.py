@@ -1,13 +1,16 @@
 """API keys: their form, and the ring that knows whose they are."""
 
+import asyncio
 import math
 from datetime import timedelta
 
 import pytest
 
+from api_tests.waiting import eventually
 from app.auth import keys
 from app.auth.keys import ADMIN_CALLER, Caller, KeyRecord, KeyRing, digest_of, id_of, make_key
 from app.kernel.clock import utc_now
+from app.kernel.errors import Unavailable
 
 ADMIN_KEY = "the key of whoever set this server up"
 
@@ -132,3 +135,90 @@ async def test_guessed_ids_do_not_fill_the_memory(monkeypatch):
         assert await ring.caller(make_key().text) is None
     assert 10 >= len(ring._cache)  # the memory is what is asked about
     assert 25 == len(rows.asked)
+
+
+class SlowRows(Rows):
+    """Rows that are found when the test says so."""
+
+    def __init__(self, *rows: KeyRecord) -> None:
+        super().__init__(*rows)
+        self.ready = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def find(self, key_id: str) -> KeyRecord | None:
+        found = await super().find(key_id)
+        await self.ready.wait()
+        if self.error is not None:
+            raise self.error
+        return found
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time as the ring sees it, in a list of one."""
+    now = [1_000.0]
+    monkeypatch.setattr(keys, "monotonic", lambda: now[0])
+    return now
+
+
+async def test_those_who_wait_for_one_key_wait_for_one_look_up():
+    key = make_key()
+    rows = SlowRows(record(key))
+    ring = rows.ring()
+    waiting = [asyncio.create_task(ring.caller(key.text)) for _ in range(5)]
+    await eventually(lambda: rows.asked)
+    waiting.pop().cancel()  # its client has gone; the others still want to know
+    rows.ready.set()
+    assert {key.id} == {(await one).key_id for one in waiting}
+    assert [key.id] == rows.asked
+
+
+async def test_a_key_in_use_is_looked_up_anew_behind_the_requests(clock):
+    key = make_key()
+    rows = SlowRows(record(key))
+    ring = rows.ring()
+    rows.ready.set()
+    assert await ring.caller(key.text)
+    rows.ready.clear()
+    rows.by_id[key.id] = record(key, revoked_at=utc_now())
+    clock[0] += keys.RENEW_S
+    for _ in range(3):
+        assert await ring.caller(key.text)  # nobody waits
+    await eventually(lambda: len(rows.asked) == 2)
+    rows.ready.set()
+    await eventually(lambda: not ring._coming)  # nothing else shows that a look-up behind the requests has ended
+    assert await ring.caller(key.text) is None
+    assert 2 == len(rows.asked)
+
+
+async def test_a_key_is_not_believed_longer_while_the_database_is_slow_or_away(clock):
+    key = make_key()
+    rows = SlowRows(record(key))
+    ring = rows.ring()
+    rows.ready.set()
+    assert await ring.caller(key.text)
+    rows.error = Unavailable("the database is away")
+    clock[0] += keys.RENEW_S
+    assert await ring.caller(key.text)
+    await eventually(lambda: not ring._coming)
+    clock[0] += keys.CACHE_S - keys.RENEW_S
+    with pytest.raises(Unavailable):
+        await ring.caller(key.text)
+    rows.error = None
+    assert await ring.caller(key.text)
+
+
+async def test_what_was_read_before_a_change_is_not_believed_after_it():
+    key = make_key()
+    rows = SlowRows(record(key))
+    ring = rows.ring()
+    before = asyncio.create_task(ring.caller(key.text))
+    await eventually(lambda: rows.asked)
+    rows.by_id[key.id] = record(key, revoked_at=utc_now())
+    ring.forget(key.id)
+    after = asyncio.create_task(ring.caller(key.text))
+    await eventually(lambda: len(rows.asked) == 2)
+    rows.ready.set()
+    assert await before  # it was asked while the key was good
+    assert await after is None
+    assert await ring.caller(key.text) is None

@@ -1,7 +1,9 @@
 """The log: one event, one line; JSON for programs, words for people."""
 
+import asyncio
 import json
 import logging
+import subprocess
 import sys
 from contextlib import contextmanager
 from io import StringIO
@@ -98,3 +100,80 @@ def test_a_level_leaves_out_what_is_below(capsys):
     logging.getLogger("library").warning("nor this")
     structlog.get_logger().error("but this")
     assert ["but this"] == [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+
+
+class Counted(StringIO):
+    """A stderr that knows how often it was written to."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+def events(stream: StringIO) -> list[str]:
+    return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+
+async def test_lines_of_one_turn_of_the_loop_leave_together_in_their_order():
+    log.configure("json")
+    with stderr(Counted()) as seen:
+        for number in range(3):
+            structlog.get_logger().info(f"line {number}")
+        assert "" == seen.getvalue()
+        await asyncio.sleep(0)
+        assert (["line 0", "line 1", "line 2"], 1) == (events(seen), seen.writes)
+        structlog.get_logger().info("line 3")
+        await asyncio.sleep(0)
+        assert ("line 3", 2) == (events(seen)[-1], seen.writes)
+
+
+@pytest.mark.parametrize("level", ["warning", "error", "critical", "exception"])
+async def test_what_is_worse_leaves_at_once_with_all_that_waits_before_it(level):
+    log.configure("json")
+    with stderr(Counted()) as seen:
+        structlog.get_logger().info("a request")
+        getattr(structlog.get_logger(), level)("trouble")
+        logging.getLogger("library").error("more trouble")
+        assert ["a request", "trouble", "more trouble"] == events(seen)
+        await asyncio.sleep(0)
+        assert 2 == seen.writes
+
+
+def test_a_line_that_a_loop_left_behind_leaves_with_the_next_of_another():
+    log.configure("json")
+
+    async def say(text: str, turns: int) -> None:
+        structlog.get_logger().info(text)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    with stderr(StringIO()) as seen:
+        loop = asyncio.new_event_loop()
+        loop.call_soon(loop.stop)  # before the line is said: there is no turn left in which it could leave
+        task = loop.create_task(say("first", turns=0))
+        loop.run_forever()
+        loop.close()
+        assert (True, []) == (task.done(), events(seen))
+        asyncio.run(say("second", turns=1))
+        assert ["first", "second"] == events(seen)
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(3)", "raise RuntimeError"])
+def test_a_process_that_ends_says_first_what_it_had_to_say(end):
+    code = f"""
+import asyncio, structlog
+from app.kernel import log
+log.configure("json")
+async def main():
+    structlog.get_logger().info("the last line")
+    asyncio.get_running_loop().stop()
+    {end}
+loop = asyncio.new_event_loop()
+task = loop.create_task(main())
+loop.run_forever()
+task.result()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert 1 == ended.stderr.count('"event":"the last line"'), ended.stderr

@@ -135,6 +135,15 @@ async def test_signing_in_to_the_demo_sets_a_cookie_that_scripts_cannot_read(dem
     assert "Sign in" in (await browser.get("/", headers={"Cookie": "wsx_token=bad"})).text
 
 
+async def test_a_wrong_field_of_the_sign_in_form_is_named(demo: tuple[Running, httpx.AsyncClient]) -> None:
+    answer = await demo[1].post("/demo/sign-in", data={"name": "x" * 61})
+    assert (422, "/name", "Expected `str` of length <= 60") == (
+        answer.status_code,
+        answer.json()["errors"][0]["pointer"],
+        answer.json()["errors"][0]["detail"],
+    )
+
+
 async def test_a_site_may_replace_a_fragment(settings: Settings) -> None:
     folder = Path(settings.database_url.partition(":///")[2]).parent / "own"
     (folder / "announcements").mkdir(parents=True)

@@ -5,6 +5,7 @@ a look-up. Only the SHA-256 of the whole is stored: the secret is random, so a s
 let anybody keep the server busy.
 """
 
+import asyncio
 import hashlib
 import secrets
 import zlib
@@ -22,8 +23,11 @@ ID_CHARS: Final = 12
 SECRET_BYTES: Final = 24
 CACHE_S: Final = 1.0
 """Seconds that a key is believed without looking it up. A revoked key is refused after it at the latest, on every node."""
+RENEW_S: Final = 0.5
+"""Seconds after which a key in use is looked up anew, while it is still believed."""
 MAX_CACHED: Final = 10_000
 """Keys in the cache, found or not; past it the cache is emptied, so that guessed ids cannot fill the memory."""
+_ID_PLACE: Final = slice(len(PREFIX) + 1, len(PREFIX) + 1 + ID_CHARS)
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -83,43 +87,82 @@ def id_of(text: str) -> str | None:
     return key_id
 
 
+class _Found(NamedTuple):
+    """What a look-up of a key has found."""
+
+    renew_at: float
+    until: float
+    """When it is looked up anew, and until when it is believed meanwhile; by the monotonic clock."""
+    record: KeyRecord | None
+    caller: Caller | None
+
+
 class KeyRing:
-    """Tells which caller a key's text is. Safe for concurrent use; look-ups are cached for `CACHE_S`."""
+    """Tells which caller a key's text is. Safe for concurrent use.
+
+    Requests with a key that is in use wait for no database: what was found is believed for `CACHE_S`, and from `RENEW_S` on it is
+    looked up anew behind them. Those that must wait for the same key wait for one look-up.
+    """
 
     def __init__(self, find: Callable[[str], Awaitable[KeyRecord | None]], *, admin_key: str, used: Callable[[str], None]) -> None:
         self._find = find
         self._used = used
         self._admin_digest = digest_of(admin_key) if admin_key else None
-        self._cache: dict[str, tuple[float, KeyRecord | None]] = {}
+        self._cache: dict[str, _Found] = {}
+        self._coming: dict[str, asyncio.Task[_Found]] = {}
 
     async def caller(self, text: str) -> Caller | None:
-        """Who holds this key; None when it is not a key of ours, or expired, or revoked."""
+        """Who holds this key; None when it is not a key of ours, or expired, or revoked. Raises what looking it up raises."""
         digest = digest_of(text)
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
             return ADMIN_CALLER
-        key_id = id_of(text) if text.isascii() else None
-        record = await self._record(key_id) if key_id is not None else None
+        key_id = text[_ID_PLACE]
+        now = monotonic()
+        found = self._cache.get(key_id)
+        if found is None or now >= found.until:
+            if not text.isascii() or id_of(text) is None:
+                return None
+            found = await asyncio.shield(self._look_up(key_id))
+        elif now >= found.renew_at:
+            self._look_up(key_id)
+        record = found.record
         if record is None or not secrets.compare_digest(digest, record.digest):
             return None
         if record.revoked_at is not None or (record.expires_at is not None and record.expires_at <= utc_now()):
             return None
-        self._used(record.id)
-        return Caller(record.id, record.name, record.scopes, record.expires_at)
+        self._used(key_id)
+        return found.caller
 
     def forget(self, key_id: str) -> None:
         """Look this key up anew at its next use: it was changed."""
         self._cache.pop(key_id, None)
+        self._coming.pop(key_id, None)
 
-    async def _record(self, key_id: str) -> KeyRecord | None:
+    def _look_up(self, key_id: str) -> "asyncio.Task[_Found]":
+        """The look-up that is under way, or a new one."""
+        task = self._coming.get(key_id)
+        if task is None:
+            task = self._coming[key_id] = asyncio.create_task(self._found(key_id))
+            task.add_done_callback(lambda done: self._keep(key_id, done))
+        return task
+
+    async def _found(self, key_id: str) -> _Found:
         now = monotonic()
-        known = self._cache.get(key_id)
-        if known is not None and now < known[0]:
-            return known[1]
         record = await self._find(key_id)
+        caller = None if record is None else Caller(record.id, record.name, record.scopes, record.expires_at)
+        return _Found(now + RENEW_S, now + CACHE_S, record, caller)
+
+    def _keep(self, key_id: str, done: "asyncio.Task[_Found]") -> None:
+        """Remember what was found, unless the key was changed meanwhile. Who waits is told of errors; nobody else needs to be."""
+        failed = done.cancelled() or done.exception() is not None
+        if self._coming.get(key_id) is not done:
+            return
+        del self._coming[key_id]
+        if failed:
+            return
         if len(self._cache) >= MAX_CACHED:
             self._cache.clear()
-        self._cache[key_id] = now + CACHE_S, record
-        return record
+        self._cache[key_id] = done.result()
 
 
 def _checksum(body: str) -> str:

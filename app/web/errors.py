@@ -1,6 +1,5 @@
 """Every error as one shape: `application/problem+json` (RFC 9457). The only place that maps exceptions to answers."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -61,7 +60,7 @@ def on_app_error(request: Request[Any, Any, Any], error: AppError) -> Response[A
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Errors of the framework: no such route, wrong method, a body over the limit, a bad query parameter."""
     if isinstance(error, ValidationException):
-        return answer(request, _wrong_parameters(error, request.route_handler.opt.get("query_names", {})))
+        return answer(request, _wrong_form(error))
     status = HTTPStatus(error.status_code)
     translated = AppError(_words(request, status) or error.detail or status.phrase)
     translated.code, translated.status, translated.title = _CODES.get(status, status.name.lower()), int(status), status.phrase
@@ -100,16 +99,9 @@ def _pointer(path: str) -> str:
     return path.replace("[", ".").replace("]", "").replace(".", "/")
 
 
-def _wrong_parameters(error: ValidationException, query_names: Mapping[str, str]) -> AppError:
+def _wrong_form(error: ValidationException) -> AppError:
     found = error.extra if isinstance(error.extra, list) else []
-    if any(one.get("key") == "data" for one in found):
-        return BadRequest("a JSON body is needed, and there is none")
-    return InvalidFields([FieldError(_place(one, query_names), one["message"]) for one in found])
-
-
-def _place(found: Mapping[str, Any], query_names: Mapping[str, str]) -> str:
-    name = found["key"]
-    return f"?{query_names[name]}" if name in query_names else f"{{{name}}}"
+    return InvalidFields([FieldError(f"/{one['key']}", one["message"]) for one in found])
 
 
 def _words(request: Request[Any, Any, Any], status: HTTPStatus) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from app.kernel.clock import monotonic
 from app.kernel.ids import new_short_id
@@ -49,23 +50,21 @@ class Front:
         added = [(b"x-request-id", request_id.encode()), *_EVERYWHERE]
         status = 0
 
-        async def send_named(message: Message) -> None:
+        def send_named(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *added]
-            await send(message)
+            return send(message)
 
         began = monotonic()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = bind_contextvars(request_id=request_id)
+        try:
             await self._http(scope, receive, send_named)
-            _log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round((monotonic() - began) * 1000, 2),
-            )
+            took_ms = round((monotonic() - began) * 1000, 2)
+            _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took_ms)
+        finally:
+            reset_contextvars(**bound)
 
 
 def request_id_of(scope: Scope) -> str:

@@ -1,12 +1,14 @@
 """Is it alive, and may a balancer send people here?"""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import msgspec
 from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
 
+from app.db.session import Database
 from app.kernel.errors import Unavailable
-from app.web.given import GivenDatabase
 
 
 class Health(msgspec.Struct):
@@ -22,16 +24,6 @@ async def live() -> Health:
     return Health("ok")
 
 
-@get("/health/ready", include_in_schema=False)
-async def ready(database: GivenDatabase) -> Response[Health]:
-    """It can do its work: 200, or 503 and which part is missing."""
-    try:
-        await database.check()
-    except Unavailable:
-        return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-    return Response(Health("ok", {"database": "ok"}))
-
-
 @get("/ws", include_in_schema=False)
 async def upgrade_needed() -> Response[str]:
     """Somebody opened the socket's address as a page."""
@@ -43,4 +35,16 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-health_routes = [live, ready, upgrade_needed]
+def health_routes(database: Database) -> Sequence[HTTPRouteHandler]:
+    """The routes of health, and of the socket's address."""
+
+    @get("/health/ready", include_in_schema=False)
+    async def ready() -> Response[Health]:
+        """It can do its work: 200, or 503 and which part is missing."""
+        try:
+            await database.check()
+        except Unavailable:
+            return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(Health("ok", {"database": "ok"}))
+
+    return [live, ready, upgrade_needed]

@@ -1,19 +1,19 @@
-"""One declaration per REST operation. From it come the route, its guard, and its page in the docs: none can be forgotten."""
+"""One declaration per REST operation. From it come the route, the key it wants, and its page in the docs: none can be forgotten."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from inspect import Parameter, cleandoc, signature
-from typing import Any
+from typing import Any, get_args
 
 from litestar import delete, get, patch, post, put
 from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from app.auth.guards import requires
-from app.web.body import StrictBody
+from app.web.answering import Operation
+from app.web.body import JsonBody
 from app.web.errors import Problem
-from app.web.parameters import takes_only
+from app.web.parameters import Parameters
 
 _VERBS = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
 _ERROR_WORDS = {
@@ -26,8 +26,8 @@ _ERROR_WORDS = {
     422: "Fields or parameters are wrong; `errors` names each",
     503: "The database cannot be used at the moment; nothing was stored or sent",
 }
-GIVEN = frozenset({"data", "hub", "database", "services", "caller", "key_ring"})
-"""Names of parameters that are no query parameters: the body, and what `app.web.given` and `app.features.services` list."""
+GIVEN = frozenset({"hub", "database", "services", "caller", "key_ring"})
+"""What functions may ask for by name; `app.web.given` and `app.features.services` have the types."""
 
 
 def _query_name(parameter: Parameter) -> str:
@@ -55,10 +55,19 @@ def operation(
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
-        has_data = "data" in function.__annotations__
-        known = {401, 403, 422, 503, *errors} | ({400, 413} if has_data else set())
-        parameters = signature(function).parameters.values()
-        query_names = {one.name: _query_name(one) for one in parameters if one.name not in GIVEN and f"{{{one.name}:" not in path}
+        parameters = signature(function).parameters
+        elsewhere = {"data", *GIVEN, *(name for name in parameters if f"{{{name}:" in path)}
+        query_names = {name: _query_name(one) for name, one in parameters.items() if name not in elsewhere}
+        data = parameters.get("data")
+        known = {401, 403, 422, 503, *errors} | ({400, 413} if data else set())
+        answered = Operation(
+            function,
+            scope,
+            int(status),
+            given=tuple(name for name in parameters if name in GIVEN),
+            parameters=Parameters(query_names),
+            body=JsonBody(get_args(data.annotation)[0]) if data else None,
+        )
         responses = {
             code: ResponseSpec(
                 Problem, description=_ERROR_WORDS[code], media_type="application/problem+json", generate_examples=False
@@ -73,7 +82,6 @@ def operation(
             description=f"{cleandoc(function.__doc__ or '')}\n\nScope: `{scope}`.",
             tags=[tag],
             security=[{"key": []}],
-            guards=[requires(scope), takes_only(frozenset(query_names.values()))],
             responses=responses,
             response_description=HTTPStatus(status).phrase,
             response_headers=[
@@ -84,9 +92,7 @@ def operation(
                     documentation_only=True,
                 )
             ],
-            dto=StrictBody if has_data else None,
-            return_dto=None,
-            opt={"scope": scope, "takes": takes, "gives": gives, "query_names": query_names},
+            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},
         )(function)
         return route
 

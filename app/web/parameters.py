@@ -1,20 +1,44 @@
-"""Query parameters that an operation does not have are refused: a mistyped filter would find everything."""
+"""Parameters of paths and queries. Names that an operation does not have are refused: a mistyped filter would find everything."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
-from app.auth.guards import Guard
 from app.kernel.errors import FieldError, InvalidFields
+from app.web.front import Scope
 
 
-def takes_only(names: frozenset[str]) -> Guard:
-    """A guard that lets requests pass whose query has only these names."""
-    there_are = f"there {'is' if len(names) == 1 else 'are'} {', '.join(sorted(names)) or 'none'} here"
+class Parameters:
+    """What one operation takes from paths and queries. `query_names`: by parameter of its function, the name in the query."""
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-        if connection.scope["query_string"] and (unknown := sorted(set(connection.query_params) - names)):
-            raise InvalidFields([FieldError(f"?{name}", f"no such parameter; {there_are}") for name in unknown])
+    def __init__(self, query_names: Mapping[str, str]) -> None:
+        self._query_names = query_names
+        names = sorted(query_names.values())
+        self._there_are = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'} here"
 
-    return guard
+    def read(self, scope: Scope) -> dict[str, Any]:
+        """The values by parameter; what was not asked is left out. Raises InvalidFields, which names each wrong one."""
+        texts = dict(scope["path_params"])
+        if scope["query_string"]:
+            texts |= self._asked(scope)
+        if not texts:
+            return texts
+        types = scope["route_handler"].signature_model.__annotations__  # as Litestar reads, and describes, the declaration
+        wrong = []
+        for name, text in texts.items():
+            try:
+                texts[name] = msgspec.convert(text, types[name], strict=False)
+            except msgspec.ValidationError as error:
+                place = f"?{self._query_names[name]}" if name in self._query_names else f"{{{name}}}"
+                wrong.append(FieldError(place, str(error)))
+        if wrong:
+            raise InvalidFields(wrong)
+        return texts
+
+    def _asked(self, scope: Scope) -> dict[str, str]:
+        asked = dict(ASGIConnection[Any, Any, Any, Any](scope).query_params.multi_items())  # type: ignore[arg-type]  # a mapping
+        if unknown := sorted(asked.keys() - self._query_names.values()):
+            raise InvalidFields([FieldError(f"?{name}", f"no such parameter; {self._there_are}") for name in unknown])
+        return {name: asked[spelled] for name, spelled in self._query_names.items() if spelled in asked}

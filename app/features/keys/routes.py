@@ -77,13 +77,10 @@ _EXAMPLE = {
     gives={**_EXAMPLE, "key": "wsx_Qm3zT81bKpXa_<secret>"},
     errors=[503],
 )
-async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> Response[CreatedApiKey]:
+async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> CreatedApiKey:
     """Make a key. It can be given only scopes that the calling key has itself."""
     row, key = await service.create_key(database, data, caller)
-    return Response(
-        CreatedApiKey(**msgspec.structs.asdict(ApiKey.of(row)), key=key.text),
-        headers={"Cache-Control": "no-store"},
-    )
+    return CreatedApiKey(**msgspec.structs.asdict(ApiKey.of(row)), key=key.text)
 
 
 @operation(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 import uvicorn
 
 from api_tests.waiting import SOON_S, eventually
+from app.serving.door import Door
 from app.serving.protocol import WsxProtocol
 
 KEY = base64.b64encode(b"0123456789abcdef").decode()
@@ -140,8 +141,8 @@ class Running(NamedTuple):
 
 @asynccontextmanager
 async def serving(app: Any, **how: Any) -> AsyncIterator[Running]:
-    """Serve an ASGI application with our socket layer."""
-    settings = {"lifespan": "off", "log_config": None, "ws_max_size": 65_536, "timeout_graceful_shutdown": 1} | how
+    """Serve an ASGI application with our socket layer. `http="httptools"`: with uvicorn's own way to it."""
+    settings = {"http": Door, "lifespan": "off", "log_config": None, "ws_max_size": 65_536, "timeout_graceful_shutdown": 1} | how
     config = uvicorn.Config(app, host="127.0.0.1", port=0, ws=WsxProtocol, loop="uvloop", **settings)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -7,8 +7,8 @@ import pytest
 
 from api_tests.serving.raw import KEY, Ear, detaching, frame, request, serving
 from api_tests.waiting import eventually
-from app.serving import handshake
-from app.serving.handshake import accept_value, read_opening
+from app.serving.door import Door
+from app.serving.handshake import accept_value
 
 
 class Asked:
@@ -28,8 +28,8 @@ class Asked:
             raise self._error
 
 
-async def answer_to(head: bytes, app: Any = None) -> tuple[int, bytes]:
-    async with serving(app or Asked()) as server, server.peer() as peer:
+async def answer_to(head: bytes, app: Any = None, **how: Any) -> tuple[int, bytes]:
+    async with serving(app or Asked(), **how) as server, server.peer() as peer:
         peer.send(head)
         return await peer.answer()
 
@@ -38,10 +38,11 @@ def test_the_example_of_the_rfc():
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" == accept_value(b"dGhlIHNhbXBsZSBub25jZQ==")
 
 
-async def test_a_good_request_is_answered_with_what_the_application_chose():
+@pytest.mark.parametrize("http", [Door, "httptools"])
+async def test_a_good_request_is_answered_with_what_the_application_chose(http: Any):
     headers = [(b"x-own", b"1")]
     app = Asked({"type": "websocket.accept", "subprotocol": "b", "headers": headers})
-    async with serving(app, root_path="/base") as server, server.peer() as peer:
+    async with serving(app, root_path="/base", http=http) as server, server.peer() as peer:
         await peer.open("/caf%C3%A9/x?a=%20b", sec_websocket_protocol="a, b\nc,,", x_twice="1\n2")
         assert accept_value(KEY.encode()) in peer.head
         assert b"\r\nSec-WebSocket-Protocol: b\r\n" in peer.head
@@ -65,8 +66,9 @@ async def test_a_good_request_is_answered_with_what_the_application_chose():
     ],
     ids=["short key", "no base64", "not padded", "two keys", "no key", "POST"],
 )
-async def test_what_is_no_handshake_is_400(wrong: bytes):
-    assert 400 == (await answer_to(wrong))[0]
+@pytest.mark.parametrize("http", [Door, "httptools"])
+async def test_what_is_no_handshake_is_400(wrong: bytes, http: Any):
+    assert 400 == (await answer_to(wrong, http=http))[0]
 
 
 @pytest.mark.parametrize("wrong", [request(sec_websocket_version="8"), request(without="sec-websocket-version")])
@@ -158,14 +160,3 @@ async def test_a_server_that_stops_says_503_to_who_still_waits():
         await eventually(lambda: server.sockets)
         server.server.should_exit = True
         assert 503 == (await peer.answer())[0]
-
-
-def test_names_of_headers_are_shared_but_not_without_end():
-    def names(count: int) -> list[bytes]:
-        lines = b"".join(b"name-%d: v\r\n" % number for number in range(count))
-        head = request().removesuffix(b"\r\n") + lines + b"\r\n"
-        return [name for name, _ in read_opening(head).headers]
-
-    assert names(10)[-1] is names(10)[-1]
-    names(1_000)
-    assert len(handshake._names) <= handshake._MAX_NAMES

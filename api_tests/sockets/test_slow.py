@@ -8,6 +8,7 @@ from api_tests.waiting import eventually
 
 TOTAL_BYTES = 1_000_000
 HTML = "x" * 100_000
+"""Fills a socket only where it is not compressed."""
 
 
 async def held_bytes(api: ApiClient) -> float:
@@ -21,8 +22,8 @@ async def test_pages_that_read_nothing_are_closed_before_they_hold_more_than_the
         run_server(bounded) as server,
         ApiClient(server.url, settings.admin_key) as api,
         server.socket() as fast,
-        server.socket() as slow,
-        server.socket() as slower,
+        server.socket(compression=None) as slow,
+        server.socket(compression=None) as slower,
     ):
         await server.connected(3)
         for page in (slow, slower):
@@ -41,7 +42,11 @@ async def test_pages_that_read_nothing_are_closed_before_they_hold_more_than_the
 
 
 async def test_a_page_that_wakes_up_is_shown_the_newest_state_of_each_target(settings):
-    async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api, server.socket() as page:
+    async with (
+        run_server(settings) as server,
+        ApiClient(server.url, settings.admin_key) as api,
+        server.socket(compression=None) as page,
+    ):
         await server.connected(1)
         (connection,) = server.hub.registry
         page.raw.transport.pause_reading()

@@ -1,6 +1,7 @@
 """Which pages may open sockets (RFC 6455, 10.2). Browsers send a page's origin and cannot be made to lie about it."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from app.settings import SettingsError
@@ -38,6 +39,7 @@ def _listed(origin: str) -> tuple[str, str, int]:
     return known
 
 
+@lru_cache(maxsize=256)  # a server has few names, and thousands of pages
 def _parse(origin: str) -> tuple[str, str, int] | None:
     try:
         parts = urlsplit(origin)

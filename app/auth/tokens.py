@@ -5,16 +5,19 @@ user (`sub`).
 """
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeGuard
 
 import jwt
 
+from app.auth.plain import PlainTokens
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unauthenticated
 from app.kernel.identity import User
@@ -28,6 +31,9 @@ MAX_NAME_CHARS: Final = 200
 MAX_ROLES: Final = 50
 SECRET_FILE: Final = "token.secret"  # noqa: S105 - the name of a file
 
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""JSON can hold NUL and half of a surrogate pair; databases and messages take neither."""
+
 
 class Tokens:
     """Makes and reads tokens with one secret."""
@@ -36,6 +42,7 @@ class Tokens:
         self._secret = secret
         self._issuer = issuer
         self._audience = audience
+        self._plain = PlainTokens(secret, issuer=issuer, audience=audience)
 
     def issue(self, user_id: str, *, name: str = "", roles: Iterable[str] = (), ttl: timedelta) -> str:
         """A token for this user that ends after `ttl`."""
@@ -57,6 +64,9 @@ class Tokens:
         """The user of a token. Raises Unauthenticated, whose text never holds the token."""
         if len(token) > MAX_TOKEN_CHARS:
             raise Unauthenticated("the connection token is too long")
+        plain = self._plain.read(token)
+        if plain is not None:
+            return _user_of(plain.sub, plain.name, plain.roles, plain.exp)
         try:
             claims = jwt.decode(
                 token,
@@ -71,28 +81,34 @@ class Tokens:
         except jwt.InvalidTokenError as error:
             message = f"the connection token was refused ({type(error).__name__.removesuffix('Error')})"
             raise Unauthenticated(message) from None
-        return _user_of(claims)
+        self._plain.learn(token)
+        return _user_of(claims["sub"], claims.get("name"), claims.get("roles", []), claims["exp"])
 
 
-def _user_of(claims: dict[str, object]) -> User:
-    subject, name, roles = claims["sub"], claims.get("name"), claims.get("roles", [])
+def _user_of(subject: object, name: object, roles: object, exp: object) -> User:
     if not _is_text(subject) or not 0 < len(subject) <= MAX_ID_CHARS:
         message = f"the connection token's `sub` must be a text of 1 to {MAX_ID_CHARS} characters"
         raise Unauthenticated(message)
-    if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(_is_text(role) for role in roles):
+    if not isinstance(roles, list | tuple) or len(roles) > MAX_ROLES or not all(_is_text(role) for role in roles):
         message = f"the connection token's `roles` must be a list of at most {MAX_ROLES} texts"
         raise Unauthenticated(message)
     try:
-        expires_at = datetime.fromtimestamp(float(str(claims["exp"])), UTC)
+        expires_at = datetime.fromtimestamp(float(str(exp)), UTC)
     except (ValueError, OverflowError, OSError):
         raise Unauthenticated("the connection token's `exp` is no time: it counts seconds since 1970, not milliseconds") from None
     shown = name[:MAX_NAME_CHARS] if isinstance(name, str) and name else subject
-    return User(subject, shown.encode(errors="replace").decode().replace("\0", "?"), frozenset(roles), expires_at)
+    return User(subject, shown.encode(errors="replace").decode().replace("\0", "?"), _shared_roles(tuple(roles)), expires_at)
+
+
+@lru_cache(maxsize=256)
+def _shared_roles(roles: tuple[str, ...]) -> frozenset[str]:
+    """One set for all who have the same roles: 2 MiB less for ten thousand users, and less garbage to collect."""
+    return frozenset(roles)
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Whether databases and messages take it: JSON can hold NUL and half of a surrogate pair."""
-    return isinstance(value, str) and not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
+    """Whether databases and messages take it."""
+    return isinstance(value, str) and _UNSTORABLE.search(value) is None
 
 
 def secret_beside(folder: Path) -> str:

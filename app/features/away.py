@@ -147,9 +147,9 @@ class Away:
                 loop.call_later(LOOK_AGAIN_S, self._look_after, left)
 
     async def _push_waiting(self, arrived: Mapping[str, object]) -> None:
-        of_user = self._hub.registry.of_user
-        after, stalled = _BEFORE_ALL, {user_id for user_id in arrived if of_user(user_id) and not self._takes_more(user_id)}
-        while there := [user_id for user_id in arrived if user_id not in stalled and of_user(user_id)]:
+        is_connected = self._hub.registry.is_connected
+        after, stalled = _BEFORE_ALL, {user_id for user_id in arrived if is_connected(user_id) and not self._takes_more(user_id)}
+        while there := [user_id for user_id in arrived if user_id not in stalled and is_connected(user_id)]:
             async with self._reading:
                 # A transaction, though it only reads: what others commit is pushed in the order of the commits, and so is
                 # this. What is edited or read meanwhile is not pushed as it was before, and counts do not go back.

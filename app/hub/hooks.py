@@ -38,7 +38,7 @@ class Hooks(Generic[P]):
             except Exception:
                 _log.exception("hook failed", hook=self.name, function=_name_of(function))
             else:
-                if inspect.isawaitable(outcome):
+                if outcome is not None and inspect.isawaitable(outcome):
                     task = asyncio.ensure_future(self._finish(function, outcome))
                     self.running.add(task)
                     task.add_done_callback(self.running.discard)

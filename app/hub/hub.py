@@ -57,6 +57,7 @@ class Hub:
         """Somebody is there: at each connect, and again when an open connection has said who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.paced_queues: list[Paced] = []
+        self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
         self._follows = follows or NoFollows()
         self._journal = journal
         self._outbox_bytes = outbox_bytes
@@ -122,8 +123,8 @@ class Hub:
             address=address,
             user_agent=user_agent,
             is_back=is_back,
-            send=self.send,
-            close=self.close,
+            send=self._connection_send,
+            close=self._connection_close,
         )
         hello = dialect.encode_hello(connection.id, self._journal.head(), resumed=False)
         if hello is not None:

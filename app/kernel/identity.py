@@ -7,7 +7,7 @@ import msgspec
 ADMIN_ROLE = "admin"
 
 
-class User(msgspec.Struct, frozen=True):
+class User(msgspec.Struct, frozen=True, gc=False):
     """A signed-in user, as the site's token says it."""
 
     id: str

@@ -2,20 +2,18 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
+from app.wire.deflate import negotiate
+
 Headers = list[tuple[bytes, bytes]]
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
-_MAX_NAMES: Final = 256
-
-_names: dict[bytes, bytes] = {}
-"""Header names that were seen, so that ten thousand scopes share them. Bounded: names come from strangers."""
 
 
 class Refused(Exception):
@@ -27,6 +25,18 @@ class Refused(Exception):
         self.headers = headers
 
 
+class Request(NamedTuple):
+    """A parsed request that asks for a WebSocket; whether rightly is not said yet."""
+
+    method: bytes
+    target: bytes
+    http_version: str
+    headers: Headers
+    """Names in lower case."""
+    early: bytes = b""
+    """What came behind the head already."""
+
+
 class Opening(NamedTuple):
     """A valid request to open a WebSocket."""
 
@@ -35,25 +45,49 @@ class Opening(NamedTuple):
     subprotocols: list[str]
     accept: bytes
     """The value of `Sec-WebSocket-Accept`."""
+    extensions: bytes | None
+    """The value of `Sec-WebSocket-Extensions` in the answer; None: messages are not compressed."""
 
 
-def read_opening(head: bytes) -> Opening:
-    """Read a request head that the HTTP layer has parsed and written out again (names lower case, one space after the colon).
+def parse_head(head: bytes) -> Request:
+    """Read a head that another HTTP layer has parsed and written out again: names in lower case, one space after the colon."""
+    first, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    method, target, version = first.split(b" ", 2)
+    headers = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+    return Request(method, target, version.removeprefix(b"HTTP/").decode("latin-1"), headers)
 
-    Raises Refused: 426 for another version of the protocol (4.4), 400 for a wrong method or key.
+
+def read_opening(request: Request, *, may_compress: bool) -> Opening:
+    """Check a request.
+
+    Raises Refused: 426 for another version of the protocol (4.4), 400 for a wrong method, key or version of HTTP (4.2.1), or for
+    unreadable extensions (9.1).
     """
-    request, *lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    headers = [(_shared(name), value) for name, _, value in (line.partition(b": ") for line in lines)]
-    method, target, _ = request.split(b" ", 2)
-    keys = [value for name, value in headers if name == b"sec-websocket-key"]
-    versions = [value for name, value in headers if name == b"sec-websocket-version"]
-    if versions != [b"13"]:
+    said: dict[bytes, list[bytes]] = {}
+    for name, value in request.headers:
+        if name.startswith(b"sec-websocket-"):
+            said.setdefault(name, []).append(value)
+    if said.get(b"sec-websocket-version") != [b"13"]:
         raise Refused(HTTPStatus.UPGRADE_REQUIRED, [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")])
+    keys = said.get(b"sec-websocket-key", [])
     accept = accept_value(keys[0]) if len(keys) == 1 else None
-    if method != b"GET" or accept is None:
+    if request.method != b"GET" or request.http_version != "1.1" or accept is None:
         raise Refused(HTTPStatus.BAD_REQUEST, [])
-    offered = b",".join(value for name, value in headers if name == b"sec-websocket-protocol").decode("latin-1")
-    return Opening(target, headers, [word for piece in offered.split(",") if (word := piece.strip())], accept)
+    subprotocols = [word for piece in _joined(said, b"sec-websocket-protocol").split(",") if (word := piece.strip())]
+    return Opening(request.target, request.headers, subprotocols, accept, _extensions(said) if may_compress else None)
+
+
+def _extensions(said: Mapping[bytes, Sequence[bytes]]) -> bytes | None:
+    try:
+        answer = negotiate(_joined(said, b"sec-websocket-extensions"))
+    except ValueError:
+        raise Refused(HTTPStatus.BAD_REQUEST, []) from None
+    return None if answer is None else answer.encode()
+
+
+def _joined(said: Mapping[bytes, Sequence[bytes]], name: bytes) -> str:
+    """A header that may come in several lines."""
+    return b",".join(said.get(name, ())).decode("latin-1")
 
 
 def accept_value(key: bytes) -> bytes | None:
@@ -69,6 +103,7 @@ def accept_value(key: bytes) -> bytes | None:
 def scope_of(opening: Opening, *, root_path: str, secure: bool, server: Any, client: Any, state: dict[str, Any]) -> dict[str, Any]:
     """The ASGI scope of a handshake, without its extensions."""
     raw_path, _, query = opening.target.partition(b"?")
+    path = raw_path.decode("latin-1")
     return {
         "type": "websocket",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -77,7 +112,7 @@ def scope_of(opening: Opening, *, root_path: str, secure: bool, server: Any, cli
         "server": server,
         "client": client,
         "root_path": root_path,
-        "path": root_path + unquote(raw_path.decode("latin-1")),
+        "path": root_path + (unquote(path) if "%" in path else path),
         "raw_path": root_path.encode() + raw_path,
         "query_string": query,
         "headers": opening.headers,
@@ -86,9 +121,13 @@ def scope_of(opening: Opening, *, root_path: str, secure: bool, server: Any, cli
     }
 
 
-def accepted(accept: bytes, headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None) -> bytes:
+def accepted(opening: Opening, headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None) -> bytes:
     """The answer that opens the WebSocket."""
-    lines = [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept]
+    lines = [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + opening.accept
+    ]
+    if opening.extensions is not None:
+        lines.append(b"Sec-WebSocket-Extensions: " + opening.extensions)
     if subprotocol is not None:
         lines.append(b"Sec-WebSocket-Protocol: " + subprotocol.encode("latin-1"))
     lines += [name + b": " + value for name, value in headers]
@@ -101,12 +140,3 @@ def refused(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) ->
     lines += [name + b": " + value for name, value in headers if name.lower() not in {b"content-length", b"connection"}]
     lines += [b"content-length: %d" % len(body), b"connection: close"]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
-
-
-def _shared(name: bytes) -> bytes:
-    known = _names.get(name)
-    if known is None:
-        known = name
-        if len(_names) < _MAX_NAMES:
-            _names[name] = name
-    return known

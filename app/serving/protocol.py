@@ -8,13 +8,12 @@ import asyncio
 import logging
 from typing import Any, cast
 
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr
-
 from app.hub.port import Listener
-from app.serving.handshake import Refused, accepted, read_opening, scope_of
+from app.serving.handshake import Opening, Refused, Request, accepted, parse_head, read_opening, scope_of
 from app.serving.heartbeat import heartbeat_of
 from app.serving.session import AsgiSession
 from app.serving.sink import SocketSink, State
+from app.wire.deflate import inflate
 from app.wire.rfc6455 import (
     CLOSE,
     INTERNAL_ERROR,
@@ -73,16 +72,30 @@ class WsxProtocol(SocketSink):
     def data_received(self, data: bytes) -> None:
         """Bytes came; the first are the request head."""
         self._heard = True
-        if self._reader is None:
-            self._reader = FrameReader(self._config.ws_max_size)
-            self._begin_handshake(data)
-        elif self._state is State.CONNECTING:
+        if self._state is State.CONNECTING:
+            if self._reader is None:
+                self.requested(parse_head(data))
+                return
             self._reader.feed(data)
             if self._reader.held_bytes() > MAX_EARLY_BYTES:
                 self.abort()
         elif self._state in {State.OPEN, State.CLOSING}:
+            if self._reader is None:
+                self._reader = self._new_reader()
             self._reader.feed(data)
             self.read_on()
+
+    def requested(self, request: Request) -> None:
+        """The request for this WebSocket: what the `Door` calls, which has parsed it, in place of `data_received`."""
+        self._reader = self._new_reader()
+        try:
+            opening = read_opening(request, may_compress=self._config.ws_per_message_deflate)
+        except Refused as refusal:
+            self.refuse(int(refusal.status), refusal.headers, b"")
+            return
+        self._begin(opening)
+        if request.early:
+            self.data_received(request.early)
 
     def pause_writing(self) -> None:
         """The transport has begun to buffer: the peer does not take what we write."""
@@ -119,15 +132,17 @@ class WsxProtocol(SocketSink):
         self._cut_after(SHUTDOWN_TIMEOUT_S)
 
     # -- for the ASGI session ----------------------------------------------------------------------------------------
-    def open(self, accept: bytes, headers: list[tuple[bytes, bytes]], subprotocol: str | None) -> None:
+    def open(self, opening: Opening, headers: list[tuple[bytes, bytes]], subprotocol: str | None) -> None:
         """Answer the handshake. Frames that came with it are read in the next turn of the loop."""
-        self._transport.write(accepted(accept, headers, subprotocol))
+        self._transport.write(accepted(opening, headers, subprotocol))
         self._state = State.OPEN
         if not self._transport.get_extra_info("sslcontext"):
             self._fd = self._transport.get_extra_info("socket").fileno()
         self._slot = heartbeat_of(self._config).add(self)
         if self._reader is not None and self._reader.held_bytes():
             asyncio.get_running_loop().call_soon(self.read_on)
+        else:
+            self._reader = None
 
     def hand_over(self, listener: Listener) -> None:
         """From now on this listener is told."""
@@ -168,36 +183,41 @@ class WsxProtocol(SocketSink):
             self.abort()
 
     # -- inside ------------------------------------------------------------------------------------------------------
-    def _begin_handshake(self, head: bytes) -> None:
-        try:
-            opening = read_opening(head)
-        except Refused as refusal:
-            self.refuse(int(refusal.status), refusal.headers, b"")
-            return
+    def _new_reader(self) -> FrameReader:
+        return FrameReader(self._config.ws_max_size, inflate if self._compresses else None)
+
+    def _begin(self, opening: Opening) -> None:
+        if opening.extensions is not None:
+            self._compresses = True
+            self._reader = self._new_reader()
         transport = self._transport
         scope = scope_of(
             opening,
             root_path=self._config.root_path,
             secure=bool(transport.get_extra_info("sslcontext")),
-            server=get_local_addr(transport),
-            client=get_remote_addr(transport),
+            server=_pair(transport.get_extra_info("sockname")),
+            client=_pair(transport.get_extra_info("peername")),
             state=self._app_state.copy(),
         )
-        session = AsgiSession(self, opening.accept)
+        session = AsgiSession(self, opening)
         self._listener = session
         task = asyncio.get_running_loop().create_task(session.run(self._config.loaded_app, scope))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
 
     def read_on(self) -> None:
-        """Hand over what is complete, until there is no more, or nobody wants more: one read can hold 40,000 tiny frames."""
-        assert self._reader is not None  # noqa: S101 - for the type checker; made with the first data
+        """Hand over what is complete, until there is no more, or nobody wants more: one read can hold 40,000 tiny frames.
+
+        A page that has said all keeps no reader: most say nothing for hours.
+        """
+        reader = self._reader
         try:
-            while not self._reading_paused and self._state in {State.OPEN, State.CLOSING}:
-                message = self._reader.next()
-                if message is None:
-                    return
-                self._handle(message)
+            while reader is not None and not self._reading_paused and self._state in {State.OPEN, State.CLOSING}:
+                message = reader.next()
+                if message is not None:
+                    self._handle(message)
+                else:
+                    self._reader, reader = None if reader.is_empty else reader, None
         except ProtocolError as error:
             self._fail(error.code, error.reason)
 
@@ -214,3 +234,8 @@ class WsxProtocol(SocketSink):
             self._end()
         elif opcode != PONG and self._state is State.OPEN:
             self.tell(self._listener.received, data)
+
+
+def _pair(address: object) -> tuple[str, int] | None:
+    """Host and port (ASGI); of IPv6 the transport tells more. None for a socket in the file system."""
+    return (address[0], address[1]) if isinstance(address, tuple) else None

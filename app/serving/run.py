@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 
+from app.serving.door import Door
 from app.serving.protocol import WsxProtocol
 from app.settings import Settings
 
@@ -62,11 +63,12 @@ def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Door if socket_layer is WsxProtocol else "httptools",
         ws=socket_layer,
         ws_max_size=settings.max_message_bytes,
         ws_ping_interval=settings.ping_interval_s,
         ws_ping_timeout=settings.ping_timeout_s,
+        ws_per_message_deflate=settings.compression == "shared",
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.hub.port import Listener, Sink
+from app.serving.handshake import Opening
 
 if TYPE_CHECKING:
     from app.serving.protocol import WsxProtocol
@@ -27,9 +28,9 @@ _log = logging.getLogger("wsx.serving")
 class AsgiSession:
     """Lives from the request head to the end of the application's callable, or until it is detached."""
 
-    def __init__(self, socket: "WsxProtocol", accept: bytes) -> None:
+    def __init__(self, socket: "WsxProtocol", opening: Opening) -> None:
         self._socket = socket
-        self._accept = accept
+        self._opening = opening
         self._inbox: deque[dict[str, Any]] = deque([{"type": "websocket.connect"}])
         self._arrived = asyncio.Event()
         self._drained = asyncio.Event()
@@ -137,7 +138,7 @@ class AsgiSession:
             raise ClientDisconnected
         if kind == "websocket.accept":
             self._is_open = True
-            self._socket.open(self._accept, list(message.get("headers") or ()), message.get("subprotocol"))
+            self._socket.open(self._opening, list(message.get("headers") or ()), message.get("subprotocol"))
         elif kind == "websocket.close":
             self._socket.refuse(403, [], b"")
         elif kind == "websocket.http.response.start":

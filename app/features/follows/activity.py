@@ -56,7 +56,7 @@ async def tell_friends(services: Services, moves: Mapping[str, Move]) -> None:
     """Tell those who are there. One query and one publication, however many moves there are. Raises Unavailable."""
     async with services.database.reading() as session:
         friends = await store.friends_of_each(session, moves.keys())
-    is_connected = services.hub.registry.of_user
+    is_connected = services.hub.registry.is_connected
     hearers = {user_id: tuple(filter(is_connected, friends.get(user_id, ()))) for user_id in moves}
     parts = tuple(
         Part(users(*hearers[user_id]), view.activity(move.user.name, is_online=move.is_online))

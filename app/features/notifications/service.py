@@ -165,5 +165,5 @@ def _shown(row: NotificationRow, unread_count: int, *, was_archived: bool) -> Up
 
 async def _undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[Waiting]:
     rows = await store.undelivered(session, user_ids, after, limit)
-    waiting = await store.counts(session, {row.user_id for row in rows})
+    waiting = await store.counts(session, {row.user_id for row in rows}) if rows else {}
     return [Waiting(row.id, row.user_id, view.arrived(row, waiting[row.user_id].unread)) for row in rows]

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.ids import among
 from app.db.page import Slice, newest_first
 from app.features.notifications.model import NotificationRow
 from app.kernel.errors import NotFound
@@ -67,7 +68,7 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
     """What was never pushed to these users, and neither read nor archived meanwhile, oldest first, behind this one."""
     table = NotificationRow
     is_waiting = table.delivered_at.is_(None), table.read_at.is_(None), table.archived_at.is_(None)
-    query = select(table).where(table.user_id.in_(user_ids), *is_waiting, table.id > after)
+    query = select(table).where(among(session, table.user_id, user_ids), *is_waiting, table.id > after)
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 

@@ -17,6 +17,9 @@ from app.kernel.clock import utc_now
 from app.kernel.errors import NotFound
 from app.kernel.identity import User
 
+ROWS_AT_ONCE = 250
+"""Users in one statement, when thousands connect: to bind their values holds the loop for 2.5 ms; then others have their turn."""
+
 
 async def ensure_users(session: AsyncSession, ids: Collection[str]) -> None:
     """Make a row for each id that has none. The name is the id until the user connects."""
@@ -45,7 +48,8 @@ async def record_connected(session: AsyncSession, users: Mapping[str, User]) -> 
         {"id": user.id, "name": user.name, "roles": sorted(user.roles), "created_at": now, "last_connected_at": now}
         for _, user in sorted(users.items())
     ]
-    await session.execute(statement, rows)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        await session.execute(statement, rows[start : start + ROWS_AT_ONCE])
 
 
 async def find(session: AsyncSession, user_id: str) -> UserRow:

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests tests-of-features tests-of-the-rest lock openapi bench clean
+.PHONY: help install run test check tests tests-of-features tests-of-the-rest lock openapi bench autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -43,8 +43,11 @@ tests-of-the-rest:
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/wsx openapi
 
-bench: .venv/.tested-with ## measure fan-out beside the floor; needs a C compiler
-	$(BIN)/python benchmarks/fanout.py
+bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ONLY="connects room" RUNS=1 for less
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
+
+autobahn: .venv/.tested-with ## conformity of the socket; needs Python 2.7 with autobahntestsuite: WSTEST=path/to/wstest
+	$(BIN)/python -m api_tests.conformity.autobahn --wstest '$(or $(WSTEST),wstest)'
 
 lock: ## write constraints.txt anew, from the newest versions that fit pyproject.toml
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock

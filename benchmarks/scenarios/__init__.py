@@ -1,0 +1,17 @@
+"""All scenarios, in the order in which they run."""
+
+from benchmarks.scenario import Scenario
+from benchmarks.scenarios import connects, deflate, fanout, loop, memory, requests, room, stalled
+
+ALL: tuple[Scenario, ...] = (
+    fanout.ONE_PUBLISHER,
+    fanout.TEN_THOUSAND,
+    fanout.MANY_PUBLISHERS,
+    room.ROOM,
+    requests.REQUESTS,
+    connects.CONNECTS,
+    memory.MEMORY,
+    loop.LOOP,
+    deflate.DEFLATE,
+    stalled.STALLED_ONES,
+)

@@ -26,6 +26,9 @@ _ERROR_WORDS = {
     422: "Fields or parameters are wrong; `errors` names each",
     503: "The database cannot be used at the moment; nothing was stored or sent",
 }
+_REQUEST_ID = ResponseHeader(
+    name="X-Request-ID", value="req-42", description="The request's id, as given or made", documentation_only=True
+)
 GIVEN = frozenset({"hub", "database", "services", "caller", "key_ring"})
 """What functions may ask for by name; `app.web.given` and `app.features.services` have the types."""
 
@@ -84,14 +87,7 @@ def operation(
             security=[{"key": []}],
             responses=responses,
             response_description=HTTPStatus(status).phrase,
-            response_headers=[
-                ResponseHeader(
-                    name="X-Request-ID",
-                    value="req-42",
-                    description="The request's id, as given or made",
-                    documentation_only=True,
-                )
-            ],
+            response_headers=[_REQUEST_ID],
             opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},
         )(function)
         return route

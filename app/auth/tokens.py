@@ -17,7 +17,6 @@ from typing import Final, TypeGuard
 
 import jwt
 
-from app.auth.plain import PlainTokens
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unauthenticated
 from app.kernel.identity import User
@@ -42,7 +41,6 @@ class Tokens:
         self._secret = secret
         self._issuer = issuer
         self._audience = audience
-        self._plain = PlainTokens(secret, issuer=issuer, audience=audience)
 
     def issue(self, user_id: str, *, name: str = "", roles: Iterable[str] = (), ttl: timedelta) -> str:
         """A token for this user that ends after `ttl`."""
@@ -64,9 +62,6 @@ class Tokens:
         """The user of a token. Raises Unauthenticated, whose text never holds the token."""
         if len(token) > MAX_TOKEN_CHARS:
             raise Unauthenticated("the connection token is too long")
-        plain = self._plain.read(token)
-        if plain is not None:
-            return _user_of(plain.sub, plain.name, plain.roles, plain.exp)
         try:
             claims = jwt.decode(
                 token,
@@ -81,19 +76,19 @@ class Tokens:
         except jwt.InvalidTokenError as error:
             message = f"the connection token was refused ({type(error).__name__.removesuffix('Error')})"
             raise Unauthenticated(message) from None
-        self._plain.learn(token)
-        return _user_of(claims["sub"], claims.get("name"), claims.get("roles", []), claims["exp"])
+        return _user_of(claims)
 
 
-def _user_of(subject: object, name: object, roles: object, exp: object) -> User:
+def _user_of(claims: dict[str, object]) -> User:
+    subject, name, roles = claims["sub"], claims.get("name"), claims.get("roles", [])
     if not _is_text(subject) or not 0 < len(subject) <= MAX_ID_CHARS:
         message = f"the connection token's `sub` must be a text of 1 to {MAX_ID_CHARS} characters"
         raise Unauthenticated(message)
-    if not isinstance(roles, list | tuple) or len(roles) > MAX_ROLES or not all(_is_text(role) for role in roles):
+    if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(_is_text(role) for role in roles):
         message = f"the connection token's `roles` must be a list of at most {MAX_ROLES} texts"
         raise Unauthenticated(message)
     try:
-        expires_at = datetime.fromtimestamp(float(str(exp)), UTC)
+        expires_at = datetime.fromtimestamp(float(str(claims["exp"])), UTC)
     except (ValueError, OverflowError, OSError):
         raise Unauthenticated("the connection token's `exp` is no time: it counts seconds since 1970, not milliseconds") from None
     shown = name[:MAX_NAME_CHARS] if isinstance(name, str) and name else subject

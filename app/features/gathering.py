@@ -20,6 +20,8 @@ REST = 4
 """Times as long as a batch took is waited before the next one. When thousands come at once, looking after them takes a fifth of the
 time at most, in few large batches: without it each batch held only the handful that came during the one before, and what is
 cheap for a thousand was done for each of them nearly alone."""
+MAX_REST_S = 1.0
+"""Seconds of waiting at most, however slow the database is."""
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -83,7 +85,7 @@ class Gathering(Generic[Key, Item]):
         took_s = 0.0
         while True:
             await rest.wait(self._some)
-            await rest.sleep(max(self._pause_s, REST * took_s))
+            await rest.sleep(max(self._pause_s, min(REST * took_s, MAX_REST_S)))
             began = monotonic()
             try:
                 await self._carry_out_batch()

@@ -193,6 +193,7 @@ async def _say_last_words(hub: Hub, within_s: float) -> None:
         async with asyncio.timeout(within_s):
             for queue in hub.paced_queues:
                 await queue.drain()
+            await hub.delivery.until_written()
     except TimeoutError:
         left = {queue.name: queue.counts().waiting for queue in hub.paced_queues}
         _log.error("not all that waited could be sent before the stop", waiting=left)

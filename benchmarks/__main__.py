@@ -1,18 +1,17 @@
 """The command: every bar beside its peer. Contestants of a scenario run one right after the other, in another order each turn."""
 
 import argparse
-import json
-import os
 import secrets
 import shlex
 import signal
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.kept import keep, recall
 from benchmarks.machine import HERE, choose_cores, description, fail, raise_file_limit
 from benchmarks.report import Outcome
 from benchmarks.scenario import Bench, Contestant, Failed, Figures, Scenario, Unavailable
@@ -30,6 +29,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--app", type=Path, default=HERE.parent, metavar="FOLDER", help="the checkout to measure (this one)")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another checkout to measure in the same turns")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures of all turns there")
+    parser.add_argument("--recall", type=Path, nargs="+", metavar="FILE", help="measure nothing: report what such files hold")
     parser.add_argument("--write", action="store_true", help="put the result into README.md")
     return parser.parse_args()
 
@@ -70,14 +70,16 @@ def take_turns(scenario: Scenario, bench: Bench, options: argparse.Namespace) ->
     return Outcome(scenario, {name: taken for name, taken in turns.items() if name not in missing}, missing, failed)
 
 
-def conditions(options: argparse.Namespace, took_s: float) -> str:
+def conditions(outcomes: Sequence[Outcome], *, in_parts: bool) -> str:
     """When, on what and with what it was measured, as a Markdown list."""
+    command = shlex.join((".venv/bin/python", "-m", "benchmarks", *(() if in_parts else sys.argv[1:])))
+    counts = sorted({len(turns) for outcome in outcomes for turns in outcome.turns.values()})
     said = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         **description(),
-        "turns": f"{options.runs}, of each contestant once; {took_s / 60:.0f} minutes in all",
+        "turns": f"{' to '.join(map(str, counts[:1] + counts[1:][-1:]))}, of each contestant once",
         "settings": "the product's defaults, SQLite",
-        "command": f"`{shlex.join(('.venv/bin/python', '-m', 'benchmarks', *sys.argv[1:]))}`",
+        "command": f"`{command}`{', scenario by scenario' if in_parts else ''}",
     }
     return "\n".join(f"- {what}: {text}" for what, text in said.items())
 
@@ -103,11 +105,13 @@ def main() -> None:
     options = read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave by way of `finally`: no server is left behind
     raise_file_limit(MAX_SOCKETS)
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
-        outcomes = measure(options, Path(name))
+    if options.recall:
+        outcomes = recall(options.recall)
+    else:
+        with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
+            outcomes = measure(options, Path(name))
     parts = (
-        conditions(options, time.monotonic() - began),
+        conditions(outcomes, in_parts=bool(options.recall)),
         "## Bars",
         report.bars(outcomes),
         "## Figures",
@@ -116,8 +120,7 @@ def main() -> None:
     result = "\n\n".join(parts)
     print(result)
     if options.json:
-        turns = {outcome.scenario.name: outcome.turns for outcome in outcomes}
-        options.json.write_text(json.dumps(turns, indent=1) + os.linesep)
+        keep(outcomes, options.json)
     if options.write:
         try:
             report.write_between_marks(result)

@@ -39,7 +39,7 @@ async def test_a_list_is_paged_newest_first_and_names_the_next_page(api):
 
 
 async def test_a_list_may_show_only_those_in_one_state(api):
-    soon, later = utc_now() + timedelta(seconds=0.2), utc_now() + timedelta(hours=1)
+    soon, later = utc_now() + timedelta(seconds=2), utc_now() + timedelta(hours=1)
     await announce(api, message="in force")
     await announce(api, message="scheduled", publish_at=later.isoformat())
     await announce(api, message="expired", expires_at=soon.isoformat())

@@ -7,6 +7,7 @@ wait for the same messages share one `Pending` and its joined bytes; and a long 
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -26,7 +27,7 @@ saves writes: with 1,000 connections and one publisher 2 ms deliver 1.4 times as
 CHECK_EVERY = 32
 """Writes between two looks at the clock: 0.2 ms, or 8 ms where each must compress 20 KB of its own."""
 MAX_AHEAD = 2_000
-"""Connections that wait to be written to, past which a publisher waits with them: 10 ms of writing."""
+"""Connections that wait to be written to, past which a publisher waits with them: some 10 ms of writing."""
 MAX_JOINED = 64
 """Publications in one round past which publishers wait: what is joined for one connection should fit into its socket's buffer."""
 RELIEF = 0.9
@@ -66,12 +67,17 @@ class Delivery:
         """How many connections wait to be written to."""
         return len(self._waiting) + len(self._round) - self._at
 
-    async def room(self) -> None:
+    async def until_few_wait(self) -> None:
         """Return at once while little waits to be written; else when all that was offered until now has been.
 
         So a publisher that waits for its answer is never faster than the sockets, and the updates of many do not pile up.
         """
-        if self.ahead > MAX_AHEAD or (self._joined > MAX_JOINED and self.ahead):
+        if self.ahead > MAX_AHEAD or self._joined > MAX_JOINED:
+            await self.until_written()
+
+    async def until_written(self) -> None:
+        """Return when all that was offered until now was written to the sockets that take it."""
+        if self.ahead:
             written = asyncio.get_running_loop().create_future()
             self._publishers.append(written)
             await written
@@ -86,32 +92,32 @@ class Delivery:
         for place, part in enumerate(parts):
             for connection in self._registry.resolve(part.audience):
                 heard.setdefault(connection, []).append(place)
-        messages: dict[tuple[str, tuple[int, ...]], Prepared] = {}
+        messages: dict[tuple[str, tuple[int, ...]], tuple[Prepared, dict[Pending, Pending]]] = {}
         queued = 0
         for connection, places in heard.items():
             key = connection.dialect.name, tuple(places)
-            message = messages.get(key)
-            if message is None:
+            if key not in messages:
                 updates = [parts[place].update for place in places]
-                message = messages[key] = _prepared(connection.dialect, publication, updates, cursor)
-            queued += self.offer(connection, message)
+                messages[key] = _prepared(connection.dialect, publication, updates, cursor), {}
+            queued += self.offer(connection, *messages[key])
         return Receipt(publication.id, len(heard), queued)
 
     def _deliver_one(self, publication: Publication, cursor: str) -> Receipt:
         """The same for one update. Nearly every connection waits for nothing, or for what all others wait for: 0.1 µs each."""
         update = publication.parts[0].update
         hearers = tuple(self._registry.resolve(publication.parts[0].audience))  # a copy: closing a slow one changes the index
-        firsts: dict[Dialect, Pending] = {}
-        grown: dict[Pending, Pending] = {}
-        dialect, first = None, NOTHING
+        forms: dict[Dialect, tuple[Pending, dict[Pending, Pending]]] = {}  # dialects share nothing, not even what follows NOTHING
+        dialect: Dialect | None = None
+        first, grown = NOTHING, dict[Pending, Pending]()
         seen, longer = NOTHING, NOTHING
         refused = 0
         for connection in hearers:
             if connection.dialect is not dialect:
                 dialect = connection.dialect
-                if dialect not in firsts:
-                    firsts[dialect] = NOTHING.then(_prepared(dialect, publication, (update,), cursor))
-                first = firsts[dialect]
+                if dialect not in forms:
+                    forms[dialect] = NOTHING.then(_prepared(dialect, publication, (update,), cursor)), {}
+                first, grown = forms[dialect]
+                seen = NOTHING
             outbox = connection.outbox
             pending = outbox.pending
             if outbox.blocked:
@@ -167,7 +173,7 @@ class Delivery:
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        if self._waiting and not self._flush_comes:
+        if self.ahead and not self._flush_comes:
             self._flush_comes = True
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -181,17 +187,18 @@ class Delivery:
             self._round, self._waiting, self._at = self._waiting, [], 0
             self._served, self._publishers = self._publishers, []
         until = monotonic() + MAX_HOLD_S
-        while self._at < len(self._round):
-            share = self._round[self._at : self._at + CHECK_EVERY]
-            self._at += len(share)
-            self._write(share)
-            if monotonic() > until:
-                break
-        if self._at >= len(self._round):
-            self._end_round()
-        self._flush_comes = self.ahead > 0
-        if self._flush_comes:
-            asyncio.get_running_loop().call_soon(self._flush)
+        try:
+            while self._at < len(self._round):
+                share = self._round[self._at : self._at + CHECK_EVERY]
+                self._at += len(share)
+                self._write(share)
+                if monotonic() > until:
+                    break
+            if self._at >= len(self._round):
+                self._end_round()
+        finally:
+            self._flush_comes = False
+            self._flush_soon()
 
     def _end_round(self) -> None:
         self._round, self._at, self._joined = [], 0, 0
@@ -208,18 +215,17 @@ class Delivery:
         last, message = NOTHING, NOTHING.whole()
         for outbox in outboxes:
             pending = outbox.pending
-            if pending is not last:
-                last, message = pending, pending.whole()
             if pending is NOTHING:  # it was closed meanwhile
                 continue
             outbox.pending = NOTHING
             outbox.sent_count += pending.count
             try:
+                if pending is not last:
+                    last, message = pending, pending.whole()
                 if not outbox.sink.write(message):
                     self._block(outbox)
             except Exception:
-                _log.exception("socket write failed")
-                outbox.sink.abort()
+                _drop(outbox)
 
     def _block(self, outbox: Outbox) -> None:
         """The socket takes no more for now. What it could not pass on counts as waiting."""
@@ -235,6 +241,14 @@ class Delivery:
                 if self._held_bytes <= RELIEF * self._max_held_bytes:
                     break
                 self._close_slow(connection)
+
+
+def _drop(outbox: Outbox) -> None:
+    """Its socket failed. Whatever else fails now must not keep the others from being written to."""
+    with suppress(Exception):
+        outbox.sink.abort()
+    with suppress(Exception):
+        _log.exception("socket write failed")
 
 
 def _prepared(dialect: Dialect, publication: Publication, updates: Sequence[Update], cursor: str) -> Prepared:

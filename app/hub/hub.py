@@ -75,8 +75,9 @@ class Hub:
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = Publication(publication.id, tuple(parts), publication.is_batch)
         await self._journal.append(publications.encode(publication))
-        await self.delivery.room()
-        return self._receipts[publication.id]
+        receipt = self._receipts[publication.id]  # now: it may be forgotten while this waits
+        await self.delivery.until_few_wait()
+        return receipt
 
     def deliver_local(self, entry: Entry) -> None:
         """Deliver one entry of the journal to the connections of this node."""

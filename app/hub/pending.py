@@ -13,7 +13,7 @@ from app.wire.prepared import Prepared
 class Pending:
     """Messages in order. Never changed: a further message makes a new one, which begins with this one."""
 
-    __slots__ = ("_whole", "before", "count", "message", "size_bytes")
+    __slots__ = ("_whole", "before", "count", "message", "replaceable", "size_bytes")
 
     def __init__(self, before: "Pending | None" = None, message: Prepared | None = None) -> None:
         self.before = before
@@ -23,6 +23,8 @@ class Pending:
         """How many messages there are."""
         self.size_bytes: int = 0 if before is None or message is None else before.size_bytes + len(message.data)
         """Their bytes on the wire, as if nothing were compressed."""
+        self.replaceable: bool = before is not None and (before.replaceable or getattr(message, "content_of", None) is not None)
+        """Whether there is anything that a newer message could make invisible."""
         self._whole = message if self.count == 1 else None
 
     def then(self, message: Prepared) -> "Pending":
@@ -51,6 +53,8 @@ class Pending:
 
     def _without_content_of(self, target: str) -> "Pending":
         """The very same object where there is nothing to drop: it stays shared, and what was joined stays joined."""
+        if not self.replaceable:  # a thousand long ones that only grow are not walked through
+            return self
         messages = self._oldest_first()
         if all(message.content_of != target for message in messages):
             return self

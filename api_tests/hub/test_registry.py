@@ -21,6 +21,15 @@ def test_tabs_come_and_go_and_nothing_stays():
     assert not hub.registry.resolve(signed_in)
 
 
+def test_a_user_is_connected_while_there_is_a_tab():
+    hub = make_hub()
+    one, other = tab(hub, "ada"), tab(hub, "ada")
+    hub.registry.remove(one.connection)
+    assert (True, False) == (hub.registry.is_connected("ada"), hub.registry.is_connected("bob"))
+    hub.registry.remove(other.connection)
+    assert not hub.registry.is_connected("ada")
+
+
 def test_asking_for_an_unknown_word_leaves_nothing_behind():
     hub = make_hub()
     tab(hub, "ada")

@@ -60,6 +60,10 @@ class Index:
         """Those of the words that have connections."""
         return words & self._found.keys()
 
+    def __contains__(self, word: str) -> bool:
+        """Whether the word has connections."""
+        return word in self._found
+
     def __len__(self) -> int:
         """How many words have connections."""
         return len(self._found)
@@ -135,6 +139,10 @@ class Registry:
     def of_user(self, user_id: str) -> Collection[Connection]:
         """All connections of one user."""
         return self._users.under((user_id,))
+
+    def is_connected(self, user_id: str) -> bool:
+        """Whether the user has a connection."""
+        return user_id in self._users
 
     def connected(self, user_ids: AbstractSet[str]) -> AbstractSet[str]:
         """Those of the users who have a connection."""

@@ -41,7 +41,7 @@ def fragment(chance: random.Random, wanted_bytes: int) -> str:
 def fragments(bench: Bench, wanted_bytes: int) -> Path:
     """A file of fragments, the inside of a JSON text each, the same ones in each run."""
     path = bench.folder / f"fragments-{wanted_bytes}"
-    chance = random.Random(wanted_bytes)  # noqa: S311 - the same words each time are wanted
+    chance = random.Random(wanted_bytes)  # noqa: S311 - words to measure with are no secret, and must be the same in each run
     lines = (json.dumps(fragment(chance, wanted_bytes), ensure_ascii=False)[1:-1] for _ in range(FRAGMENTS))
     path.write_text("\n".join(lines) + "\n")
     return path

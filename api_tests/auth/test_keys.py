@@ -8,7 +8,7 @@ import pytest
 
 from api_tests.waiting import eventually
 from app.auth import keys
-from app.auth.keys import ADMIN_CALLER, Caller, KeyRecord, KeyRing, digest_of, id_of, make_key
+from app.auth.keys import ADMIN_CALLER, Caller, KeyRecord, KeyRing, NewKey, digest_of, id_of, make_key
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 
@@ -173,12 +173,35 @@ async def test_those_who_wait_for_one_key_wait_for_one_look_up():
     assert [key.id] == rows.asked
 
 
-async def test_a_key_in_use_is_looked_up_anew_behind_the_requests(clock):
-    key = make_key()
+async def in_use(key: NewKey) -> tuple[SlowRows, KeyRing]:
+    """A ring that has just found the key."""
     rows = SlowRows(record(key))
     ring = rows.ring()
     rows.ready.set()
     assert await ring.caller(key.text)
+    return rows, ring
+
+
+async def test_what_a_slow_database_was_asked_a_second_ago_is_believed_only_by_who_asked(clock):
+    key = make_key()
+    rows = SlowRows(record(key))
+    ring = rows.ring()
+    before = asyncio.create_task(ring.caller(key.text))
+    await eventually(lambda: rows.asked)
+    rows.by_id[key.id] = record(key, revoked_at=utc_now())  # by another node
+    clock[0] += keys.CACHE_S
+    after = asyncio.create_task(ring.caller(key.text))
+    await eventually(lambda: len(rows.asked) == 2)
+    rows.ready.set()
+    assert await before
+    assert await after is None
+    assert await ring.caller(key.text) is None
+    assert 2 == len(rows.asked)
+
+
+async def test_a_key_in_use_is_looked_up_anew_behind_the_requests(clock):
+    key = make_key()
+    rows, ring = await in_use(key)
     rows.ready.clear()
     rows.by_id[key.id] = record(key, revoked_at=utc_now())
     clock[0] += keys.RENEW_S
@@ -191,12 +214,9 @@ async def test_a_key_in_use_is_looked_up_anew_behind_the_requests(clock):
     assert 2 == len(rows.asked)
 
 
-async def test_a_key_is_not_believed_longer_while_the_database_is_slow_or_away(clock):
+async def test_a_key_is_not_believed_longer_while_the_database_is_away(clock):
     key = make_key()
-    rows = SlowRows(record(key))
-    ring = rows.ring()
-    rows.ready.set()
-    assert await ring.caller(key.text)
+    rows, ring = await in_use(key)
     rows.error = Unavailable("the database is away")
     clock[0] += keys.RENEW_S
     assert await ring.caller(key.text)

@@ -1,6 +1,7 @@
 """Work in bursts is done in batches; nothing waits for ever, and nothing is lost while the database is away."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
@@ -135,3 +136,43 @@ async def test_nothing_is_done_while_there_is_nothing_to_do():
     async with Gathering("work", work, pause_s=0).running():
         await asyncio.sleep(0)
     assert 0 == work.started
+
+
+async def test_in_a_rush_a_batch_is_followed_by_a_rest_of_some_times_its_length():
+    moments: list[float] = []
+
+    async def slow(_batch: dict[str, int]) -> None:
+        moments.append(monotonic())
+        await asyncio.sleep(20 * MS)
+        moments.append(monotonic())
+
+    gathered = Gathering("work", slow, pause_s=0)
+    async with gathered.running():
+        gathered.add("a", 1)
+        await eventually(lambda: 1 == len(moments))
+        gathered.add("b", 2)
+        await eventually(lambda: 3 == len(moments))
+    _, ended, began_again, *_ = moments
+    assert began_again - ended >= (gathering.REST - 1) * 20 * MS  # timers are not as exact as clocks
+
+
+async def test_no_rest_is_longer_than_the_longest(monkeypatch):
+    monkeypatch.setattr(gathering, "REST", 1_000_000)
+    monkeypatch.setattr(gathering, "MAX_REST_S", 1 * MS)
+    work = Work()
+    gathered = Gathering("work", work, pause_s=0)
+    async with gathered.running():
+        for number in range(3):
+            gathered.add("a", number)
+            await eventually(lambda number=number: len(work.done) > number)
+    assert [{"a": 0}, {"a": 1}, {"a": 2}] == work.done
+
+
+async def test_more_than_a_batch_holds_goes_on_by_itself():
+    work = Work()
+    gathered = Gathering("work", work, pause_s=0)
+    async with gathered.running():
+        for number in range(MAX_BATCH + 1):
+            gathered.add(f"key-{number}", number)
+        await eventually(lambda: 2 == len(work.done))
+    assert [MAX_BATCH, 1] == [len(batch) for batch in work.done]

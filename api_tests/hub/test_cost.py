@@ -8,7 +8,8 @@ from api_tests.counting import counted
 from api_tests.hub.recording import PLAIN, V1, make_hub
 from app.hub.audience import everyone
 from app.hub.hub import Hub
-from app.hub.publication import encode, one
+from app.hub.pending import Pending
+from app.hub.publication import Part, Publication, encode, one
 from app.journal.port import Entry
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
@@ -90,9 +91,27 @@ async def test_what_comes_in_one_turn_is_joined_once_per_dialect_and_written_onc
     assert FEW == found[BareSink.write.__qualname__]
 
 
-async def test_a_thousand_that_stalled_together_cost_one_list():
+@pytest.mark.parametrize("forms", [(PLAIN,), (PLAIN, V1), (V1, PLAIN)])
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_a_thousand_that_stalled_together_cost_one_list_for_each_dialect(forms: tuple[Dialect, ...], is_batch: bool):
+    hub = crowd(FEW, forms)
+    for connection in hub.registry:
+        connection.outbox.blocked = True
+    for _ in range(5):
+        part = Part(everyone, Update("#a", "x", "beforeend"))
+        hub.deliver_local(Entry("c", encode(Publication("p", (part,), is_batch=is_batch))))
+    waiting = {(connection.dialect.name, connection.outbox.pending) for connection in hub.registry}
+    assert len(forms) == len(waiting)
+    for name, pending in waiting:
+        assert [name == V1.name] * 5 == [b'"cursor"' in message.data for message in pending]
+
+
+async def test_what_waits_for_many_and_replaces_nothing_is_not_walked_through():
     hub = crowd(FEW)
     for connection in hub.registry:
         connection.outbox.blocked = True
-    broadcast(hub, times=5)
-    assert 1 == len({id(connection.outbox.pending) for connection in hub.registry})
+    broadcast(hub, times=50)
+    with counted() as found:
+        hub.deliver_local(Entry("c", encode(one(everyone, Update("#a", "new")))))
+    assert 0 == found[Pending.__iter__.__qualname__] + found["Pending._oldest_first"]
+    assert 51 == next(iter(hub.registry)).outbox.pending.count

@@ -1,5 +1,6 @@
 """From a publication to sockets: encoded once, written once per turn, bounded for those who do not read."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab, turns
 from api_tests.waiting import eventually
 from app.hub import delivery
+from app.hub import hub as hub_module
 from app.hub.audience import Connections, everyone, roles, users
 from app.hub.hub import Hub
 from app.hub.publication import Part, Publication, one
@@ -174,6 +176,45 @@ async def test_a_socket_that_breaks_is_dropped_and_keeps_nothing_from_the_others
         await turns()
     assert (["1", "2"], ["1", "2"], True) == (before.heard, after.heard, broken.sink.is_aborted)
     assert "socket write failed" in logged()
+
+
+async def test_a_socket_that_cannot_even_be_dropped_keeps_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch):
+    hub = make_hub()
+    broken, page = tab(hub), tab(hub)
+    broken.sink.is_broken = True
+    monkeypatch.setattr(broken.sink, "abort", lambda: broken.sink.write(None))
+    for word in ("1", "2"):
+        await hub.publish(one(everyone, Update("#a", word, "beforeend")))
+        await hub.delivery.until_written()
+    assert (["1", "2"], 0) == (page.heard, hub.delivery.ahead)
+
+
+async def test_a_flush_that_fails_goes_on_in_the_next_turn(monkeypatch: pytest.MonkeyPatch):
+    hub = make_hub()
+    tabs = [tab(hub) for _ in range(3 * delivery.CHECK_EVERY)]
+    real, failures = hub.delivery._write, []
+
+    def fail_once(outboxes: object) -> None:
+        if not failures:
+            failures.append(outboxes)
+            raise MemoryError
+        real(outboxes)
+
+    monkeypatch.setattr(hub.delivery, "_write", fail_once)
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    await hub.publish(one(everyone, Update("#a", "1", "beforeend")))
+    await hub.delivery.until_written()
+    assert [["1"]] * (2 * delivery.CHECK_EVERY) == [page.heard for page in tabs[delivery.CHECK_EVERY :]]
+
+
+async def test_more_publications_at_once_than_receipts_are_kept_all_have_theirs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(hub_module, "RECEIPTS_KEPT", 10)
+    hub = make_hub()
+    page = tab(hub)
+    many = [one(everyone, Update("#a", str(number), "beforeend")) for number in range(2 * delivery.MAX_JOINED)]
+    receipts = await asyncio.gather(*map(hub.publish, many))
+    assert [(said.id, 1, 1) for said in many] == receipts
+    assert len(many) == len(page.heard)
 
 
 def drop(hub: Hub, page: Tab) -> None:

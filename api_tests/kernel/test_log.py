@@ -51,6 +51,14 @@ def test_an_event_is_one_line_of_json(capsys):
     assert event["timestamp"].endswith("Z")
 
 
+def test_half_of_a_surrogate_pair_is_written_escaped_and_stops_nobody(capsys):
+    log.configure("json")
+    structlog.get_logger().info("odd", name="a\ud800b", other=object)
+    (line,) = capsys.readouterr().err.splitlines()
+    event = json.loads(line)
+    assert ("odd", "a\ud800b") == (event["event"], event["name"])
+
+
 @pytest.mark.parametrize("stream", [StringIO, Terminal])
 def test_a_forged_line_break_makes_no_line_of_its_own_for_people_either(stream):
     with stderr(stream()) as seen:

@@ -63,8 +63,10 @@ async def test_a_good_request_is_answered_with_what_the_application_chose(http: 
         request(sec_websocket_key=f"{KEY}\n{KEY}"),
         request(without="sec-websocket-key"),
         request(method="POST"),
+        request(content_length="5") + b"hello",
+        request(transfer_encoding="chunked") + b"0\r\n\r\n",
     ],
-    ids=["short key", "no base64", "not padded", "two keys", "no key", "POST"],
+    ids=["short key", "no base64", "not padded", "two keys", "no key", "POST", "a body", "a body in chunks"],
 )
 @pytest.mark.parametrize("http", [Door, "httptools"])
 async def test_what_is_no_handshake_is_400(wrong: bytes, http: Any):

@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from api_tests.server import run_server
 from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
 from api_tests.waiting import eventually
 from app import wsx
+from app.hub import delivery
 from app.serving.run import listen, tune_garbage_collector
 from app.settings import Settings
 from app.wire.prepared import Prepared
@@ -64,6 +66,20 @@ async def test_last_words_reach_open_sockets_and_words_that_fail_stop_nothing(se
         server.uvicorn.should_exit = True
         assert 1012 == (await page.closed())[0]
     assert "lost for words" in logged()
+
+
+async def test_last_words_that_take_many_turns_reach_all(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(wsx, "_queues", [])
+    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
+    async with run_server(settings) as server, AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(server.socket()) for _ in range(4 * delivery.CHECK_EVERY)]
+        queue = wsx.paced(name="prices", max_per_s=0.001)
+        for word in ("first", "last"):
+            queue.broadcast("#a", word)
+        await eventually(lambda: queue.counts().sent == 1)
+        server.uvicorn.should_exit = True
+        for page in pages:
+            assert ["first", "last"] == [(await page.next())["html"] for _ in range(2)]
 
 
 @pytest.fixture(scope="module")

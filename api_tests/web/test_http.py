@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -32,6 +33,20 @@ async def test_a_request_is_one_line_in_the_log_and_its_key_is_not_in_it(api: Ap
         (line["event"], line["method"], line["path"], line["status"]) for line in lines
     ]
     assert ADMIN_KEY not in str(lines)
+
+
+async def test_a_request_without_a_key_is_not_logged_with_the_key_of_the_one_before(
+    server: Running, logged: Callable[[], str]
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    first = f"GET /api/v1/connections HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\r\n"
+    second = "GET /api/v1/connections HTTP/1.1\r\nHost: x\r\nX-Request-ID: no-key\r\nConnection: close\r\n\r\n"
+    writer.write((first + second).encode())
+    answers = await reader.read()
+    writer.close()
+    assert [b"200", b"401"] == re.findall(rb"HTTP/1.1 (\d+)", answers)
+    (line,) = [json.loads(line) for line in logged().splitlines() if "no-key" in line]
+    assert (401, False) == (line["status"], "key" in line)
 
 
 @pytest.mark.parametrize(

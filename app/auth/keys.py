@@ -109,7 +109,9 @@ class KeyRing:
         self._used = used
         self._admin_digest = digest_of(admin_key) if admin_key else None
         self._cache: dict[str, _Found] = {}
-        self._coming: dict[str, asyncio.Task[_Found]] = {}
+        self._coming: dict[str, tuple[float, asyncio.Task[_Found]]] = {}
+        """The newest look-up of each key that is under way, and when it began."""
+        self._running: set[asyncio.Task[_Found]] = set()
 
     async def caller(self, text: str) -> Caller | None:
         """Who holds this key; None when it is not a key of ours, or expired, or revoked. Raises what looking it up raises."""
@@ -122,9 +124,9 @@ class KeyRing:
         if found is None or now >= found.until:
             if not text.isascii() or id_of(text) is None:
                 return None
-            found = await asyncio.shield(self._look_up(key_id))
+            found = await asyncio.shield(self._look_up(key_id, now))
         elif now >= found.renew_at:
-            self._look_up(key_id)
+            self._look_up(key_id, now)
         record = found.record
         if record is None or not secrets.compare_digest(digest, record.digest):
             return None
@@ -138,24 +140,26 @@ class KeyRing:
         self._cache.pop(key_id, None)
         self._coming.pop(key_id, None)
 
-    def _look_up(self, key_id: str) -> "asyncio.Task[_Found]":
-        """The look-up that is under way, or a new one."""
-        task = self._coming.get(key_id)
-        if task is None:
-            task = self._coming[key_id] = asyncio.create_task(self._found(key_id))
+    def _look_up(self, key_id: str, now: float) -> "asyncio.Task[_Found]":
+        """The look-up that is under way; a new one where that began `CACHE_S` ago: a slow database makes no old answer new."""
+        began, task = self._coming.get(key_id, (now, None))
+        if task is None or now - began >= CACHE_S:
+            task = asyncio.create_task(self._find_at(key_id, now))
+            self._coming[key_id] = now, task
+            self._running.add(task)
             task.add_done_callback(lambda done: self._keep(key_id, done))
         return task
 
-    async def _found(self, key_id: str) -> _Found:
-        now = monotonic()
+    async def _find_at(self, key_id: str, now: float) -> _Found:
         record = await self._find(key_id)
         caller = None if record is None else Caller(record.id, record.name, record.scopes, record.expires_at)
         return _Found(now + RENEW_S, now + CACHE_S, record, caller)
 
     def _keep(self, key_id: str, done: "asyncio.Task[_Found]") -> None:
         """Remember what was found, unless the key was changed meanwhile. Who waits is told of errors; nobody else needs to be."""
+        self._running.discard(done)
         failed = done.cancelled() or done.exception() is not None
-        if self._coming.get(key_id) is not done:
+        if key_id not in self._coming or self._coming[key_id][1] is not done:
             return
         del self._coming[key_id]
         if failed:

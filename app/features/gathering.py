@@ -17,9 +17,8 @@ RETRY_S = 2.0
 MAX_BATCH = 1_000
 """Items in one batch."""
 REST = 4
-"""Times as long as a batch took is waited before the next one. When thousands come at once, looking after them takes a fifth of the
-time at most, in few large batches: without it each batch held only the handful that came during the one before, and what is
-cheap for a thousand was done for each of them nearly alone."""
+"""Times as long as a batch took is waited behind it before the next one. When thousands come at once, looking after them takes a
+fifth of the time at most, in few large batches. Without it each batch held only the handful that had come during the one before."""
 MAX_REST_S = 1.0
 """Seconds of waiting at most, however slow the database is."""
 
@@ -82,14 +81,15 @@ class Gathering(Generic[Key, Item]):
             _log.warning("left undone at the end", what=self._what, error=error.detail, left=len(self._waiting))
 
     async def _run(self, rest: Rest) -> None:
-        took_s = 0.0
+        rested_at = monotonic()
         while True:
             await rest.wait(self._some)
-            await rest.sleep(max(self._pause_s, min(REST * took_s, MAX_REST_S)))
+            await rest.sleep(max(self._pause_s, rested_at - monotonic()))
             began = monotonic()
             try:
                 await self._carry_out_batch()
-                took_s = monotonic() - began
+                ended = monotonic()
+                rested_at = ended + min(REST * (ended - began), MAX_REST_S)
             except Unavailable as error:
                 _log.warning("waits for the database", what=self._what, error=error.detail, waiting=len(self._waiting))
                 await rest.sleep(RETRY_S)

@@ -5,6 +5,7 @@ structlog escapes control characters in both renderings, so a forged line break 
 
 import asyncio
 import atexit
+import json
 import logging
 import sys
 from threading import RLock
@@ -115,4 +116,7 @@ def _as_json(logger: object, level: str, event: EventDict) -> str:
     event["timestamp"] = utc_now()
     if "exc_info" in event:
         event = _TRACEBACKS(logger, level, event)
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can only have escaped
+        return json.dumps(event, default=str)

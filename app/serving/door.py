@@ -51,7 +51,7 @@ class Door(asyncio.Protocol):
                 return
         self._hand_over(HttpToolsProtocol).data_received(seen)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, _exc: Exception | None) -> None:
         """They left without a request."""
         self._server_state.connections.discard(self)
 

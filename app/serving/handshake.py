@@ -60,11 +60,13 @@ def parse_head(head: bytes) -> Request:
 def read_opening(request: Request, *, may_compress: bool) -> Opening:
     """Check a request.
 
-    Raises Refused: 426 for another version of the protocol (4.4), 400 for a wrong method, key or version of HTTP (4.2.1), or for
-    unreadable extensions (9.1).
+    Raises Refused: 426 for another version of the protocol (4.4), 400 for a wrong method, key or version of HTTP (4.2.1), for
+    unreadable extensions (9.1), or for a body, which would be taken for frames.
     """
     said: dict[bytes, list[bytes]] = {}
     for name, value in request.headers:
+        if name == b"transfer-encoding" or (name == b"content-length" and value != b"0"):
+            raise Refused(HTTPStatus.BAD_REQUEST, [])
         if name.startswith(b"sec-websocket-"):
             said.setdefault(name, []).append(value)
     if said.get(b"sec-websocket-version") != [b"13"]:

@@ -110,7 +110,7 @@ class WsxProtocol(SocketSink):
         if self._state is State.OPEN:
             self.tell(self._listener.writable)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, _exc: Exception | None) -> None:
         """The TCP connection is gone: the one place where the listener is told so."""
         self._leave_open(State.CLOSED)
         self._server_state.connections.discard(self)

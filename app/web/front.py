@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
-from structlog.contextvars import bind_contextvars, reset_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.kernel.clock import monotonic
 from app.kernel.ids import new_short_id
@@ -58,13 +58,14 @@ class Front:
             return send(message)
 
         began = monotonic()
-        bound = bind_contextvars(request_id=request_id)
+        clear_contextvars()  # of the request before on this connection: this one's task may have been made in its context
+        bind_contextvars(request_id=request_id)
         try:
             await self._http(scope, receive, send_named)
             took_ms = round((monotonic() - began) * 1000, 2)
             _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took_ms)
         finally:
-            reset_contextvars(**bound)
+            clear_contextvars()
 
 
 def request_id_of(scope: Scope) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
-from litestar.connection import ASGIConnection
 
 from app.kernel.errors import FieldError, InvalidFields
 from app.web.front import Scope
@@ -38,7 +38,7 @@ class Parameters:
         return texts
 
     def _asked(self, scope: Scope) -> dict[str, str]:
-        asked = dict(ASGIConnection[Any, Any, Any, Any](scope).query_params.multi_items())  # type: ignore[arg-type]  # a mapping
+        asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         if unknown := sorted(asked.keys() - self._query_names.values()):
             raise InvalidFields([FieldError(f"?{name}", f"no such parameter; {self._there_are}") for name in unknown])
         return {name: asked[spelled] for name, spelled in self._query_names.items() if spelled in asked}

@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from typing import Any
 
-from socketify import App, AppListenOptions, OpCode  # type: ignore[import-not-found]  # in an environment of its own
+from socketify import App, AppListenOptions, OpCode
 
 TOPIC = "everyone"
 KEPT = 4_096

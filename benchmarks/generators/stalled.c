@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
-enum { TOO_SLOW = 1013 }; /* close code of a client that reads too little */
+enum {
+    TOO_SLOW = 1013,    /* close code of a client that reads too little */
+    WAKING_MS = 20000,  /* how long the stalled ones may read what waited; pings to the others never end */
+};
 
 /* The newest broadcast that this socket should know. */
 static unsigned newest_for(unsigned number) {
@@ -19,7 +22,8 @@ struct waking wake_stalled(void) {
     bool *ended = allocate(options.sockets, sizeof *ended);
     for (unsigned number = options.sockets - options.stalled; number < options.sockets; number++)
         watch(poller, listeners[number].fd, number);
-    for (int count = 1; count > 0;) {
+    uint64_t until_ns = nanoseconds(CLOCK_MONOTONIC) + WAKING_MS * UINT64_C(1000000);
+    for (int count = 1; count > 0 && nanoseconds(CLOCK_MONOTONIC) < until_ns;) {
         struct epoll_event events[EVENTS];
         count = epoll_wait(poller, events, EVENTS, 5 * QUIET_MS);
         for (int place = 0; place < count; place++) {

@@ -17,7 +17,10 @@ MAX_HOLD_S = 0.005
 
 
 class Stretches:
-    """Calls in the order in which they were added; the first ones in the next turn of the loop. One that raises keeps none of the others."""
+    """Calls in the order in which they were added; the first ones in the next turn of the loop.
+
+    One that raises keeps none of the others.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], None]] = deque()

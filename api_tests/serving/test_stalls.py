@@ -115,6 +115,13 @@ async def test_a_page_that_is_closed_in_its_sleep_reads_why_when_it_wakes_up(fil
         await eventually(lambda: [(4409, "closed by the back office")] == page.ear.ends)
 
 
+async def test_a_page_that_is_closed_for_abuse_is_not_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
+    async with sleeping(**NEVER) as page:
+        page.socket.close(1008, "not a message")
+        await eventually(lambda: [(1008, "not a message")] == page.ear.ends)
+
+
 async def test_a_page_that_wakes_up_and_does_not_answer_our_close_is_cut(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.2)
     spared: list[bool] = []

@@ -145,7 +145,8 @@ class Delivery:
             case Offer.QUEUED | Offer.REPLACED:
                 if outbox.blocked:
                     self._hold(outbox.pending.size_bytes - pending.size_bytes)
-                elif pending is NOTHING:
+                    return not outbox.closed  # it may be the fullest
+                if pending is NOTHING:
                     self._schedule(outbox)
                 return True
             case Offer.CLOSED:
@@ -261,6 +262,8 @@ class Delivery:
         """
         enough_bytes = RELIEF * self._max_held_bytes
         self._cut_leaving(enough_bytes)
+        if self._held_bytes <= enough_bytes:
+            return
         too_many = self._held_bytes - enough_bytes
         for connection in sorted(self._registry, key=lambda one: one.outbox.held_bytes, reverse=True):
             if too_many <= 0:

@@ -93,7 +93,7 @@ class SocketDoor:
             message = "a connection token is needed"
             raise Unauthenticated(message)
         user = self._tokens.read(token)
-        if len(self._hub.registry.of_user(user.id)) >= self._max_sockets_per_user:
+        if self._hub.registry.open_sockets_of(user.id) >= self._max_sockets_per_user:
             message = f"this user has {self._max_sockets_per_user} connections already (WSX_MAX_SOCKETS_PER_USER)"
             raise TooManySockets(message)
         return user

@@ -12,7 +12,7 @@ from contextlib import suppress
 import structlog
 
 from app.hub.connection import Connection
-from app.hub.outbox import Offer, Outbox
+from app.hub.outbox import CatchingUp, Offer, Outbox
 from app.hub.pending import NOTHING, Pending
 from app.hub.publication import Publication, Receipt
 from app.hub.registry import Registry
@@ -98,8 +98,8 @@ class Delivery:
             key = connection.dialect.name, tuple(places)
             if key not in messages:
                 updates = [parts[place].update for place in places]
-                messages[key] = _prepared(connection.dialect, publication, updates, cursor), {}
-            queued += self.offer(connection, *messages[key])
+                messages[key] = prepared(connection.dialect, publication, updates, cursor), {}
+            queued += connection.outbox.catch_up is not None or self.offer(connection, *messages[key])
         return Receipt(publication.id, len(heard), queued)
 
     def _deliver_one(self, publication: Publication, cursor: str) -> Receipt:
@@ -115,13 +115,13 @@ class Delivery:
             if connection.dialect is not dialect:
                 dialect = connection.dialect
                 if dialect not in forms:
-                    forms[dialect] = NOTHING.then(_prepared(dialect, publication, (update,), cursor)), {}
+                    forms[dialect] = NOTHING.then(prepared(dialect, publication, (update,), cursor)), {}
                 first, grown = forms[dialect]
                 seen = NOTHING
             outbox = connection.outbox
             pending = outbox.pending
             if outbox.blocked:
-                refused += not self.offer(connection, first.whole(), grown)
+                refused += outbox.catch_up is None and not self.offer(connection, first.whole(), grown)
             elif pending is NOTHING:
                 outbox.pending = first
                 self._waiting.append(outbox)
@@ -151,17 +151,51 @@ class Delivery:
 
     def unblock(self, outbox: Outbox) -> None:
         """The socket takes more again: write what has waited."""
-        if outbox.blocked and not outbox.closed:
+        if outbox.catch_up is not None:
+            self._held_bytes -= outbox.stuck_bytes
+            outbox.stuck_bytes = 0
+            outbox.catch_up.writable()
+        elif outbox.blocked and not outbox.closed:
             self._held_bytes -= outbox.held_bytes
             outbox.blocked = False
             outbox.stuck_bytes = 0
             if outbox.scheduled:
                 self._schedule(outbox)
 
+    def begin_catching_up(self, outbox: Outbox, catch_up: CatchingUp) -> None:
+        """Deliver nothing to it until `go_live`: it is in the journal. What is offered to it meanwhile waits behind that."""
+        outbox.catch_up = catch_up
+        outbox.blocked = True
+
+    def write_missed(self, outbox: Outbox, missed: Pending) -> bool:
+        """Write past what waits, while it catches up. False: no more before `CatchingUp.writable`, or never."""
+        outbox.sent_count += missed.count
+        try:
+            if outbox.sink.write(missed.whole()):
+                return True
+            self._block(outbox)
+        except Exception:
+            _drop(outbox)
+        return False
+
+    def go_live(self, outbox: Outbox, missed: Pending) -> None:
+        """Deliver to it from now on. First it is shown the last that it missed, then what waited behind that."""
+        self._held_bytes -= outbox.held_bytes
+        outbox.catch_up = None
+        outbox.blocked = False
+        for message in outbox.pending:
+            missed = missed.then(message)
+        outbox.pending = missed
+        if outbox.scheduled:
+            self._schedule(outbox)
+
     def close(self, outbox: Outbox) -> None:
         """Write nothing more, and forget what waits."""
         self._held_bytes -= outbox.held_bytes
         outbox.close()
+        if outbox.catch_up is not None:
+            catch_up, outbox.catch_up = outbox.catch_up, None
+            catch_up.stop()
 
     def write_last(self, outbox: Outbox) -> None:
         """Write at once what waits, if the socket takes anything: it is about to be closed."""
@@ -251,7 +285,8 @@ def _drop(outbox: Outbox) -> None:
         _log.exception("socket write failed")
 
 
-def _prepared(dialect: Dialect, publication: Publication, updates: Sequence[Update], cursor: str) -> Prepared:
+def prepared(dialect: Dialect, publication: Publication, updates: Sequence[Update], cursor: str) -> Prepared:
+    """What a page is told that hears these updates of the publication."""
     if len(updates) == 1 and not publication.is_batch:
         return Prepared.of_update(dialect.encode_update(publication.id, updates[0], cursor), updates[0])
     return Prepared(dialect.encode_batch(publication.id, updates, cursor))

@@ -5,7 +5,7 @@ this loops over ASGI's `receive()`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -60,9 +60,12 @@ class SocketDoor:
             await _deny(scope, send, error)
             return
         extended = wsx.SUBPROTOCOL in offered
+        query = _query(scope)
+        cursor, session = (query.get(name, [None])[0] for name in ("cursor", "session"))
+        is_back = cursor is not None or session is not None
+        back = await self._hub.returning.recognise(cursor, session, user) if is_back else None
         await send({"type": "websocket.accept", "subprotocol": wsx.SUBPROTOCOL if extended else None})
         conversation = Conversation(self._talk)
-        query = _query(scope)
         extension = scope.get("extensions", {}).get(EXTENSION)
         plain = AsgiSink(receive, send) if extension is None else None
         conversation.connection = self._hub.connect(
@@ -71,7 +74,7 @@ class SocketDoor:
             user,
             address=(scope.get("client") or ("",))[0],
             user_agent=_shared_text(headers.get(b"user-agent", b"")[:256]),
-            is_back="cursor" in query,
+            back=back,
         )
         if plain is not None:
             await plain.run(conversation)
@@ -109,7 +112,7 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
-def _query(scope: Scope) -> dict[str, list[str]]:
+def _query(scope: Scope) -> Mapping[str, Sequence[str]]:
     raw: bytes = scope.get("query_string", b"")
     return parse_qs(raw.decode("latin-1")) if raw else {}
 

@@ -29,7 +29,14 @@ OPERATIONS = {
     for path, methods in API["paths"].items()
     for method, operation in methods.items()
 }
-MESSAGES = {"request": Inbound, "update": UpdateMessage, "batch": BatchMessage, "hello": HelloMessage, "error": ErrorMessage}
+MESSAGES = {
+    "request": Inbound,
+    "update": UpdateMessage,
+    "batch": BatchMessage,
+    "hello": HelloMessage,
+    "gap": GapMessage,
+    "error": ErrorMessage,
+}
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation_id)
 

@@ -169,24 +169,19 @@ async def test_a_slow_socket_is_waited_for_and_hears_all_in_order():
     await say(hub, *texts)
     page = Returned(hub, Back(start), accepts=0)
     page.sink.stuck_bytes = 400
+    most = 0
     while hub.returning.running:
         await turns()
-        assert len(page.sink.writes) < 20
+        held = hub.delivery.held_bytes
         if page.connection.outbox.stuck_bytes:
-            assert 400 == hub.delivery.held_bytes
-            page.connection.send(Update("#b", "direct")) if len(
-                page.sink.writes
-            ) == 1 and not page.connection.outbox.pending.count else None
-            hub.delivery.unblock(page.connection.outbox) if not page.connection.outbox.pending.count else None
-            if page.connection.outbox.pending.count:
-                break
-    while hub.returning.running:
-        hub.delivery.unblock(page.connection.outbox)
-        await turns()
-    page.sink.accepts = 1_000
+            most = max(most, held)
+            if not page.connection.outbox.sent_count > 20:
+                page.connection.send(Update("#b", "direct"))
+            hub.delivery.unblock(page.connection.outbox)
     await turns(3)
-    assert [*texts, "direct"] == page.heard
-    assert (0, page.connection.outbox.sent_count) == (hub.delivery.held_bytes, len(page.sink.messages))
+    assert (texts, {"direct"}) == (page.heard[:60], set(page.heard[60:]))
+    assert 400 <= most < 2_000
+    assert (0, len(page.sink.messages)) == (hub.delivery.held_bytes, page.connection.sent_count)
 
 
 @pytest.mark.usefixtures("small_shares")

@@ -70,7 +70,7 @@ def test_an_id_of_a_session_is_that_of_its_connection_and_cannot_be_made_by_othe
         assert None is ids.read(forged)
 
 
-def test_notes_come_back_as_they_were():
+async def test_notes_come_back_as_they_were():
     page = tab(make_hub(), "ada", form=V1).connection
     notes = {"n": 1, "list": [1.5, None, True], "text": "ü", "bytes": b"x", 7: {"deep": {}}, "at": datetime(2026, 1, 1, tzinfo=UTC)}
     page.session.update(notes)
@@ -83,7 +83,9 @@ def test_notes_come_back_as_they_were():
     ("value", "why"),
     [(object(), "cannot be kept"), ("x" * 20_000, "too long"), (1 << 80, "cannot be kept"), ("\ud800", "cannot be kept")],
 )
-def test_notes_that_cannot_be_written_down_are_left_out_and_that_is_logged(value: object, why: str, logged: Callable[[], str]):
+async def test_notes_that_cannot_be_written_down_are_left_out_and_that_is_logged(
+    value: object, why: str, logged: Callable[[], str]
+):
     page = tab(make_hub(), "ada", form=V1).connection
     page.session["x"] = value
     left = what_is_left(page)
@@ -92,7 +94,7 @@ def test_notes_that_cannot_be_written_down_are_left_out_and_that_is_logged(value
     assert why in logged()
 
 
-def test_who_knows_no_sessions_leaves_none_nor_does_who_was_sent_away():
+async def test_who_knows_no_sessions_leaves_none_nor_does_who_was_sent_away():
     hub = make_hub()
     assert what_is_left(tab(hub, form=PLAIN).connection) is None
     for why in Close:

@@ -163,7 +163,7 @@ class Hub:
         hello = dialect.encode_hello(connection.id, self.returning.ids.of(connection.id), self._journal.head(), resumed=False)
         if hello is not None:
             self.delivery.offer(connection, Prepared(hello))
-        self._register(connection)
+        self._register(connection, was_here=is_back)
         self.on_arrival.fire(connection)
         return connection
 
@@ -178,15 +178,15 @@ class Hub:
             back=back,
             live=self.on_arrival.fire,
         )
-        self._register(connection)
+        self._register(connection, was_here=self.returning.is_from_before(back))
         if back.successor_of is not None:
             self.close(back.successor_of, Close.NOT_ALLOWED, "this page is back by another connection")
         catch_up.start()
 
-    def _register(self, connection: Connection) -> None:
+    def _register(self, connection: Connection, *, was_here: bool) -> None:
         self.registry.add(connection)
         if connection.user is not None:
-            self.presence.arrived(connection.user, is_back=connection.is_back)
+            self.presence.arrived(connection.user, is_back=was_here)
         self.on_connection.fire(connection)
 
     def sign_in(self, connection: Connection, user: User) -> None:

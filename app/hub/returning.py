@@ -44,7 +44,8 @@ class Returning:
 
     def __init__(self, journal: Journal, registry: Registry, sessions: Sessions, *, replay_s: float) -> None:
         self.journal = journal
-        self.touched = Touched(journal.head())
+        self._began = journal.head()
+        self.touched = Touched(self._began)
         self.recall = Recall()
         self.slots = asyncio.Semaphore(AT_ONCE)
         self.ids = SessionIds()
@@ -82,6 +83,10 @@ class Returning:
         if age_s <= RESTORED_WITHIN_S:
             return Back(cursor, kept)
         return Back(cursor, kept._replace(rooms={}, notes=b""), is_known=not kept.rooms)
+
+    def is_from_before(self, back: Back) -> bool:
+        """Whether the page seems to be from before this node was started: its place is older, or it names a session of then."""
+        return not back.is_known or (back.cursor is not None and back.cursor < self._began)
 
     def left(self, connection: Connection) -> None:
         """A connection is about to end: keep what it may come back to."""

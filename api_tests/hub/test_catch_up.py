@@ -1,96 +1,25 @@
-"""Catching up, turn by turn: against journals that wait or are ahead, sockets that are slow, and rooms that take their time."""
+"""Catching up, turn by turn: against journals that wait or are ahead, and rooms that take their time."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
 
-from api_tests.hub.recording import V1, RecordingSink, make_hub, turns
+from api_tests.hub.recording import make_hub, turns
+from api_tests.hub.returned import ADA, Returned, hub_ahead, say
 from app.hub import catch_up as module
-from app.hub.audience import everyone, rooms, users
+from app.hub.audience import everyone, near, rooms, users
 from app.hub.close import Close
 from app.hub.connection import Connection
-from app.hub.hub import Hub
-from app.hub.publication import encode, one
+from app.hub.geometry import Place
+from app.hub.publication import one
 from app.hub.returning import Back
 from app.hub.sessions import Kept
-from app.journal.memory import MemoryJournal
-from app.journal.port import Entry
-from app.kernel.identity import User
 from app.wire.update import Update
 
-ADA = User("ada", "Ada")
 
-
-class Returned:
-    """A page that is back."""
-
-    def __init__(self, hub: Hub, back: Back, user: User | None = ADA, *, accepts: int = 1_000) -> None:
-        self.hub = hub
-        self.sink = RecordingSink()
-        self.sink.accepts = accepts
-        self.connection = hub.connect(self.sink, V1, user, address="", user_agent="", back=back)
-
-    @property
-    def heard(self) -> list[str]:
-        return [message["html"] for message in self.sink.messages if "html" in message]
-
-    @property
-    def is_live(self) -> bool:
-        return self.connection.outbox.catch_up is None and not self.connection.outbox.closed
-
-    async def done(self) -> None:
-        async with asyncio.timeout(5):
-            while self.hub.returning.running:
-                await turns()
-            await turns(2)
-
-
-async def say(hub: Hub, *texts: str, target: str = "#a") -> None:
-    for text in texts:
-        await hub.publish(one(everyone, Update(target, text, "beforeend")))
-
-
-class AheadJournal(MemoryJournal):
-    """As one of a cluster: `read` waits, and returns what this node has not delivered yet."""
-
-    def __init__(self) -> None:
-        super().__init__(100)
-        self.elsewhere: list[Entry] = []
-        self.is_empty = self.is_broken = False
-        self.reading = asyncio.Event()
-        self.may_read = asyncio.Event()
-        self.may_read.set()
-
-    async def append_elsewhere(self, text: str) -> None:
-        """Another node has published."""
-        place = self._place + len(self.elsewhere) + 1
-        self.elsewhere.append(Entry(f"{self._epoch}-{place:012x}", encode(one(everyone, Update("#a", text, "beforeend")))))
-
-    async def deliver(self) -> None:
-        """It has reached this node."""
-        for entry in self.elsewhere:
-            await self.append(entry.payload)
-        self.elsewhere.clear()
-
-    async def read(self, after: str, limit: int) -> Sequence[Entry]:
-        self.reading.set()
-        await self.may_read.wait()
-        if self.is_broken:
-            raise ConnectionError
-        if self.is_empty:
-            return []
-        return [*await super().read(after, limit), *self.elsewhere][:limit]
-
-
-@pytest.fixture
-def ahead() -> tuple[Hub, AheadJournal]:
-    journal = AheadJournal()
-    return Hub(journal, outbox_bytes=65_536), journal
-
-
-async def test_what_this_node_has_not_delivered_yet_is_left_to_come_when_it_is(ahead):
-    hub, journal = ahead
+async def test_what_this_node_has_not_delivered_yet_is_left_to_come_when_it_is():
+    hub, journal = hub_ahead()
     start = hub.cursor()
     await say(hub, "1")
     await journal.append_elsewhere("2")
@@ -102,8 +31,8 @@ async def test_what_this_node_has_not_delivered_yet_is_left_to_come_when_it_is(a
     assert ["1", "2"] == page.heard
 
 
-async def test_what_is_published_while_it_reads_comes_once_and_in_its_place(ahead):
-    hub, journal = ahead
+async def test_what_is_published_while_it_reads_comes_once_and_in_its_place():
+    hub, journal = hub_ahead()
     start = hub.cursor()
     await say(hub, "1")
     journal.may_read.clear()
@@ -118,8 +47,8 @@ async def test_what_is_published_while_it_reads_comes_once_and_in_its_place(ahea
     assert ["1", "2", "3"] == page.heard
 
 
-async def test_a_journal_that_has_lost_something_in_the_middle_closes_it_to_come_back(ahead):
-    hub, journal = ahead
+async def test_a_journal_that_has_lost_something_in_the_middle_closes_it_to_come_back():
+    hub, journal = hub_ahead()
     start = hub.cursor()
     await say(hub, "1")
     journal.is_empty = True
@@ -128,8 +57,8 @@ async def test_a_journal_that_has_lost_something_in_the_middle_closes_it_to_come
     assert (Close.SLOW.code, "too slow") == page.sink.closed_with
 
 
-async def test_a_journal_that_fails_closes_it_to_come_back_and_that_is_logged(ahead, logged: Callable[[], str]):
-    hub, journal = ahead
+async def test_a_journal_that_fails_closes_it_to_come_back_and_that_is_logged(logged: Callable[[], str]):
+    hub, journal = hub_ahead()
     start = hub.cursor()
     await say(hub, "1")
     journal.is_broken = True
@@ -139,8 +68,8 @@ async def test_a_journal_that_fails_closes_it_to_come_back_and_that_is_logged(ah
     assert "catching up failed" in logged()
 
 
-async def test_one_that_leaves_while_the_journal_is_read_is_forgotten(ahead):
-    hub, journal = ahead
+async def test_one_that_leaves_while_the_journal_is_read_is_forgotten():
+    hub, journal = hub_ahead()
     start = hub.cursor()
     await say(hub, "1")
     journal.may_read.clear()
@@ -155,88 +84,15 @@ async def test_one_that_leaves_while_the_journal_is_read_is_forgotten(ahead):
     assert 0 == hub.delivery.held_bytes
 
 
-@pytest.fixture
-def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SHARE_BYTES", 1_000)
-    monkeypatch.setattr(module, "STEP", 7)
-
-
-@pytest.mark.usefixtures("small_shares")
-async def test_a_slow_socket_is_waited_for_and_hears_all_in_order():
+async def test_who_has_said_where_it_is_hears_what_was_near_there():
     hub = make_hub()
+    hub.on_connection(lambda connection: hub.registry.locate(connection, Place(52.5, 13.4)))
     start = hub.cursor()
-    texts = [f"{number:090}" for number in range(60)]
-    await say(hub, *texts)
-    page = Returned(hub, Back(start), accepts=0)
-    page.sink.stuck_bytes = 400
-    most = 0
-    while hub.returning.running:
-        await turns()
-        held = hub.delivery.held_bytes
-        if page.connection.outbox.stuck_bytes:
-            most = max(most, held)
-            if not page.connection.outbox.sent_count > 20:
-                page.connection.send(Update("#b", "direct"))
-            hub.delivery.unblock(page.connection.outbox)
-    await turns(3)
-    assert (texts, {"direct"}) == (page.heard[:60], set(page.heard[60:]))
-    assert 400 <= most < 2_000
-    assert (0, len(page.sink.messages)) == (hub.delivery.held_bytes, page.connection.sent_count)
-
-
-@pytest.mark.usefixtures("small_shares")
-async def test_one_that_is_slower_than_the_journal_forgets_is_closed_as_slow():
-    hub = make_hub()
-    start = hub.cursor()
-    await say(hub, *["x" * 200] * 20)
-    page = Returned(hub, Back(start), accepts=0)
-    page.sink.stuck_bytes = 400
-    await turns(20)
-    assert not page.is_live
-    await say(hub, *["y"] * 100)
-    hub.delivery.unblock(page.connection.outbox)
-    await page.done()
-    assert (Close.SLOW.code, 0) == (page.sink.closed_with[0], hub.delivery.held_bytes)
-
-
-@pytest.mark.usefixtures("small_shares")
-async def test_one_that_takes_nothing_is_closed_as_slow_after_a_while(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_WAIT_S", 0.02)
-    hub = make_hub()
-    start = hub.cursor()
-    await say(hub, *["x" * 200] * 20)
-    page = Returned(hub, Back(start), accepts=0)
-    await page.done()
-    assert Close.SLOW.code == page.sink.closed_with[0]
-
-
-@pytest.mark.usefixtures("small_shares")
-async def test_a_socket_that_breaks_while_it_catches_up_is_dropped_and_nothing_is_left(logged: Callable[[], str]):
-    hub = make_hub()
-    start = hub.cursor()
-    await say(hub, *["x" * 200] * 20)
+    for latitude in (52.5, 10.0):
+        await hub.publish(one(near(latitude, 13.4, 5), Update("#a", str(latitude))))
     page = Returned(hub, Back(start))
-    page.sink.is_broken = True
-    await turns(20)
-    assert page.sink.is_aborted
-    hub.disconnect(page.connection, 1006, "")
     await page.done()
-    assert (0, True) == (hub.delivery.held_bytes, "socket write failed" in logged())
-
-
-async def test_too_much_that_is_sent_past_the_journal_closes_it_as_slow(ahead):
-    hub, journal = ahead
-    start = hub.cursor()
-    await say(hub, "1")
-    journal.may_read.clear()
-    page = Returned(hub, Back(start))
-    await journal.reading.wait()
-    for _ in range(3):
-        page.connection.send(Update("#a", "x" * 30_000, "beforeend"))
-    assert Close.SLOW.code == page.sink.closed_with[0]
-    assert 0 == hub.delivery.held_bytes
-    journal.may_read.set()
-    await page.done()
+    assert ["52.5"] == page.heard
 
 
 async def test_a_gap_names_the_targets_that_are_known_unless_they_are_too_many(monkeypatch: pytest.MonkeyPatch):

@@ -172,21 +172,25 @@ class CatchUp:
     # -- the rest ----------------------------------------------------------------------------------------------------
     async def _read_on(self, position: str) -> None:
         """Show it what comes after this place, until there is nothing more. Raises GapError."""
-        journal = self._returning.journal
         while not self._is_over():
             async with self._returning.slots:
-                entries = await journal.read(position, STEP)
-                if self._is_over():
-                    return
-                before, position = position, self._collect(entries, position)
-                if position >= journal.head():
-                    self._go_live()
-                    return
-                if position == before:
-                    raise GapError(position)
+                position = await self._step(position)
             if self._missed.size_bytes >= SHARE_BYTES:
                 await self._write()
             await asyncio.sleep(0)
+
+    async def _step(self, after: str) -> str:
+        """Read a little, and be live if that was all. Returns how far it is. Raises GapError."""
+        journal = self._returning.journal
+        entries = await journal.read(after, STEP)
+        if self._outbox.closed:
+            return after
+        position = self._collect(entries, after)
+        if position >= journal.head():
+            self._go_live()
+        elif position == after:
+            raise GapError(after)
+        return position
 
     def _collect(self, entries: Sequence[Entry], position: str) -> str:
         """Take up what it hears of these, no more than a share. Returns how far that is.
@@ -218,9 +222,10 @@ class CatchUp:
                 self._connection.close(Close.SLOW)
 
     def _is_over(self) -> bool:
-        return self._outbox.closed
+        return self._outbox.catch_up is not self
 
     def _go_live(self) -> None:
         self._connection.caught_up_on = self._shown
         self._delivery.go_live(self._outbox, self._missed)
+        self._missed = NOTHING
         self._live(self._connection)

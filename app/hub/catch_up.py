@@ -225,7 +225,7 @@ class CatchUp:
         return self._outbox.catch_up is not self
 
     def _go_live(self) -> None:
-        self._connection.caught_up_on = self._shown
+        self._connection.caught_up_on = self._shown or ()
         self._delivery.go_live(self._outbox, self._missed)
         self._missed = NOTHING
         self._live(self._connection)

@@ -20,8 +20,8 @@ from typing import NoReturn
 import uvloop
 
 from api_tests.conformity.echo import ATTACHED, DETACHED, echo
-from api_tests.conformity.tables import judged, not_ok, table
-from api_tests.conformity.verdict import is_accepted, read_cases
+from api_tests.conformity.tables import Judged, is_accepted, judged, not_ok, table
+from api_tests.conformity.verdict import read_cases
 from api_tests.waiting import eventually
 from app.serving.run import listen, make_server
 from app.settings import Settings
@@ -121,16 +121,15 @@ def result(wstest: str, limits: Sequence[str], patterns: Sequence[str]) -> tuple
         f"- versions: Python {platform.python_version()}, {', '.join(versions)}",
         f"- fuzzer: {version_of(wstest)}\n",
     ]
-    accepted, others = True, dict[str, None]()
+    everything: list[Judged] = []
     for limit in limits:
         cases = read_cases(folders(limit, patterns))
         if not cases:
             fail(f"there is no report of the {limit} settings yet: run without --report first")
         found = judged(cases, LIMITS[limit])
-        accepted = accepted and all(is_accepted(case, LIMITS[limit]) for case in cases)
+        everything += found
         parts += [f"**{limit.capitalize()} settings**: messages up to {LIMITS[limit]:,} bytes\n", table(found), ""]
-        others |= dict.fromkeys(not_ok(found))
-    return "\n".join([*parts, *others]).strip(), accepted
+    return "\n".join([*parts, *not_ok(everything)]).strip(), all(is_accepted(each) for each in everything)
 
 
 def write(text: str) -> None:

@@ -32,6 +32,11 @@ def judged(cases: Sequence[Case], max_message_bytes: int) -> list[Judged]:
     return [Judged(case, case.verdict(max_message_bytes)) for case in cases]
 
 
+def is_accepted(found: Judged) -> bool:
+    """Whether the case passed, or did not and it is known why."""
+    return found.verdict is Verdict.OK or reason_of(*found) is not None
+
+
 def table(found: Sequence[Judged]) -> str:
     """Rows are groups, columns verdicts, cells counts: one per agent, by name, or one for all where they agree."""
     agents = sorted({case.agent for case, _ in found})
@@ -53,11 +58,11 @@ def _cells(counts: Counter[tuple[int, Verdict, str]], groups: list[int], shown: 
 
 
 def not_ok(found: Sequence[Judged]) -> list[str]:
-    """A line for each verdict and reason, with the numbers of its cases."""
-    agents_of: dict[tuple[str, Verdict, Reason | None], list[str]] = {}
-    for case, verdict in found:
+    """A line for each verdict and reason, with the numbers of its cases; each once, under however many limits it was found."""
+    agents_of: dict[tuple[str, Verdict, Reason | None], dict[str, None]] = {}
+    for case, verdict in sorted(found, key=lambda each: each.case.place):
         if verdict is not Verdict.OK:
-            agents_of.setdefault((case.number, verdict, reason_of(case, verdict)), []).append(case.agent)
+            agents_of.setdefault((case.number, verdict, reason_of(case, verdict)), {})[case.agent] = None
     together: dict[tuple[Verdict, Reason | None, str], list[str]] = {}
     for (number, verdict, reason), agents in agents_of.items():
         together.setdefault((verdict, reason, " and ".join(agents)), []).append(number)

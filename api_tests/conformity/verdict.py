@@ -67,6 +67,11 @@ class Case(NamedTuple):
     def group(self) -> int:
         return int(self.number.split(".")[0])
 
+    @property
+    def place(self) -> tuple[list[int], str]:
+        """Sorts cases as Autobahn does."""
+        return [int(part) for part in self.number.split(".")], self.agent
+
     def verdict(self, max_message_bytes: int) -> Verdict:
         """The worse of both words, unless the message had to be refused. A word that is not known counts as failed."""
         if self.message_bytes > max_message_bytes and self.close_code == TOO_BIG and self.was_clean:
@@ -146,14 +151,8 @@ def reason_of(case: Case, verdict: Verdict) -> Reason | None:
     return next((reason for reason in REASONS if reason.explains(case, verdict)), None)
 
 
-def is_accepted(case: Case, max_message_bytes: int) -> bool:
-    """Whether the case passed, or did not and it is known why."""
-    verdict = case.verdict(max_message_bytes)
-    return verdict is Verdict.OK or reason_of(case, verdict) is not None
-
-
 def read_cases(folders: Iterable[Path]) -> list[Case]:
     """All cases whose reports are in these folders, each once, in Autobahn's order."""
     reports = (path for folder in folders for path in folder.glob("*_case_*.json"))
     found = {(case.agent, case.number): case for case in map(Case.read, reports)}
-    return sorted(found.values(), key=lambda case: ([int(part) for part in case.number.split(".")], case.agent))
+    return sorted(found.values(), key=lambda case: case.place)

@@ -126,6 +126,50 @@ async def test_one_that_is_over_the_total_all_alone_is_closed():
     assert (Close.SLOW.code, 0) == (page.sink.closed_with and page.sink.closed_with[0], hub.delivery.held_bytes)
 
 
+async def test_what_is_stuck_in_a_socket_that_was_closed_counts_until_it_is_gone():
+    hub = make_hub()
+    page, healthy = tab(hub, "ada"), tab(hub, "bob")
+    page.sink.accepts, page.sink.stuck_bytes = 0, 400
+    await tell(hub)
+    await tell(hub)
+    hub.close(page.connection)
+    hub.close(healthy.connection)
+    assert 400 == hub.delivery.held_bytes
+    hub.disconnect(page.connection, Close.BACK_OFFICE.code, "")
+    assert 0 == hub.delivery.held_bytes
+
+
+async def test_over_the_total_those_who_are_leaving_are_cut_first_and_only_as_many_as_it_takes():
+    hub = make_hub(total_bytes=1_000)
+    pages = [tab(hub, name) for name in ("ada", "bob", "cleo")]
+    for page, stuck_bytes in zip(pages, (200, 400, 300), strict=True):
+        page.sink.accepts, page.sink.stuck_bytes = 0, stuck_bytes
+    await tell(hub)
+    hub.close(pages[0].connection)
+    hub.close(pages[1].connection)
+    assert 900 == hub.delivery.held_bytes
+    await tell(hub, "cleo")
+    assert ([False, True, False], None) == ([page.sink.is_aborted for page in pages], pages[2].sink.closed_with)
+    assert 500 == hub.delivery.held_bytes - pages[2].connection.outbox.queued_bytes
+    hub.disconnect(pages[1].connection, 1006, "")
+    assert 500 == hub.delivery.held_bytes - pages[2].connection.outbox.queued_bytes
+
+
+async def test_who_is_closed_over_the_total_may_read_why_while_there_is_room_for_it():
+    hub = make_hub(total_bytes=1_000)
+    pages = [tab(hub, name) for name in ("ada", "bob")]
+    for page in pages:
+        page.sink.accepts, page.sink.stuck_bytes = 0, 300
+    await tell(hub)
+    await tell(hub, "ada", size=250)
+    await tell(hub, "bob", size=250)
+    assert ([Close.SLOW.code, None], [False, False]) == (
+        [page.sink.closed_with and page.sink.closed_with[0] for page in pages],
+        [page.sink.is_aborted for page in pages],
+    )
+    assert 600 == hub.delivery.held_bytes - pages[1].connection.outbox.queued_bytes
+
+
 async def test_a_publisher_waits_while_many_are_still_to_be_written_to(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
     monkeypatch.setattr(delivery, "MAX_AHEAD", 100)

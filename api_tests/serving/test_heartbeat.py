@@ -5,8 +5,11 @@ import os
 import socket
 from contextlib import suppress
 
+import pytest
+
 from api_tests.serving.raw import Ear, Frame, detaching, frame, serving
 from api_tests.waiting import eventually
+from app.serving import stalls
 from app.serving.heartbeat import SLOTS, Heartbeat
 from app.wire.prepared import Prepared
 
@@ -93,8 +96,11 @@ async def test_who_gives_no_sign_is_cut():
         await eventually(lambda: ear.ends == [(1006, "no sign of life")])
 
 
-async def test_a_reader_that_stalls_is_cut_and_one_that_reads_slowly_is_not():
+async def test_where_the_system_tells_nothing_a_reader_that_stalls_is_cut_and_one_that_reads_slowly_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+):
     """The kernel's buffer is made small: it says that it takes more only when a third of it is free."""
+    monkeypatch.setattr(stalls, "_IS_TOLD", False)
     ears: list[Ear] = []
 
     async def app(scope, receive, send) -> None:

@@ -19,6 +19,8 @@ from api_tests.waiting import eventually
 from app import wsx
 from app.hub import delivery
 from app.serving.run import listen, tune_garbage_collector
+from app.serving.sink import CLOSE_TIMEOUT_S
+from app.serving.stalls import MAX_STALL_S
 from app.settings import Settings
 from app.wire.prepared import Prepared
 
@@ -38,6 +40,12 @@ def test_ports_are_numbered_and_ip_6_works(settings: Settings):
 def test_a_system_without_a_user_timeout_listens_all_the_same(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
     listen(settings).close()
+
+
+def test_the_kernel_has_more_patience_with_pages_that_sleep_than_we_have(settings: Settings):
+    ours_s = MAX_STALL_S + 2 * (settings.ping_interval_s + settings.ping_timeout_s) + 2 * CLOSE_TIMEOUT_S
+    with listen(settings) as listener:
+        assert ours_s < listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
 
 
 def test_what_lives_for_ever_is_never_walked_again():

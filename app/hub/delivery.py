@@ -44,6 +44,8 @@ class Delivery:
         self._close_slow = close_slow
         self._max_held_bytes = max_held_bytes
         self._held_bytes = 0
+        self._leaving: set[Outbox] = set()
+        """Closed ones whose sockets still hold something."""
         self._waiting: list[Outbox] = []
         """Outboxes of the next round."""
         self._round: list[Outbox] = []
@@ -59,7 +61,10 @@ class Delivery:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that wait for sockets that take nothing, over all connections, each counted as if it shared nothing."""
+        """Bytes that wait for sockets that take nothing, over all connections, each counted as if it shared nothing.
+
+        Those of connections that were closed count too, until their sockets are gone.
+        """
         return self._held_bytes
 
     @property
@@ -190,12 +195,22 @@ class Delivery:
             self._schedule(outbox)
 
     def close(self, outbox: Outbox) -> None:
-        """Write nothing more, and forget what waits."""
+        """Write nothing more, and forget what waits. What is stuck in the socket counts until `forget`."""
         self._held_bytes -= outbox.held_bytes
         outbox.close()
+        self._held_bytes += outbox.held_bytes
+        if outbox.held_bytes:
+            self._leaving.add(outbox)
         if outbox.catch_up is not None:
             catch_up, outbox.catch_up = outbox.catch_up, None
             catch_up.stop()
+
+    def forget(self, outbox: Outbox) -> None:
+        """Its socket is gone, and what was stuck in it."""
+        self.close(outbox)
+        self._leaving.discard(outbox)
+        self._held_bytes -= outbox.stuck_bytes
+        outbox.stuck_bytes = 0
 
     def write_last(self, outbox: Outbox) -> None:
         """Write at once what waits, if the socket takes anything: it is about to be closed."""
@@ -268,13 +283,33 @@ class Delivery:
         self._hold(outbox.stuck_bytes)
 
     def _hold(self, more_bytes: int) -> None:
-        """So many bytes more wait for sockets that take nothing. Over the limit the fullest are closed first."""
+        """So many bytes more wait for sockets that take nothing."""
         self._held_bytes += more_bytes
         if self._held_bytes > self._max_held_bytes:
-            for connection in sorted(self._registry, key=lambda one: one.outbox.held_bytes, reverse=True):
-                if self._held_bytes <= RELIEF * self._max_held_bytes:
-                    break
-                self._close_slow(connection)
+            self._relieve()
+
+    def _relieve(self) -> None:
+        """Over the limit: cut those who are leaving anyhow, then close others, each time the fullest first.
+
+        What was stuck in the sockets of the latter may leave with the goodbye, unless it is over the limit by itself.
+        """
+        enough_bytes = RELIEF * self._max_held_bytes
+        self._cut_leaving(enough_bytes)
+        too_many = self._held_bytes - enough_bytes
+        for connection in sorted(self._registry, key=lambda one: one.outbox.held_bytes, reverse=True):
+            if too_many <= 0:
+                break
+            too_many -= connection.outbox.held_bytes
+            self._close_slow(connection)
+        self._cut_leaving(self._max_held_bytes)
+
+    def _cut_leaving(self, enough_bytes: float) -> None:
+        """Cut closed ones that have not left yet, the fullest first, until no more than this is held."""
+        for outbox in sorted(self._leaving, key=lambda one: one.held_bytes, reverse=True):
+            if self._held_bytes <= enough_bytes:
+                break
+            self.forget(outbox)
+            outbox.sink.abort()
 
 
 def _drop(outbox: Outbox) -> None:

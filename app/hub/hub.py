@@ -203,7 +203,7 @@ class Hub:
 
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
         """Forget a connection whose socket is gone."""
-        self.delivery.close(connection.outbox)
+        self.delivery.forget(connection.outbox)
         if not self._forget(connection) and connection.closed_at is not None:
             return
         connection.closed_at = utc_now()

@@ -88,7 +88,6 @@ class Outbox:
         return Offer.QUEUED if longer.count > pending.count else Offer.REPLACED
 
     def close(self) -> None:
-        """Take nothing more, and forget what waits: nobody will read it."""
+        """Take nothing more, and forget what waits: nobody will read it. What is stuck in the socket stays until that is gone."""
         self.closed = self.blocked = True
         self.pending = NOTHING
-        self.stuck_bytes = 0

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from typing import Any, cast
 
+from app.hub.close import Close
 from app.hub.port import Listener
 from app.serving.handshake import Opening, Refused, Request, accepted, parse_head, read_opening, scope_of
 from app.serving.heartbeat import heartbeat_of
@@ -108,6 +109,7 @@ class WsxProtocol(SocketSink):
         self._heard = True
         self._adjust_reading()
         if self._state is State.OPEN:
+            self._stalled_since = None
             self.tell(self._listener.writable)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -174,13 +176,21 @@ class WsxProtocol(SocketSink):
         return True
 
     def check_pong(self) -> None:
-        """A sign of life is anything that came, or a buffer that shrank; whom we keep from talking is not blamed for silence."""
+        """A sign of life is anything that came, or a buffer that shrank; whom we keep from talking is not blamed for silence.
+
+        Nor is a page that sleeps and cannot hear us, for a time: its outbox keeps the newest state for it.
+        """
         self._asked = False
-        if self._heard or self._told_to_pause or self._state is not State.OPEN:
+        if self._state is not State.OPEN:
             return
-        if not self._blocked or self._transport.get_write_buffer_size() >= self._left_bytes:
-            self._close_reason = "no sign of life"
-            self.abort()
+        if self._heard or self._told_to_pause or (self._blocked and self.buffered_bytes() < self._left_bytes):
+            self._stalled_since = None
+        elif not self._is_spared():
+            if self._stalled_since is not None:
+                self.close(*Close.SLOW.value)
+            else:
+                self._close_reason = "no sign of life"
+                self.abort()
 
     # -- inside ------------------------------------------------------------------------------------------------------
     def _new_reader(self) -> FrameReader:

@@ -12,12 +12,14 @@ from contextlib import suppress
 from enum import Enum
 from socket import SO_LINGER, SOL_SOCKET
 
+from app.kernel.clock import monotonic
 from app.serving.handshake import refused
+from app.serving.stalls import MAX_STALL_S, is_stalled
 from app.wire.prepared import Prepared
 from app.wire.rfc6455 import ABNORMAL, BINARY, TEXT, encode_close, encode_frame
 
 CLOSE_TIMEOUT_S = 10.0
-"""Seconds that a peer may take to end the closing handshake, or to take its last bytes."""
+"""Seconds that a peer may take to end the closing handshake, or to take its last bytes. It begins anew while its page sleeps."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -46,6 +48,7 @@ class SocketSink(asyncio.Protocol):
         "_fd",
         "_heard",
         "_reading_paused",
+        "_stalled_since",
         "_state",
         "_told_to_pause",
         "_transport",
@@ -59,6 +62,7 @@ class SocketSink(asyncio.Protocol):
         self._close_code = ABNORMAL
         self._close_reason = ""
         self._fd = -1
+        self._stalled_since: float | None = None
         self._heard = True
         self._blocked = self._told_to_pause = self._reading_paused = self._compresses = False
 
@@ -84,13 +88,18 @@ class SocketSink(asyncio.Protocol):
         return self._write_by_transport(memoryview(data)[sent:])  # a view: a thousand that stall together share the bytes
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake; a peer that does not answer it in time is cut."""
+        """Begin the closing handshake; a peer that does not answer it in time is cut.
+
+        Behind what a sleeping page has not read our word waits too: it is given time to wake up and read it.
+        """
         if self._state is State.OPEN:
             self._leave_open(State.CLOSING)
             self._close_code, self._close_reason = code, reason
             self._transport.write(encode_close(code, reason))
             self._adjust_reading()
-            self._cut_after(CLOSE_TIMEOUT_S)
+            if self._blocked:
+                self._note_stall()
+            self._cut_unless_spared_after(CLOSE_TIMEOUT_S)
 
     def abort(self) -> None:
         """Drop the connection. Without the reset the kernel would keep megabytes for a peer that never reads them."""
@@ -177,6 +186,29 @@ class SocketSink(asyncio.Protocol):
         if self._close_timer is not None:
             self._close_timer.cancel()
         self._close_timer = asyncio.get_running_loop().call_later(seconds, self.abort)
+
+    def _cut_unless_spared_after(self, seconds: float) -> None:
+        self._close_timer = asyncio.get_running_loop().call_later(seconds, self._cut_unless_spared)
+
+    def _cut_unless_spared(self) -> None:
+        if self._is_spared():
+            self._cut_unless_spared_after(CLOSE_TIMEOUT_S)
+        else:
+            self.abort()
+
+    # -- sleep -------------------------------------------------------------------------------------------------------
+    def _is_spared(self) -> bool:
+        """Whether to wait on for a silent peer: for one that sleeps, for a time; for one that has just woken up, once more."""
+        has_slept = self._stalled_since is not None
+        self._note_stall()
+        return has_slept if self._stalled_since is None else monotonic() - self._stalled_since < MAX_STALL_S
+
+    def _note_stall(self) -> None:
+        """Note since when the page takes nothing though its system is there."""
+        if not is_stalled(self._transport.get_extra_info("socket"), blocked=self._blocked):
+            self._stalled_since = None
+        elif self._stalled_since is None:
+            self._stalled_since = monotonic()
 
     # -- flow --------------------------------------------------------------------------------------------------------
     def _adjust_reading(self) -> None:

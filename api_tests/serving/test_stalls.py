@@ -1,0 +1,187 @@
+"""Pages that sleep: they take nothing and answer nothing, but their system is there. They are waited for, for a time."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import pytest
+
+from api_tests.serving.raw import Ear, Frame, RawPeer, close_frame, detaching, frame, serving
+from api_tests.waiting import eventually
+from app.serving import protocol, sink, stalls
+from app.serving.protocol import WsxProtocol
+from app.serving.stalls import Tcp, tcp_of
+from app.wire.prepared import Prepared
+
+CLOSE, PING, PONG = 8, 9, 10
+FAST = {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.2}
+NEVER = {"ws_ping_interval": 1_000, "ws_ping_timeout": 1}
+MESSAGE = Prepared(b"x" * 100_000)
+
+pytestmark = pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="only Linux tells enough of its connections")
+
+
+class Sleeper(NamedTuple):
+    """A page that has stopped reading, and the server's side of it."""
+
+    peer: RawPeer
+    ear: Ear
+    socket: WsxProtocol
+
+    async def heard(self) -> list[Frame]:
+        """Wake up, and read all until the socket is closed or the server asks for a sign of life after the last message."""
+        self.peer.read_on()
+        frames = [await self.peer.frame()]
+        while frames[-1].opcode != CLOSE and not (frames[-1].opcode == PING and not self.socket.buffered_bytes()):
+            frames.append(await self.peer.frame())
+        return frames
+
+
+@asynccontextmanager
+async def sleeping(*, fill: bool = True, **how: float) -> AsyncIterator[Sleeper]:
+    """A page that sleeps. `fill`: until the server's transport has to buffer, else only until the page's system has no room."""
+    ear = Ear()
+    async with serving(detaching(ear), **how) as server, server.peer() as peer:
+        await peer.open()
+        await eventually(lambda: ear.sink)
+        peer.stop_reading()
+        page = Sleeper(peer, ear, ear.sink)
+        while not (page.socket.blocked if fill else unsent_bytes(page.socket)):
+            page.socket.write(MESSAGE)
+            await asyncio.sleep(0)
+        assert fill == page.socket.blocked
+        yield page
+
+
+def unsent_bytes(one: WsxProtocol) -> int:
+    tcp = tcp_of(one._transport.get_extra_info("socket"))
+    assert tcp is not None
+    return tcp.unsent_bytes
+
+
+async def beats(page: Sleeper, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let the heartbeat look at the page so often."""
+    looked: list[bool] = []
+    check = WsxProtocol.check_pong
+    with monkeypatch.context() as patched:
+        patched.setattr(WsxProtocol, "check_pong", lambda one: looked.append(True) or check(one))
+        await eventually(lambda: len(looked) >= count or page.ear.ends)
+
+
+@pytest.mark.parametrize("fill", [True, False])
+async def test_a_page_that_sleeps_stays_and_wakes_up_with_all_that_it_was_sent(fill: bool, monkeypatch: pytest.MonkeyPatch):
+    async with sleeping(fill=fill, **FAST) as page:
+        await beats(page, monkeypatch, 3)
+        assert page.ear.ends == []
+        assert page.socket._stalled_since is not None
+        frames = await page.heard()
+        assert {len(MESSAGE.payloads[0])} == {len(one.payload) for one in frames if one.opcode == 1}
+        page.peer.send(frame(PONG))
+        await eventually(lambda: page.socket._stalled_since is None)
+        assert [] == page.ear.ends
+
+
+async def test_a_page_that_sleeps_for_long_is_closed_and_reads_why(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "MAX_STALL_S", 0.2)
+    async with sleeping(**FAST) as page:
+        await eventually(lambda: not page.socket.is_open)
+        assert [] == page.ear.ends
+        assert (1013, "too slow") == (await page.heard())[-1].close
+        page.peer.send(close_frame(1013))
+        await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
+
+
+async def test_each_sleep_has_its_own_time(monkeypatch: pytest.MonkeyPatch):
+    async with sleeping(**FAST) as page:
+        await beats(page, monkeypatch, 2)
+        assert page.socket._stalled_since is not None
+        since: list[float | None] = []
+        monkeypatch.setattr(page.ear, "writable", lambda: since.append(page.socket._stalled_since))
+        page.peer.read_on()
+        await eventually(lambda: [None] == since)
+
+
+@pytest.mark.parametrize("fill", [True, False])
+async def test_a_page_that_is_closed_in_its_sleep_reads_why_when_it_wakes_up(fill: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
+    async with sleeping(fill=fill, **NEVER) as page:
+        page.socket.close(4409, "closed by the back office")
+        await asyncio.sleep(0.5)
+        assert [] == page.ear.ends
+        assert (4409, "closed by the back office") == (await page.heard())[-1].close
+        page.peer.send(close_frame(4409))
+        await eventually(lambda: [(4409, "closed by the back office")] == page.ear.ends)
+
+
+async def test_a_page_that_wakes_up_and_does_not_answer_our_close_is_cut(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.2)
+    spared: list[bool] = []
+    is_spared = WsxProtocol._is_spared
+    monkeypatch.setattr(WsxProtocol, "_is_spared", lambda one: spared.append(is_spared(one)) or spared[-1])
+    async with sleeping(**NEVER) as page:
+        page.socket.close(1013, "too slow")
+        assert 1013 == (await page.heard())[-1].close[0]
+        await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
+    assert [True, False] == spared[-2:]  # once more the whole time, and no more
+
+
+async def test_a_page_that_sleeps_for_long_after_our_close_is_cut(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(sink, "MAX_STALL_S", 0.25)
+    async with sleeping(**NEVER) as page:
+        page.socket.close(1013, "too slow")
+        await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
+
+
+async def test_a_server_that_stops_waits_for_no_sleeper(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "SHUTDOWN_TIMEOUT_S", 0.1)
+    async with sleeping(**NEVER) as page:
+        page.socket.close(1013, "too slow")
+        page.socket.shutdown()
+        await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
+
+
+async def test_a_peer_whose_system_is_silent_too_is_cut(monkeypatch: pytest.MonkeyPatch):
+    """No cable can be pulled here: what the system says of one that was is told in its place."""
+    monkeypatch.setattr(stalls, "tcp_of", lambda _socket: Tcp(2, 0, 53_000, 40_000, 73_980))
+    async with sleeping(**FAST) as page:
+        await eventually(lambda: [(1006, "no sign of life")] == page.ear.ends)
+
+
+@pytest.mark.parametrize(
+    ("is_there", "tcp"),
+    [
+        pytest.param(True, Tcp(0, 0, 54_452, 26_876, 279_464), id="no room, each question was answered"),
+        pytest.param(True, Tcp(1, 0, 856, 644, 668_204), id="no room, the answer to the last question may be on its way"),
+        pytest.param(False, Tcp(2, 0, 57_244, 43_744, 73_980), id="no room, then gone"),
+        pytest.param(True, Tcp(0, 2, 25_904, 25_904, 65_160), id="less room than it said, each time sent again and answered"),
+        pytest.param(True, Tcp(0, 2, 4, 26_100, 65_160), id="less room than it said, just sent again"),
+        pytest.param(False, Tcp(0, 60, 8_248, 21_512, 45_000), id="gone while it read"),
+    ],
+)
+def test_a_system_is_there_that_has_answered_what_it_was_last_asked(is_there: bool, tcp: Tcp):
+    """As seen on Linux 6 between two machines, of which one stopped to read, or was taken off the network."""
+    assert is_there == tcp.is_answered
+
+
+def test_of_some_sockets_the_system_tells_nothing():
+    one, other = socket.socketpair()
+    with one, other:
+        assert tcp_of(one) is None
+
+    class OldLinux:
+        def getsockopt(self, *_: int) -> bytes:
+            return bytes(104)
+
+    assert tcp_of(OldLinux()) is None
+
+
+def test_of_a_connection_that_is_well_the_system_tells_that_all_is_answered():
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as near:
+        near.sendall(b"hello")
+        tcp = tcp_of(near)
+    assert tcp is not None
+    assert (0, 0, 0) == (tcp.probes, tcp.unanswered, tcp.unsent_bytes)
+    assert max(tcp.sent_ms, tcp.heard_ms) < 60_000

@@ -12,6 +12,7 @@ from contextlib import suppress
 import structlog
 
 from app.hub.connection import Connection
+from app.hub.held import Held
 from app.hub.outbox import CatchingUp, Offer, Outbox
 from app.hub.pending import NOTHING, Pending
 from app.hub.publication import Publication, Receipt
@@ -30,8 +31,6 @@ MAX_AHEAD = 2_000
 """Connections that wait to be written to, past which a publisher waits with them: some 10 ms of writing."""
 MAX_JOINED = 64
 """Publications in one round past which publishers wait: what is joined for one connection should fit into its socket's buffer."""
-RELIEF = 0.9
-"""Part of the total limit down to which the fullest are closed, so that it is not done again for the very next message."""
 
 _log = structlog.get_logger()
 
@@ -42,10 +41,7 @@ class Delivery:
     def __init__(self, registry: Registry, close_slow: Callable[[Connection], None], max_held_bytes: int) -> None:
         self._registry = registry
         self._close_slow = close_slow
-        self._max_held_bytes = max_held_bytes
-        self._held_bytes = 0
-        self._leaving: set[Outbox] = set()
-        """Closed ones whose sockets still hold something."""
+        self._held = Held(registry, close_slow, max_held_bytes)
         self._waiting: list[Outbox] = []
         """Outboxes of the next round."""
         self._round: list[Outbox] = []
@@ -65,7 +61,7 @@ class Delivery:
 
         Those of connections that were closed count too, until their sockets are gone.
         """
-        return self._held_bytes
+        return self._held.bytes
 
     @property
     def ahead(self) -> int:
@@ -144,7 +140,7 @@ class Delivery:
         match outbox.offer(message, grown):
             case Offer.QUEUED | Offer.REPLACED:
                 if outbox.blocked:
-                    self._hold(outbox.pending.size_bytes - pending.size_bytes)
+                    self._held.more(outbox.pending.size_bytes - pending.size_bytes)
                 elif pending is NOTHING:
                     self._schedule(outbox)
                 return True
@@ -157,11 +153,11 @@ class Delivery:
     def unblock(self, outbox: Outbox) -> None:
         """The socket takes more again: write what has waited."""
         if outbox.catch_up is not None:
-            self._held_bytes -= outbox.stuck_bytes
+            self._held.bytes -= outbox.stuck_bytes
             outbox.stuck_bytes = 0
             outbox.catch_up.writable()
         elif outbox.blocked and not outbox.closed:
-            self._held_bytes -= outbox.held_bytes
+            self._held.bytes -= outbox.held_bytes
             outbox.blocked = False
             outbox.stuck_bytes = 0
             if outbox.scheduled:
@@ -185,7 +181,7 @@ class Delivery:
 
     def go_live(self, outbox: Outbox, missed: Pending) -> None:
         """Deliver to it from now on. First it is shown the last that it missed, then what waited behind that."""
-        self._held_bytes -= outbox.held_bytes
+        self._held.bytes -= outbox.held_bytes
         outbox.catch_up = None
         outbox.blocked = False
         for message in outbox.pending:
@@ -196,11 +192,7 @@ class Delivery:
 
     def close(self, outbox: Outbox) -> None:
         """Write nothing more, and forget what waits. What is stuck in the socket counts until `forget`."""
-        self._held_bytes -= outbox.held_bytes
-        outbox.close()
-        self._held_bytes += outbox.held_bytes
-        if outbox.held_bytes:
-            self._leaving.add(outbox)
+        self._held.close(outbox)
         if outbox.catch_up is not None:
             catch_up, outbox.catch_up = outbox.catch_up, None
             catch_up.stop()
@@ -208,9 +200,7 @@ class Delivery:
     def forget(self, outbox: Outbox) -> None:
         """Its socket is gone, and what was stuck in it."""
         self.close(outbox)
-        self._leaving.discard(outbox)
-        self._held_bytes -= outbox.stuck_bytes
-        outbox.stuck_bytes = 0
+        self._held.forget(outbox)
 
     def write_last(self, outbox: Outbox) -> None:
         """Write at once what waits, if the socket takes anything: it is about to be closed."""
@@ -280,36 +270,7 @@ class Delivery:
         """The socket takes no more for now. What it could not pass on counts as waiting."""
         outbox.blocked = True
         outbox.stuck_bytes = outbox.sink.buffered_bytes()
-        self._hold(outbox.stuck_bytes)
-
-    def _hold(self, more_bytes: int) -> None:
-        """So many bytes more wait for sockets that take nothing."""
-        self._held_bytes += more_bytes
-        if self._held_bytes > self._max_held_bytes:
-            self._relieve()
-
-    def _relieve(self) -> None:
-        """Over the limit: cut those who are leaving anyhow, then close others, each time the fullest first.
-
-        What was stuck in the sockets of the latter may leave with the goodbye, unless it is over the limit by itself.
-        """
-        enough_bytes = RELIEF * self._max_held_bytes
-        self._cut_leaving(enough_bytes)
-        too_many = self._held_bytes - enough_bytes
-        for connection in sorted(self._registry, key=lambda one: one.outbox.held_bytes, reverse=True):
-            if too_many <= 0:
-                break
-            too_many -= connection.outbox.held_bytes
-            self._close_slow(connection)
-        self._cut_leaving(self._max_held_bytes)
-
-    def _cut_leaving(self, enough_bytes: float) -> None:
-        """Cut closed ones that have not left yet, the fullest first, until no more than this is held."""
-        for outbox in sorted(self._leaving, key=lambda one: one.held_bytes, reverse=True):
-            if self._held_bytes <= enough_bytes:
-                break
-            self.forget(outbox)
-            outbox.sink.abort()
+        self._held.more(outbox.stuck_bytes)
 
 
 def _drop(outbox: Outbox) -> None:

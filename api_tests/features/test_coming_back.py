@@ -38,8 +38,9 @@ async def heard_until(page, marker: str) -> list[dict]:
     """What the page is told before a broadcast that is sent now."""
     await wsx.broadcast("#marker", marker)
     heard = []
-    while (message := await page.next()).get("target") != "#marker":
-        heard.append(message)
+    while (message := await page.next()).get("html") != marker:
+        if message.get("target") != "#marker":
+            heard.append(message)
     return heard
 
 

@@ -3,13 +3,20 @@
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from api_tests.client import ApiClient
+from api_tests.clock import Clock
 from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
+from api_tests.waiting import MS
+from app.auth import tokens
 from app.db import migrate
+from app.features.announcements import board
+from app.kernel import clock as kernel_clock
 from app.kernel import log
 from app.settings import Settings
 
@@ -36,6 +43,16 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
         return capsys.readouterr().err
 
     return read
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The product's time of day, which the test sets forward. The schedule of announcements notices that soon."""
+    told = Clock()
+    monkeypatch.setattr(kernel_clock, "datetime", told)
+    monkeypatch.setattr(tokens, "utc_now", partial(datetime.now, UTC))  # the library that reads tokens asks the machine
+    monkeypatch.setattr(board, "LONGEST_SLEEP_S", 50 * MS)
+    return told
 
 
 @pytest.fixture(scope="session")

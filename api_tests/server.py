@@ -43,6 +43,11 @@ class Running(NamedTuple):
         token = None if user_id is None else self.token(user_id, name=name, roles=roles)
         return SocketClient(f"ws://127.0.0.1:{self.port}", token=token, **how)
 
+    def silent_for(self, seconds: float) -> None:
+        """As if no page had said anything for so long, before now."""
+        for connection in self.hub.registry:
+            connection._active_at -= seconds
+
     async def connected(self, count: int) -> None:
         """Wait until just so many connections are open."""
         await eventually(lambda: len(self.hub.registry) == count)

@@ -35,6 +35,14 @@ def record(key, *, expires_at=None, revoked_at=None) -> KeyRecord:
     return KeyRecord(key.id, "shop", frozenset({"broadcasts:write"}), key.digest, expires_at, revoked_at)
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """The time as the ring sees it, in a list of one. It stands still while the test does not move it."""
+    now = [1_000.0]
+    monkeypatch.setattr(keys, "monotonic", lambda: now[0])
+    return now
+
+
 def test_a_key_has_an_id_a_secret_and_a_checksum():
     key = make_key()
     prefix, key_id, secret = key.text.split("_")
@@ -151,14 +159,6 @@ class SlowRows(Rows):
         if self.error is not None:
             raise self.error
         return found
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The time as the ring sees it, in a list of one."""
-    now = [1_000.0]
-    monkeypatch.setattr(keys, "monotonic", lambda: now[0])
-    return now
 
 
 async def test_those_who_wait_for_one_key_wait_for_one_look_up():

@@ -10,14 +10,14 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from api_tests.browser.scripted import Peer, Site
-from api_tests.browser.town import Town
+from api_tests.browser.town import PATIENCE_MS, Town
 from api_tests.missing import missing
 from api_tests.server import Running, run_server
 from app.settings import Settings
 
 Visit = Callable[..., Awaitable[Peer]]
 
-expect.set_options(timeout=10_000)  # a busy machine with several browsers
+expect.set_options(timeout=PATIENCE_MS)
 
 CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--mute-audio")
@@ -82,7 +82,7 @@ def console() -> Console:
 async def page(browser: Browser, console: Console) -> AsyncIterator[Page]:
     context = await browser.new_context()
     page = await context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.on("console", lambda message: console.errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: console.errors.append(str(error)))
     await page.add_init_script(RECORDER)

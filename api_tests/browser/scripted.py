@@ -115,7 +115,7 @@ class Site:
 
     async def peer(self, number: int = 1) -> Peer:
         """The socket of this number, counted from the first that the site ever had."""
-        await eventually(lambda: len(self.peers) >= number, within=10)
+        await eventually(lambda: len(self.peers) >= number)
         return self.peers[number - 1]
 
     def _respond(self, _connection: ServerConnection, request: Request) -> Response | None:

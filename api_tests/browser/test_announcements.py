@@ -1,13 +1,12 @@
 """Announcements on the demo page: they come, change and go, and are there for those who come later."""
 
-from datetime import timedelta
-
 from playwright.async_api import Page, expect
 
 from api_tests.browser.town import Town, all_is_quiet, ask, lose_connection, refused
 from api_tests.client import ApiClient
+from api_tests.clock import Clock
+from api_tests.features.announcing import LATER_S, later
 from api_tests.server import Running
-from app.kernel.clock import utc_now
 
 
 async def shows(page: Page, *messages: str) -> None:
@@ -48,11 +47,11 @@ async def test_an_announcement_appears_is_edited_and_is_recalled(town: Town, ser
     await shows(nobody)
 
 
-async def test_it_leaves_the_screens_when_its_time_is_over(town: Town, api: ApiClient) -> None:
+async def test_it_leaves_the_screens_when_its_time_is_over(clock: Clock, town: Town, api: ApiClient) -> None:
     ada = await town.visit("Ada")
-    until = (utc_now() + timedelta(seconds=3)).isoformat()
-    await api.post("/announcements", {"message": "For a moment", "priority": "high", "expires_at": until})
+    await api.post("/announcements", {"message": "For a moment", "priority": "high", "expires_at": later()})
     await shows(ada, "For a moment")
+    clock.skip(LATER_S)
     await shows(ada)
 
 

@@ -267,9 +267,7 @@ async def test_a_delay_ends_with_the_element_s_wish_to_send(page: Page, visit: V
     peer = await visit(
         "<p id=p wx-send=x wx-trigger='click delay:100ms'>x</p><p id=q wx-send=later wx-trigger='click delay:150ms'>x</p>"
     )
-    await page.click("#p")
-    await page.evaluate("document.querySelector('#p').removeAttribute('wx-send')")
-    await page.click("#q")
+    await page.evaluate("p.click(); p.removeAttribute('wx-send'); q.click()")  # one turn, however slow the machine
     assert "later" == (await peer.asked())["handler"]
 
 

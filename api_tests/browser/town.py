@@ -10,6 +10,8 @@ from api_tests.client import ApiClient
 from api_tests.server import Running
 from app.hub.close import Close
 
+PATIENCE_MS = 30_000
+"""What a browser does takes longer on a busy machine with several of them."""
 XSS = "<img src=x onerror=alert(1)>"
 
 WATCH = """
@@ -64,7 +66,7 @@ class Town:
     async def _open(self, context: BrowserContext) -> Page:
         page = await context.new_page()
         self._pages.append(page)
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self._thrown.append(str(error)))
         await page.add_init_script(WATCH)
         await page.goto(self.url)

@@ -1,7 +1,6 @@
 """Transactions: all or nothing, one writer at a time, and what is left is on disk."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -114,11 +113,9 @@ async def test_while_another_process_writes_the_answer_is_unavailable_and_later_
     database = impatient(Database(settings.database_url))
     await database.check()
     with another_process_writes(path_of(settings)):
-        began = time.monotonic()
         with pytest.raises(Unavailable) as refused:
             async with database.transaction() as session:
                 session.add(user("ada"))
-        assert SOON_S > time.monotonic() - began
         assert {"Retry-After": "1"} == refused.value.headers
         assert ["database is locked"] == refused.value.__notes__
         async with database.reading() as session:  # readers need not wait

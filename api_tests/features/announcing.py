@@ -5,14 +5,12 @@ from typing import Any
 
 from api_tests.client import ApiClient, SocketClient
 from api_tests.features.screen import Screen
-from api_tests.server import Running
-from api_tests.waiting import eventually
-from app.features.announcements.board import Board
 from app.kernel.clock import utc_now
 
 NEW = {"message": "Free coffee", "priority": "high"}
 EVERYONE = {"kind": "everyone"}
-IN_A_MOMENT_S = 0.3
+LATER_S = 300.0
+"""No test takes so long: what is to happen then happens when the test sets its clock forward by as much."""
 
 
 async def announce(api: ApiClient, **changes: object) -> Any:
@@ -36,17 +34,15 @@ async def shown(page: SocketClient, screen: Screen | None = None) -> Screen:
     return screen
 
 
-def later(seconds: float = IN_A_MOMENT_S) -> str:
+def later(seconds: float = LATER_S) -> str:
     """A time to come, as REST takes it."""
     return (utc_now() + timedelta(seconds=seconds)).isoformat()
 
 
-async def at(moment: str) -> None:
-    """Wait for it."""
-    await eventually(lambda: utc_now().isoformat() > moment)
-
-
-def board_of(server: Running) -> Board:
-    """The board of a running server, which shows itself to all who arrive."""
-    owners = [getattr(function, "__self__", None) for function in server.hub.on_arrival._functions]
-    return next(owner for owner in owners if isinstance(owner, Board))
+async def ends_soon(api: ApiClient, made: Any) -> str:
+    """Let it end by the real clock, in a moment that is long enough for the machine to say so. Returns when."""
+    for seconds in (0.3, 3, 10):
+        answer = await api.call("PATCH", f"/announcements/{made['id']}", {"expires_at": (moment := later(seconds))})
+        if answer.is_success:
+            return moment
+    raise AssertionError(answer.text)

@@ -72,6 +72,11 @@ async def posting(server: Running, table: str) -> AsyncIterator[Post]:
         yield Post(server, api, table, bob)
 
 
+async def see(page: SocketClient, seen: Counter[str], target: str) -> None:
+    """Count what the next message shows."""
+    _note(await page.next(), seen, target)
+
+
 async def visit(page: SocketClient, seen: Counter[str], stay_s: float, target: str) -> None:
     """Count what is shown for a while, then leave; what was on its way counts, too."""
     with suppress(TimeoutError):

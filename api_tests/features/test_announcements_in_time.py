@@ -4,7 +4,7 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.db.beside import another_process_writes, path_of, rows
-from api_tests.features.announcing import IN_A_MOMENT_S, NEW, announce, at, change, later, shown
+from api_tests.features.announcing import LATER_S, NEW, announce, change, ends_soon, later, shown
 from api_tests.features.talking import told
 from api_tests.server import run_server
 from api_tests.waiting import MS, eventually
@@ -24,17 +24,18 @@ async def state(api, made):
     return (await api.get(f"/announcements/{made['id']}")).json()["state"]
 
 
-# -- at its time -------------------------------------------------------------------------------------------------------
+# -- at its time, by the real clock ------------------------------------------------------------------------------------
 async def test_it_is_shown_at_its_time_once_and_not_before(server, api):
     with told(server, "announcement.published") as events:
         async with server.socket("ada") as page, server.socket() as nobody:
-            made = await announce(api, publish_at=(moment := later()))
+            made = await announce(api, publish_at=later())
             assert ("scheduled", None, 0, 0, 0) == tuple(
                 made[name] for name in ("state", "published_at", "matched", "queued", "users")
             )
             await api.broadcast("before")
             await page.hears_nothing_but("before")
             assert [] == events
+            await change(api, made, publish_at=(moment := later(0.3)))
             message = await page.next()
             assert moment < utc_now().isoformat()
             assert ("#announcements", "afterbegin") == (message["target"], message["swap"])
@@ -52,10 +53,12 @@ async def test_it_is_shown_at_its_time_once_and_not_before(server, api):
 
 async def test_it_leaves_every_screen_at_its_end_and_is_shown_to_nobody_who_comes(server, api):
     async with server.socket("ada") as ada, server.socket() as nobody:
-        stays, made = await announce(api), await announce(api, expires_at=(moment := later()))
-        screen = await shown(ada)
-        await shown(ada, screen)
-        assert [stays["id"]] == (await shown(ada, screen)).ids
+        stays, made = await announce(api), await announce(api, expires_at=later())
+        screen = await shown(ada, await shown(ada))
+        moment = await ends_soon(api, made)
+        while made["id"] in screen.ids:
+            await shown(ada, screen)
+        assert [stays["id"]] == screen.ids
         assert moment < utc_now().isoformat()
         assert (f"#announcement-{made['id']}", "delete") == ((gone := await nobody.next())["target"], gone["swap"])
         async with server.socket("ada") as late:
@@ -66,26 +69,30 @@ async def test_it_leaves_every_screen_at_its_end_and_is_shown_to_nobody_who_come
     assert "expired" == await state(api, made)
 
 
-async def test_more_may_be_due_at_once_than_are_shown_in_one_step(server, api, monkeypatch):
+# -- at its time, by a clock that is set forward -----------------------------------------------------------------------
+async def test_more_may_be_due_at_once_than_are_shown_in_one_step(clock, server, api, monkeypatch):
     monkeypatch.setattr(board, "AT_ONCE", 2)
     async with server.socket("ada") as page:
-        times = {"publish_at": later(), "expires_at": later(2 * IN_A_MOMENT_S)}
+        times = {"publish_at": later(), "expires_at": later(2 * LATER_S)}
         ids = [(await announce(api, **times))["id"] for _ in range(5)]
+        clock.skip(LATER_S)
         screen = await shown(page)
         while len(screen.ids) < len(ids):
             await shown(page, screen)
         assert sorted(ids) == sorted(screen.ids)
+        clock.skip(LATER_S)
         while screen.ids:
             await shown(page, screen)
     assert {"expired"} == {item["state"] for item in (await api.get("/announcements")).json()["items"]}
 
 
 # -- changed before, and after -----------------------------------------------------------------------------------------
-async def test_a_scheduled_one_is_shown_as_it_was_edited_to_those_whom_it_concerns_by_then(server, api):
+async def test_a_scheduled_one_is_shown_as_it_was_edited_to_those_whom_it_concerns_by_then(clock, server, api):
     async with server.socket("ada") as ada, server.socket("root", roles=("admin",)) as root:
         made = await announce(api, publish_at=later())
         edited = await change(api, made, message="Cake", priority="low")
         assert ("scheduled", "Cake", "low") == tuple(edited[name] for name in ("state", "message", "priority"))
+        clock.skip(LATER_S)
         assert [(made["id"], "Cake")] == (await shown(root)).items
         await api.broadcast("marker")
         for page in (ada, root):
@@ -101,44 +108,53 @@ async def test_a_scheduled_one_may_be_shown_at_once(server, api, publish_at):
     assert "in_force" == await state(api, made)
 
 
-async def test_a_scheduled_one_may_be_put_off(server, api):
+async def test_a_scheduled_one_may_be_put_off(clock, server, api):
     async with server.socket("ada") as page:
         made = await announce(api, publish_at=(first := later()))
-        await change(api, made, publish_at=(second := later(2 * IN_A_MOMENT_S)))
-        await at(first)
-        await api.broadcast("marker")
+        await announce(api, message="marker", publish_at=first)
+        await change(api, made, publish_at=later(2 * LATER_S))
+        clock.skip(LATER_S)
         await page.hears_nothing_but("marker")
+        await api.broadcast("another marker")
+        await page.hears_nothing_but("another marker")
+        clock.skip(LATER_S)
         assert [made["id"]] == (await shown(page)).ids
-        assert second < utc_now().isoformat()
 
 
-async def test_a_scheduled_one_that_is_recalled_is_never_shown(server, api):
+async def test_a_scheduled_one_that_is_recalled_is_never_shown(clock, server, api):
     async with server.socket("ada") as page:
         made = await announce(api, publish_at=(moment := later()))
+        await announce(api, message="marker", publish_at=moment)
         assert 204 == (await api.delete(f"/announcements/{made['id']}")).status_code
-        await at(moment)
-        await announce(api, message="marker", publish_at=later(0.05))
+        clock.skip(LATER_S)
         await page.hears_nothing_but("marker")
+        await api.broadcast("another marker")
+        await page.hears_nothing_but("another marker")
 
 
-async def test_the_end_may_be_moved_and_taken_away(server, api):
+async def test_the_end_may_be_moved_and_taken_away(clock, server, api):
     async with server.socket("ada") as page:
-        made = await announce(api, expires_at=(first := later()))
-        screen = await shown(page)
+        made, other = [await announce(api, expires_at=(first := later())) for _ in range(2)]
+        screen = await shown(page, await shown(page))
         await change(api, made, expires_at=None)
         await shown(page, screen)
-        await at(first)
+        clock.skip(LATER_S)
+        gone = await page.next()
+        assert f"#announcement-{other['id']}" == gone["target"]
+        screen.apply(gone)
         await api.broadcast("marker")
         await page.hears_nothing_but("marker")
         assert [made["id"]] == screen.ids
-        await change(api, made, expires_at=later(0.1))
+        assert first < utc_now().isoformat()
+        await change(api, made, expires_at=later())
         await shown(page, screen)
+        clock.skip(LATER_S)
         assert [] == (await shown(page, screen)).ids
 
 
-async def test_one_that_is_over_may_be_edited_in_silence_and_comes_again_with_a_new_end(server, api):
-    made = await announce(api, expires_at=(moment := later(0.1)))
-    await at(moment)
+async def test_one_that_is_over_may_be_edited_in_silence_and_comes_again_with_a_new_end(clock, server, api):
+    made = await announce(api, expires_at=later())
+    clock.skip(LATER_S)
     async with server.socket("ada") as page:
         await change(api, made, message="Cake")
         await api.broadcast("marker")
@@ -174,19 +190,20 @@ async def test_times_that_make_no_sense_are_refused_and_change_nothing(server, a
 
 
 # -- while the server is down ------------------------------------------------------------------------------------------
-async def test_the_board_and_the_schedule_go_on_after_a_restart(settings):
+async def test_the_board_and_the_schedule_go_on_after_a_restart(clock, settings):
     async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api:
         stays = await announce(api)
-        ends = await announce(api, expires_at=later(4 * IN_A_MOMENT_S))
-        comes = await announce(api, publish_at=later(4 * IN_A_MOMENT_S))
-        was_due = await announce(api, publish_at=(moment := later()))
-        lived = await announce(api, publish_at=later(0.1), expires_at=later(0.2))
-    await at(moment)
+        ends = await announce(api, expires_at=later(2 * LATER_S))
+        comes = await announce(api, publish_at=later(2 * LATER_S))
+        was_due = await announce(api, publish_at=later())
+        lived = await announce(api, publish_at=later(LATER_S / 2), expires_at=later())
+    clock.skip(LATER_S)
     async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api, server.socket("ada") as page:
         screen = await shown(page)
         while screen.ids[0] != was_due["id"]:
             await shown(page, screen)
         assert [was_due["id"], ends["id"], stays["id"]] == screen.ids
+        clock.skip(LATER_S)
         while comes["id"] not in screen.ids or ends["id"] in screen.ids:
             await shown(page, screen)
         assert [comes["id"], was_due["id"], stays["id"]] == screen.ids
@@ -194,7 +211,7 @@ async def test_the_board_and_the_schedule_go_on_after_a_restart(settings):
 
 
 # -- when things go wrong ----------------------------------------------------------------------------------------------
-async def test_one_that_could_not_be_shown_is_tried_again(server, api, monkeypatch, logged):
+async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, monkeypatch, logged):
     monkeypatch.setattr(board, "RETRY_S", 10 * MS)
     item, failures = board.view.item, []
 
@@ -205,6 +222,7 @@ async def test_one_that_could_not_be_shown_is_tried_again(server, api, monkeypat
     async with server.socket("ada") as page:
         made = await announce(api, publish_at=later())
         monkeypatch.setattr(board.view, "item", fail)
+        clock.skip(LATER_S)
         await eventually(lambda: len(failures) > 2)
         assert "scheduled" == await state(api, made)
         monkeypatch.setattr(board.view, "item", item)
@@ -212,14 +230,15 @@ async def test_one_that_could_not_be_shown_is_tried_again(server, api, monkeypat
     assert "announcement schedule failed" in logged()
 
 
-async def test_while_the_database_is_away_what_is_due_waits(settings, monkeypatch, logged):
+async def test_while_the_database_is_away_what_is_due_waits(clock, settings, monkeypatch, logged):
     monkeypatch.setattr(database_session, "BUSY_TIMEOUT_MS", 20)
     monkeypatch.setattr(board, "RETRY_S", 10 * MS)
     async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api, server.socket("ada") as page:
-        made = await announce(api, publish_at=later(2 * IN_A_MOMENT_S))
+        made = await announce(api, publish_at=later())
         await eventually(lambda: [(1,)] == rows(settings, "SELECT count(*) FROM users WHERE last_connected_at IS NOT NULL"))
         told_of = ""
         with another_process_writes(path_of(settings)):
+            clock.skip(LATER_S)
             while "announcements wait for the database" not in told_of:
                 await api.get("/rooms")
                 told_of += logged()

@@ -1,28 +1,30 @@
 """Each announcement is shown once, by one node, to every page, and never after it was recalled; whatever happens at once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import count
 
 from api_tests.db.beside import rows
-from api_tests.features.announcing import IN_A_MOMENT_S, NEW, announce, at, board_of, change, later, shown
+from api_tests.features.announcing import LATER_S, NEW, announce, change, later, shown
 from api_tests.features.screen import Screen
 from api_tests.hub.recording import make_hub, tab
 from api_tests.waiting import eventually
 from app.db.session import Database
-from app.features.announcements import service
+from app.features.announcements import service, store
 from app.features.announcements.board import Schedule
 from app.features.services import Services
 from app.kernel.clock import utc_now
 
 
-async def test_of_two_schedules_on_one_database_exactly_one_shows_it(settings):
+async def test_of_two_schedules_on_one_database_exactly_one_shows_it(clock, settings):
     nodes = [Services(settings, Database(settings.database_url), make_hub(), None) for _ in range(2)]
     pages = [tab(services.hub, "ada") for services in nodes]
-    moment = utc_now() + timedelta(seconds=IN_A_MOMENT_S)
+    moment = utc_now() + timedelta(seconds=LATER_S)
     how = {"title": "News", "priority": "high", "author": "test", "publish_at": moment}
     made = [str((await service.announce(nodes[number % 2], message="x", **how)).row.id) for number in range(20)]
+    clock.skip(LATER_S)
     async with nodes[0].of(Schedule).running(service.show), nodes[1].of(Schedule).running(service.show):
         query = "SELECT count(*) FROM announcements WHERE published_at IS NULL"
         await eventually(lambda: [(0,)] == rows(settings, query))
@@ -32,12 +34,12 @@ async def test_of_two_schedules_on_one_database_exactly_one_shows_it(settings):
         await services.database.close()
 
 
-async def test_one_that_is_recalled_or_put_off_at_its_time_is_shown_or_not_and_never_afterwards(server, api):
+async def test_one_that_is_recalled_or_put_off_at_its_time_is_shown_or_not_and_never_afterwards(clock, server, api):
     """Its time and what the back office does meet: each screen ends as the list says."""
     async with server.socket("ada") as page:
         moment = later()
         made = [await announce(api, message=str(number), publish_at=moment) for number in range(20)]
-        await at(moment)
+        clock.skip(LATER_S)
         for one in made[::2]:
             assert 204 == (await api.delete(f"/announcements/{one['id']}")).status_code
         for one in made[1::2]:
@@ -51,26 +53,47 @@ async def test_one_that_is_recalled_or_put_off_at_its_time_is_shown_or_not_and_n
         assert {one["id"] for one in made[1::2]} == set(screen.ids[1:])
 
 
-async def test_one_that_is_put_off_at_its_time_is_not_shown_yet(server, api):
-    """The schedule has found it due, and waits for the change to be made."""
+class Stop:
+    """A function that returns what it found only when the test says so."""
+
+    def __init__(self, function: Callable[..., Awaitable[object]]) -> None:
+        self._function = function
+        self.has_found = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def __call__(self, *what: object) -> object:
+        found = await self._function(*what)
+        if found:
+            self.has_found.set()
+            await self.may_go_on.wait()
+        return found
+
+
+async def test_one_that_is_put_off_at_its_time_is_not_shown_yet(clock, server, api, monkeypatch):
+    """The schedule has found it due when the change is made."""
+    due = Stop(store.due)
     async with server.socket("ada") as page:
-        made = await announce(api, publish_at=(first := later()))
-        async with board_of(server).changing:
-            asked = asyncio.create_task(change(api, made, publish_at=(second := later(3 * IN_A_MOMENT_S))))
-            await at(first)
-            await eventually(lambda: len(board_of(server).changing._waiters or ()) > 1)
-        assert ["scheduled", second] == [(await asked)["state"], second]
-        await api.broadcast("marker")
+        made = await announce(api, publish_at=later())
+        monkeypatch.setattr(store, "due", due)
+        clock.skip(LATER_S)
+        await eventually(due.has_found.is_set)
+        assert "scheduled" == (await change(api, made, publish_at=later()))["state"]
+        await announce(api, message="marker", publish_at=later(1))
+        clock.skip(1)
+        due.may_go_on.set()
         await page.hears_nothing_but("marker")
+        clock.skip(LATER_S)
         assert [made["id"]] == (await shown(page)).ids
-        assert second < utc_now().isoformat()
 
 
-async def test_one_that_is_over_before_it_is_stored_is_not_shown(server, api):
+async def test_one_that_is_over_before_it_is_stored_is_not_shown(clock, server, api, monkeypatch):
+    settled = Stop(service.settled_audience)
     async with server.socket("ada") as page:
-        async with board_of(server).changing:
-            asked = asyncio.create_task(api.post("/announcements", {**NEW, "expires_at": (moment := later())}))
-            await at(moment)
+        monkeypatch.setattr(service, "settled_audience", settled)
+        asked = asyncio.create_task(api.post("/announcements", {**NEW, "expires_at": later()}))
+        await eventually(settled.has_found.is_set)
+        clock.skip(LATER_S)
+        settled.may_go_on.set()
         made = (await asked).json()
         assert ("expired", 0) == (made["state"], made["matched"])
         await api.broadcast("marker")
@@ -131,9 +154,9 @@ async def _edits_and_recalls(api, over):
 
 
 async def _comes_and_goes(server, pages, connects, screens):
-    """Every tenth page stays, and listens to the end."""
+    """Every tenth page stays, and listens to the end: it reads, however late its messages are looked at."""
     while (number := next(connects)) <= CONNECTS:
-        page = server.socket(f"reader-{number}", path="/ws?cursor=x" if number % 2 else "/ws")
+        page = server.socket(f"reader-{number}", path="/ws?cursor=x" if number % 2 else "/ws", max_queue=None)
         if not number % 10:
             screens.append((await pages.enter_async_context(page), Screen("#announcements")))
             continue

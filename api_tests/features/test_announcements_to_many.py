@@ -1,11 +1,10 @@
 """Announcements that concern many, and many at once: what is published stays small."""
 
-from datetime import timedelta
-
 import pytest
 
 from api_tests.client import ApiClient
-from api_tests.features.announcing import announce, change, shown
+from api_tests.clock import Clock
+from api_tests.features.announcing import LATER_S, announce, change, later, shown
 from api_tests.features.following import follow
 from api_tests.features.screen import Screen, fragments
 from api_tests.server import Running
@@ -14,7 +13,6 @@ from app.features.announcements.board import GONE_AT_ONCE
 from app.features.dashboard import service as dashboard
 from app.hub import publication
 from app.hub.audience import Audience, everyone, users
-from app.kernel.clock import utc_now
 from app.kernel.ids import new_id
 from app.wire.update import MAX_OOB
 
@@ -53,15 +51,16 @@ async def test_what_is_published_names_only_followers_who_are_there_and_the_boar
         assert [other["id"], made["id"]] == (await shown(cleo)).ids
 
 
-async def test_many_that_end_at_once_leave_the_screens_by_few_messages(server: Running, api: ApiClient) -> None:
+async def test_many_that_end_at_once_leave_the_screens_by_few_messages(clock: Clock, server: Running, api: ApiClient) -> None:
     count = GONE_AT_ONCE + 2
     async with server.socket("ada") as page:
-        moment = (utc_now() + timedelta(seconds=3)).isoformat()
+        moment = later()
         screen = Screen("#announcements")
         for _ in range(count):
             await announce(api, expires_at=moment)
             await shown(page, screen)
         assert count == len(screen.ids)
+        clock.skip(LATER_S)
         sizes = []
         while screen.ids:
             message = await page.next()

@@ -7,23 +7,26 @@ import sys
 from collections import Counter
 from contextlib import closing
 from datetime import timedelta
+from time import monotonic
 
 import msgspec
 import pytest
 
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient, SocketClient
-from api_tests.db.beside import path_of
-from api_tests.features.post import LISTS, posting, visit
+from api_tests.db.beside import path_of, rows
+from api_tests.features.post import LISTS, posting, see, visit
 from api_tests.features.screen import ESCAPED, XSS, Screen
 from api_tests.hub.recording import tab
 from api_tests.server import ADMIN_KEY, SECRET, run_server
-from api_tests.waiting import MS
+from api_tests.waiting import MS, SOON_S, eventually
 from app.auth.tokens import Tokens
 from app.features import away
 from app.hub.hub import Hub
 from app.kernel.ids import new_id
+from app.settings import Settings
 
+MARKED = "SELECT count(*) FROM notifications WHERE delivered_at IS NOT NULL"
 BOTH = pytest.mark.parametrize("table", LISTS)
 
 
@@ -218,12 +221,17 @@ async def test_what_was_pushed_is_pushed_again_after_a_crash_only_where_its_mark
     patient = f"from app.features import away; away.MARK_PAUSE_S = {pause_s}; from app.cli import main; main()"
     operator, seen = Operator(tmp_path), Counter()
     token = Tokens(SECRET, audience="wsx").issue("ada", ttl=timedelta(hours=1))
+    where = Settings(database_url=f"sqlite+aiosqlite:///{operator.database}")
     how = {"program": (sys.executable, "-c", patient), "admin_key": ADMIN_KEY, "token_secret": SECRET}
     for is_first in (True, False):
         async with operator.serves(**how) as serving, ApiClient(serving.url, ADMIN_KEY) as api:
             if is_first:
                 await api.post("/notifications", {"user_ids": ["ada"], "title": "News"})
             async with SocketClient(serving.url.replace("http", "ws"), token=token) as page:
+                if is_first or expected == 2:
+                    await see(page, seen, "#notifications")
+                if not pause_s:
+                    await eventually(lambda: [(1,)] == rows(where, MARKED))
                 await api.post("/notifications", {"user_ids": ["zoe"], "title": "News"})
                 await visit(page, seen, 0.5, "#notifications")
             await serving.end(signal.SIGKILL)
@@ -260,9 +268,9 @@ async def test_whatever_is_sent_while_a_page_comes_and_goes_arrives_once(server,
                 await visit(page, seen, number % 4 * 10 * MS, "#notifications")
         over.set()
         await asyncio.gather(*sending)
-        for _ in range(10):  # on a busy machine the last ones take their time
-            if len(seen) < len(sent):
-                async with server.socket("ada") as page:
-                    await visit(page, seen, 0.5, "#notifications")
+        until = monotonic() + SOON_S
+        while len(seen) < len(sent) and monotonic() < until:  # on a busy machine the last ones take their time
+            async with server.socket("ada") as page:
+                await visit(page, seen, 0.5, "#notifications")
     assert len(sent) > VISITS
     assert Counter(sent) == seen

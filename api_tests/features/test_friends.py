@@ -15,6 +15,7 @@ from api_tests.server import ADMIN_KEY, run_server
 from api_tests.waiting import MS, eventually
 from app import followers_of, friends_of, wsx
 from app.features.follows import activity
+from app.features.gathering import Gathering
 from app.kernel.identity import User
 
 XSS = "<img src=x onerror=alert(1)>"
@@ -170,16 +171,26 @@ async def test_the_name_of_a_friend_is_shown_escaped(api, server):
 
 
 async def test_of_a_friend_who_goes_and_comes_within_the_pause_only_the_last_is_told(settings, monkeypatch):
-    monkeypatch.setattr(activity, "PAUSE_S", 300 * MS)
+    moves = []
+    monkeypatch.setattr(activity, "PAUSE_S", 3600)
+    monkeypatch.setattr(activity, "Gathering", lambda *what, **how: moves.append(Gathering(*what, **how)) or moves[0])
+
+    async def the_pause_is_over():
+        await eventually(lambda: "ada" in moves[0])
+        await moves[0].flush()
+
     async with run_server(without_grace(settings)) as server, ApiClient(server.url, ADMIN_KEY) as api:
         await befriend(api, "ada", "bob")
         watching, ada = tab(server.hub, "bob"), tab(server.hub, "ada")
+        await the_pause_is_over()
         await eventually(has_seen(watching, 1))
         server.hub.disconnect(ada.connection, 1001, "")
         await eventually(lambda: not server.hub.presence.is_online("ada"))
         ada = tab(server.hub, "ada")
+        await the_pause_is_over()
         await eventually(has_seen(watching, 2))
         server.hub.disconnect(ada.connection, 1001, "")
+        await the_pause_is_over()
         await eventually(has_seen(watching, 3))
     came, went = '<div class="user-status">Ada is now online</div>', '<div class="user-status">Ada went offline</div>'
     assert [came, came, went] == seen_by(watching)

@@ -179,11 +179,14 @@ async def _edits_and_removes(api, over):
 
 
 async def _joins_again_and_again(server, pages, joins, screens):
-    """On a new page, or again on the one that is there. Every tenth stays as it is, and listens to the end."""
+    """On a new page, or again on the one that is there. Every tenth stays as it is, and listens to the end.
+
+    However late its messages are looked at, it reads them: a page that does not read answers no ping, and is closed.
+    """
     page = None
     while (number := next(joins)) <= JOINS:
         if page is None:
-            page = await pages.enter_async_context(server.socket(f"reader-{number}"))
+            page = await pages.enter_async_context(server.socket(f"reader-{number}", max_queue=None))
         screen = await join(page, ROOM)
         for _ in range(number % 4):
             screen.apply(await page.next())

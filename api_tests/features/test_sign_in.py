@@ -25,7 +25,7 @@ async def server(settings: Settings) -> AsyncIterator[Running]:
 
 def signed(secret: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
     """A token as somebody else might make it."""
-    whole = {"sub": "ada", "name": "Ada", "roles": [], "aud": "wsx", "exp": utc_now() + timedelta(hours=1), **claims}
+    whole = {"sub": "ada", "name": "Ada", "roles": [], "aud": "wsx", "exp": utc_now() + timedelta(days=1), **claims}
     return jwt.encode({name: value for name, value in whole.items() if value is not None}, secret, algorithm=algorithm)
 
 

@@ -9,7 +9,8 @@ import pytest
 from api_tests.features.screen import ESCAPED, XSS
 from api_tests.features.talking import join, told
 from api_tests.server import run_server
-from api_tests.waiting import MS, SOON_S, eventually
+from api_tests.waiting import MS, eventually
+from app.features.gathering import Gathering
 from app.features.rooms import visits
 from app.hub.hub import Hub
 
@@ -83,12 +84,19 @@ async def test_a_page_that_left_on_purpose_and_closes_left_once(server, events):
 
 
 @pytest.fixture
-def long_pause(monkeypatch):
-    """Those whose grace is over in half a second are told of together. Asked for before `server`."""
-    monkeypatch.setattr(visits, "PAUSE_S", 0.5)
+def gathered(monkeypatch):
+    """Those whose grace is over, told of together when the test says so. Asked for before `server`."""
+    made = []
+
+    def gathering(what, tell, **_how):
+        made.append(Gathering(what, tell, pause_s=3600))
+        return made[0]
+
+    monkeypatch.setattr(visits, "Gathering", gathering)
+    return made
 
 
-async def test_many_who_leave_at_once_are_one_publication(long_pause, server, events, monkeypatch):
+async def test_many_who_leave_at_once_are_one_publication(gathered, server, events, monkeypatch):
     published, publish = [], Hub.publish
 
     async def counting(hub, publication):
@@ -105,6 +113,8 @@ async def test_many_who_leave_at_once_are_one_publication(long_pause, server, ev
             for page in list(server.hub.registry.in_room("lobby")):
                 if page.user.id != "bob":
                     server.hub.close(page)
+            await eventually(lambda: all(("lobby", f"user-{number}") in gathered[0] for number in range(12)))
+            await gathered[0].flush()
         lines = (await activity(bob)).splitlines()
         assert {f"<div>user-{number} left the room</div>" for number in range(12)} == set(lines)
         assert 12 == sum(name == LEFT for name, _ in events)
@@ -150,7 +160,7 @@ async def test_nothing_is_kept_of_visits_that_are_over(server, api, events, monk
     assert came == went
 
 
-@pytest.mark.parametrize("grace_s", [SOON_S])
+@pytest.mark.parametrize("grace_s", [3600])
 class TestWithinTheGrace:
     """A grace that is longer than the test."""
 

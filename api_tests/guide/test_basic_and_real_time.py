@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from api_tests.client import ApiClient
 from api_tests.guide.asking import ESCAPED, XSS, refusal, refuses_wrong_types
 from api_tests.server import Running
+from api_tests.waiting import SOON_S
 from app import wsx
 
 Quiet = Callable[..., Awaitable[None]]
@@ -110,7 +111,7 @@ async def test_live_notifications(server: Running, api: ApiClient, quiet: Quiet)
 async def test_live_dashboard_updates(server: Running, api: ApiClient, quiet: Quiet) -> None:
     async with server.socket("ada") as ada, server.socket("root", roles=("admin",)) as root:
         assert 200 == (await api.put("/dashboard/figures", {"revenue": 1234.5, "orders": 7})).status_code
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(SOON_S):
             while "$1234.50" not in (told := await root.next_of("#dashboard-stats"))["html"]:
                 pass
         assert "innerHTML" == told["swap"]

@@ -1,5 +1,6 @@
 """What waits, as a value that connections share."""
 
+from app.hub import pending
 from app.hub.pending import NOTHING
 from app.wire.prepared import Prepared
 from app.wire.update import Update
@@ -48,6 +49,23 @@ def test_what_a_newer_message_makes_invisible_is_dropped_from_anywhere():
 def test_what_drops_nothing_begins_with_the_very_same_object():
     pending = NOTHING.then(message("#a")).then(message("#b"))
     assert pending is pending.then(message("#c")).before
+
+
+def test_only_what_came_since_a_target_was_named_is_made_again():
+    before = NOTHING
+    for _ in range(1_000):
+        before = before.then(message("#feed", "beforeend"))
+    pending = before.then(message("#status")).then(message("#feed", "beforeend"))
+    longer = pending.then(message("#status"))
+    assert (1_002, before) == (longer.count, longer.before and longer.before.before)
+
+
+def test_targets_that_share_a_bit_are_still_told_apart(monkeypatch):
+    monkeypatch.setattr(pending, "TARGET_BITS", 1)
+    first = NOTHING.then(message("#a")).then(message("#b"))
+    assert first is first.then(message("#c")).before
+    newest = message("#a")
+    assert [first.message, newest] == list(first.then(newest))
 
 
 def test_a_long_one_is_let_go_without_depth():

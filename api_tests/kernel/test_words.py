@@ -52,7 +52,7 @@ def test_later_ids_sort_after_earlier_ones():
 
 def test_the_clock_of_people_is_in_utc_and_the_other_never_goes_back():
     assert UTC is utc_now().tzinfo
-    assert timedelta(seconds=5) > abs(utc_now().timestamp() - time.time()) * timedelta(seconds=1)
+    assert timedelta(minutes=1) > abs(utc_now().timestamp() - time.time()) * timedelta(seconds=1)
     assert monotonic() <= monotonic()
 
 

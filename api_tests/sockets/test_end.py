@@ -6,6 +6,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from api_tests.client import SocketClient
+from api_tests.clock import Clock
 from api_tests.server import Running, run_server
 from app import wsx
 from app.settings import Settings
@@ -41,11 +42,12 @@ async def test_a_message_over_the_limit_closes_with_1009(server: Running) -> Non
         assert 1009 == (await page.closed())[0]
 
 
-async def test_a_token_that_ends_closes_its_socket(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_that_ends_closes_its_socket(clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.hub.sweeps.EXPIRY_SWEEP_S", 0.05)
     async with run_server(settings) as server:
-        token = server.token("ada", ttl_s=2)
+        token = server.token("ada", ttl_s=600)
         async with SocketClient(server.url.replace("http", "ws"), token=token) as ada, server.socket("bob") as bob:
+            clock.skip(601)
             assert (4401, "token ended") == await ada.closed()
             await wsx.broadcast("#a", "x")
             assert "x" == (await bob.next())["html"]

@@ -12,7 +12,7 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running, run_server
-from api_tests.waiting import eventually
+from api_tests.waiting import SOON_S, eventually
 from app import Connection, main
 from app.db.session import Database
 from app.kernel.errors import AppError
@@ -216,7 +216,7 @@ async def test_a_broken_fragment_leaves_nothing_half_done(settings: Settings) ->
 
 async def test_async_hooks_may_finish_when_the_server_stops(settings: Settings) -> None:
     finished: list[str] = []
-    async with run_server(settings) as server:
+    async with run_server(msgspec.structs.replace(settings, drain_s=SOON_S)) as server:
 
         @server.hub.on_disconnection
         async def note(connection: Connection) -> None:

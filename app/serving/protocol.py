@@ -14,6 +14,7 @@ from app.serving.handshake import Opening, Refused, Request, accepted, parse_hea
 from app.serving.heartbeat import heartbeat_of
 from app.serving.session import AsgiSession
 from app.serving.sink import SocketSink, State
+from app.serving.stretches import stretches_of
 from app.wire.deflate import inflate
 from app.wire.rfc6455 import (
     CLOSE,
@@ -113,15 +114,19 @@ class WsxProtocol(SocketSink):
             self.tell(self._listener.writable)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """The TCP connection is gone: the one place where the listener is told so."""
+        """The TCP connection is gone. The listener is told soon; a server that stops waits for that."""
         self._leave_open(State.CLOSED)
-        self._server_state.connections.discard(self)
         if self._slot is not None:
             heartbeat_of(self._config).discard(self, self._slot)
             self._slot = None
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None
+        stretches_of(self._config).add(self._tell_end)
+
+    def _tell_end(self) -> None:
+        """The one place where the listener hears of the end."""
+        self._server_state.connections.discard(self)
         if hasattr(self, "_listener"):
             self.tell(self._listener.closed, self._close_code, self._close_reason)
 

@@ -14,7 +14,7 @@ from app.settings import Settings
 
 BACKLOG = 4_096
 """Connections that wait to be accepted; after a restart all browsers come at once."""
-USER_TIMEOUT_MS = 180_000
+USER_TIMEOUT_MS = 240_000
 """How long the kernel keeps sending to a peer that takes nothing (RFC 5482). Linux counts a page that sleeps as one, though its
 system acknowledges: so it is more than our own patience, `MAX_STALL_S` and what comes before and after it. Who acknowledges nothing
 is found by the heartbeat."""

@@ -12,6 +12,7 @@ from contextlib import suppress
 from enum import Enum
 from socket import SO_LINGER, SOL_SOCKET
 
+from app.hub.close import Close
 from app.kernel.clock import monotonic
 from app.serving.handshake import refused
 from app.serving.stalls import MAX_STALL_S, is_stalled
@@ -21,6 +22,7 @@ from app.wire.rfc6455 import ABNORMAL, BINARY, TEXT, encode_close, encode_frame
 CLOSE_TIMEOUT_S = 10.0
 """Seconds that a peer may take to end the closing handshake, or to take its last bytes. It begins anew while its page sleeps."""
 
+_FOR_ABUSE = frozenset({Close.PROTOCOL.code, Close.TOO_MANY_MESSAGES.code})
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -90,16 +92,17 @@ class SocketSink(asyncio.Protocol):
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; a peer that does not answer it in time is cut.
 
-        Behind what a sleeping page has not read our word waits too: it is given time to wake up and read it.
+        Behind what a sleeping page has not read our word waits too: it is given time to wake up and read it, unless it abused us.
         """
         if self._state is State.OPEN:
             self._leave_open(State.CLOSING)
             self._close_code, self._close_reason = code, reason
             self._transport.write(encode_close(code, reason))
             self._adjust_reading()
+            self._stalled_since = None
             if self._blocked:
                 self._note_stall()
-            self._cut_unless_spared_after(CLOSE_TIMEOUT_S)
+            self._look_again(0.0 if code in _FOR_ABUSE else monotonic() + MAX_STALL_S)
 
     def abort(self) -> None:
         """Drop the connection. Without the reset the kernel would keep megabytes for a peer that never reads them."""
@@ -187,12 +190,12 @@ class SocketSink(asyncio.Protocol):
             self._close_timer.cancel()
         self._close_timer = asyncio.get_running_loop().call_later(seconds, self.abort)
 
-    def _cut_unless_spared_after(self, seconds: float) -> None:
-        self._close_timer = asyncio.get_running_loop().call_later(seconds, self._cut_unless_spared)
+    def _look_again(self, until: float) -> None:
+        self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._cut_unless_spared, until)
 
-    def _cut_unless_spared(self) -> None:
-        if self._is_spared():
-            self._cut_unless_spared_after(CLOSE_TIMEOUT_S)
+    def _cut_unless_spared(self, until: float) -> None:
+        if monotonic() < until and self._is_spared():
+            self._look_again(until)
         else:
             self.abort()
 

@@ -1,0 +1,59 @@
+"""What happens to thousands of sockets at once is told in stretches, with a turn of the event loop for everybody else in between.
+
+When a proxy dies, all sockets behind it end in one turn of the loop, and what their ends bring about takes 30 µs each: 10,000 held
+the loop for 300 ms.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from app.kernel.clock import monotonic
+
+MAX_HOLD_S = 0.005
+"""Seconds of calls in one turn of the loop."""
+
+
+class Stretches:
+    """Calls in the order in which they were added; the first ones in the next turn of the loop.
+
+    One that raises keeps none of the others.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def add(self, call: Callable[[], None]) -> None:
+        """Make the call soon."""
+        self._waiting.append(call)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        until = monotonic() + MAX_HOLD_S
+        try:
+            while self._waiting and monotonic() < until:
+                self._make_first()
+        finally:
+            if self._waiting:
+                asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _make_first(self) -> None:
+        """It leaves when it was made, so that what is added meanwhile finds that a turn comes already."""
+        try:
+            self._waiting[0]()
+        finally:
+            self._waiting.popleft()
+
+
+_stretches: WeakKeyDictionary[Any, Stretches] = WeakKeyDictionary()
+
+
+def stretches_of(config: Any) -> Stretches:
+    """The one of this server, as `heartbeat_of`."""
+    found = _stretches.get(config)
+    if found is None:
+        found = _stretches[config] = Stretches()
+    return found

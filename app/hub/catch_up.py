@@ -7,13 +7,15 @@ It reads at the pace of its socket, so a slow one holds no memory; one that is s
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import structlog
 
+from app.hub.audience import assuming
 from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.delivery import Delivery
-from app.hub.pending import NOTHING
+from app.hub.pending import NOTHING, Pending
 from app.hub.recall import Hearing
 from app.hub.registry import Registry
 from app.hub.returning import Back, Returning
@@ -30,6 +32,13 @@ MAX_WAIT_S = 30.0
 """Seconds in which a page must take what it was written, before it is closed as slow. It comes back to where it was."""
 
 _log = structlog.get_logger()
+
+
+class _Touch(NamedTuple):
+    targets: Collection[str]
+    """All in which something was missed."""
+    is_doubtful: bool
+    """Whether some of that depends on where the page was, and nobody knows it any more."""
 
 
 class CatchUp:
@@ -53,9 +62,11 @@ class CatchUp:
         self._outbox = connection.outbox
         self._back = back
         self._live = live
-        self._hearing = Hearing(connection, returning.journal.head(), back.kept.connection_id if back.kept is not None else None)
+        self._hearing = Hearing(connection)
         self._missed = NOTHING
         """What it was not written yet."""
+        self._unmissed = 0
+        """How many of these only say how it is."""
         self._shown: set[str] = set()
         """Keys of the things that it was shown."""
         self._placed = asyncio.Event()
@@ -64,6 +75,8 @@ class CatchUp:
 
     def start(self) -> None:
         """Begin. The page is in the rooms of its session from now on, and in those that it may not be in until they are checked."""
+        if self._is_over():  # whoever heard that it is back has closed it
+            return
         unchecked = self._enter_rooms()
         if not unchecked and self._back.is_known and self._back.cursor in {None, self._returning.journal.head()}:
             self._greet(self._returning.journal.head(), resumed=self._back.cursor is not None)
@@ -124,60 +137,79 @@ class CatchUp:
     # -- the beginning -----------------------------------------------------------------------------------------------
     async def _begin(self, *, is_sure: bool) -> str:
         """Say whether it will be shown all that it missed. Returns the place from which on it is."""
-        journal, cursor = self._returning.journal, self._back.cursor
-        targets: Collection[str] | None = None
-        if cursor is not None and is_sure:
-            async with self._returning.slots:
-                try:
-                    await journal.read(cursor, 1)
-                except GapError:
-                    head = journal.head()
-                    targets = await self._touched_between(cursor, head)
-                else:
-                    self._greet(cursor, resumed=True)
-                    return cursor
-        else:
-            head = journal.head()
-        if targets is not None and not targets:  # what is gone was for others
-            self._greet(head, resumed=True)
+        cursor = self._back.cursor
+        if cursor is None:
+            head = self._returning.journal.head()
+            self._greet(head, resumed=False)
             return head
-        self._greet(head, resumed=False)
-        if cursor is not None:
-            named = sorted(targets) if targets is not None and len(targets) <= MAX_TARGETS else ()
-            self._tell(self._connection.dialect.encode_gap(head, named))
-        return head
+        if not is_sure:
+            return self._tell_gap(self._returning.journal.head(), None)
+        async with self._returning.slots:
+            is_kept, is_lost = await self._is_kept(cursor), self._hearing.is_lost_since(cursor)
+            if is_kept and not is_lost:
+                self._greet(cursor, resumed=True)
+                return cursor
+            head = self._returning.journal.head()
+            touched = await self._touched_between(cursor, head, is_lost=is_lost)
+        if touched is not None:
+            if is_kept and not touched.is_doubtful:
+                self._greet(cursor, resumed=True)
+                return cursor
+            if not touched.targets:  # what is gone was for others
+                self._greet(head, resumed=True)
+                return head
+        return self._tell_gap(head, touched)
 
-    async def _touched_between(self, cursor: str, head: str) -> Collection[str] | None:
-        """The targets in which it missed something; None: it may have been any."""
-        touched = self._returning.touched
+    async def _is_kept(self, cursor: str) -> bool:
+        try:
+            await self._returning.journal.read(cursor, 1)
+        except GapError:
+            return False
+        return True
+
+    async def _touched_between(self, cursor: str, head: str, *, is_lost: bool) -> _Touch | None:
+        """In which targets it missed something; None: it may have been any. `is_lost`: nobody knows where it was."""
+        touched, hears = self._returning.touched, self._hearing.heard_until
         if not touched.knows(cursor, head):
             return None
         found: set[str] = set()
+        is_doubtful = False
         for number, (place, audience, targets) in enumerate(touched.after(cursor), 1):
-            if self._hearing.hears(audience, place):
+            if hears(assuming(audience, is_near=True) if is_lost else audience, place):
                 found.update(targets)
+                is_doubtful |= is_lost and not hears(assuming(audience, is_near=False), place)
             if not number % STEP:
                 await asyncio.sleep(0)
-        return found
+        return _Touch(found, is_doubtful)
 
     def _greet(self, cursor: str, *, resumed: bool) -> None:
         connection = self._connection
         session = self._returning.ids.of(connection.id)
+        self._returning.counts.resumed += resumed
         self._tell(connection.dialect.encode_hello(connection.id, session, cursor, resumed=resumed))
+
+    def _tell_gap(self, head: str, touched: _Touch | None) -> str:
+        """Say that what it missed until this place is gone. Returns the place."""
+        named = sorted(touched.targets) if touched is not None and len(touched.targets) <= MAX_TARGETS else ()
+        self._greet(head, resumed=False)
+        self._returning.counts.gaps += 1
+        self._tell(self._connection.dialect.encode_gap(head, named))
+        return head
 
     def _tell(self, payload: bytes | None) -> None:
         if payload is not None:
             self._missed = self._missed.then(Prepared(payload))
+            self._unmissed += 1
 
     # -- the rest ----------------------------------------------------------------------------------------------------
     async def _read_on(self, position: str) -> None:
         """Show it what comes after this place, until there is nothing more. Raises GapError."""
         while not self._is_over():
-            async with self._returning.slots:
-                position = await self._step(position)
             if self._missed.size_bytes >= SHARE_BYTES:
                 await self._write()
-            await asyncio.sleep(0)
+            async with self._returning.slots:
+                position = await self._step(position)
+                await asyncio.sleep(0)  # with the slot: so others have their turn between a few steps, however many are back
 
     async def _step(self, after: str) -> str:
         """Read a little, and be live if that was all. Returns how far it is. Raises GapError."""
@@ -212,7 +244,7 @@ class CatchUp:
 
     async def _write(self) -> None:
         """Write what was taken up, and wait until the socket takes more."""
-        missed, self._missed = self._missed, NOTHING
+        missed = self._take_missed()
         self._woken.clear()
         if not self._delivery.write_missed(self._outbox, missed):
             try:
@@ -226,6 +258,11 @@ class CatchUp:
 
     def _go_live(self) -> None:
         self._connection.caught_up_on = self._shown or ()
-        self._delivery.go_live(self._outbox, self._missed)
-        self._missed = NOTHING
+        self._delivery.go_live(self._outbox, self._take_missed())
         self._live(self._connection)
+
+    def _take_missed(self) -> Pending:
+        missed, self._missed = self._missed, NOTHING
+        self._returning.counts.replayed += missed.count - self._unmissed
+        self._unmissed = 0
+        return missed

@@ -7,6 +7,7 @@ from typing import Any
 from app.hub.close import Close
 from app.hub.geometry import Place
 from app.hub.outbox import Outbox
+from app.hub.past import NO_PAST, Past
 from app.kernel.clock import monotonic, utc_now
 from app.kernel.identity import User
 from app.wire.dialect import Dialect
@@ -31,6 +32,7 @@ class Connection:
         "id",
         "is_back",
         "outbox",
+        "past",
         "place",
         "received_count",
         "user",
@@ -47,6 +49,7 @@ class Connection:
         address: str = "",
         user_agent: str = "",
         is_back: bool = False,
+        past: Past = NO_PAST,
         send: Callable[["Connection", Update], None],
         close: Callable[["Connection", Close, str | None], None],
     ) -> None:
@@ -59,6 +62,8 @@ class Connection:
         self.user_agent = user_agent
         self.is_back = is_back
         """Whether the page was connected before and says so: what it shows may not be true any more."""
+        self.past = past
+        """What the page was before, as far as it may not have heard of it yet."""
         self.connected_at = utc_now()
         self._active_at = monotonic()
         self.place: Place | None = None

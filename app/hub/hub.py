@@ -16,6 +16,7 @@ from app.hub.events import Events
 from app.hub.hooks import Hooks
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
+from app.hub.past import NO_PAST
 from app.hub.port import Sink
 from app.hub.presence import Presence
 from app.hub.publication import Part, Publication, Receipt
@@ -148,6 +149,7 @@ class Hub:
         """
         connection = Connection(
             new_short_id(),
+            past=self.returning.past_of(back) if back is not None else NO_PAST,
             user=user,
             dialect=dialect,
             outbox=Outbox(sink, self._outbox_bytes),
@@ -178,9 +180,12 @@ class Hub:
             back=back,
             live=self.on_arrival.fire,
         )
+        self.returning.came_back(connection, back)
         self._register(connection, was_here=self.returning.is_from_before(back))
-        if back.successor_of is not None:
-            self.close(back.successor_of, Close.NOT_ALLOWED, "this page is back by another connection")
+        if (old := back.successor_of) is not None:
+            if old.place is not None and connection.place is None:
+                self.registry.locate(connection, old.place)
+            self.close(old, Close.NOT_ALLOWED, "this page is back by another connection")
         catch_up.start()
 
     def _register(self, connection: Connection, *, was_here: bool) -> None:

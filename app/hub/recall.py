@@ -5,7 +5,6 @@ When a proxy is restarted, thousands come back within a second, and all missed t
 
 from collections import OrderedDict
 from collections.abc import Collection, Container
-from typing import NamedTuple
 
 from app.hub import publication as publications
 from app.hub.audience import Audience, hears
@@ -18,22 +17,27 @@ from app.kernel.identity import User
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
 
-MAX_PAYLOAD_BYTES = 4_194_304
-"""Payloads whose publications are remembered. With what is made of them it is some five times as much."""
+MAX_BYTES = 16_777_216
+"""Payloads of the entries that are remembered, and the messages made of them. What is decoded of a payload is not counted: it takes
+a few times as much."""
 
 
-class _Recalled(NamedTuple):
-    publication: Publication
-    messages: dict[tuple[Dialect, tuple[int, ...]], Prepared]
-    """What is told to pages of this dialect that hear these parts."""
+class _Recalled:
+    __slots__ = ("messages", "publication", "size_bytes")
+
+    def __init__(self, publication: Publication, size_bytes: int) -> None:
+        self.publication = publication
+        self.messages: dict[tuple[Dialect, tuple[int, ...]], Prepared] = {}
+        """What is told to pages of this dialect that hear these parts."""
+        self.size_bytes = size_bytes
 
 
 class Recall:
     """The entries that were asked for last."""
 
     def __init__(self) -> None:
-        self._recalled: OrderedDict[str, tuple[_Recalled, int]] = OrderedDict()
-        self._payload_bytes = 0
+        self._recalled: OrderedDict[str, _Recalled] = OrderedDict()
+        self._bytes = 0
 
     def publication(self, entry: Entry) -> Publication:
         """What the entry is."""
@@ -41,41 +45,44 @@ class Recall:
 
     def message(self, entry: Entry, dialect: Dialect, heard: tuple[int, ...]) -> Prepared:
         """What a page is told that hears these parts of the entry, by their places."""
-        publication, messages = self._of(entry)
-        known = messages.get((dialect, heard))
+        recalled = self._of(entry)
+        known = recalled.messages.get((dialect, heard))
         if known is None:
+            publication = recalled.publication
             updates = [publication.parts[place].update for place in heard]
-            known = messages[dialect, heard] = prepared(dialect, publication, updates, entry.cursor)
+            known = recalled.messages[dialect, heard] = prepared(dialect, publication, updates, entry.cursor)
+            if entry.cursor in self._recalled:  # else it was too long to be remembered
+                self._grow(recalled, len(known))
         return known
 
     def _of(self, entry: Entry) -> _Recalled:
-        known = self._recalled.get(entry.cursor)
-        if known is not None:
-            return known[0]
-        recalled = _Recalled(publications.decode(entry.payload), {})
-        self._recalled[entry.cursor] = recalled, len(entry.payload)
-        self._payload_bytes += len(entry.payload)
-        while self._payload_bytes > MAX_PAYLOAD_BYTES:
-            self._payload_bytes -= self._recalled.popitem(last=False)[1][1]
+        recalled = self._recalled.get(entry.cursor)
+        if recalled is None:
+            recalled = self._recalled[entry.cursor] = _Recalled(publications.decode(entry.payload), 0)
+            self._grow(recalled, len(entry.payload))
         return recalled
+
+    def _grow(self, recalled: _Recalled, more_bytes: int) -> None:
+        """Forget the entries that were first asked for longest ago, while it is too much: this one, too."""
+        recalled.size_bytes += more_bytes
+        self._bytes += more_bytes
+        while self._bytes > MAX_BYTES:
+            self._bytes -= self._recalled.popitem(last=False)[1].size_bytes
 
 
 class Hearing:
     """A connection as it would have heard what has a place in the journal: who it is now, where its page was then."""
 
-    __slots__ = ("_before", "_connected_at", "_connection", "_cursor")
+    __slots__ = ("_connection", "_cursor")
 
-    def __init__(self, connection: Connection, connected_at: str, before: str | None) -> None:
-        """`connected_at`: the place of what was delivered last when it connected. `before`: the id of its page until then."""
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._connected_at = connected_at
-        self._before = before or connection.id
         self._cursor = ""
 
     @property
     def id(self) -> str:
         """The id by which it was meant: what was sent to all but one page was not for that one, under whatever id it is back."""
-        return self._before if self._cursor <= self._connected_at else self._connection.id
+        return self._connection.past.id_at(self._cursor, self._connection.id)
 
     @property
     def user(self) -> User | None:
@@ -101,3 +108,12 @@ class Hearing:
         """Whether it hears what has this place and is for this audience."""
         self._cursor = cursor
         return hears(self, audience)
+
+    def heard_until(self, audience: Audience, cursor: str) -> bool:
+        """Whether it heard something for this audience, the newest of which has this place. It may have had another id before."""
+        earlier = [until for _, until in self._connection.past.ids if until < cursor]
+        return any(self.hears(audience, at) for at in (cursor, *earlier))
+
+    def is_lost_since(self, cursor: str) -> bool:
+        """Whether it had said where it is, some time after this place, and nobody knows any more where."""
+        return self._connection.place is None and cursor < self._connection.past.placed_until

@@ -1,8 +1,9 @@
 """What a page had, kept for when it comes back: whose it was, its rooms, and the notes of handlers.
 
 The id of a session is that of its connection and a code that only we can make: it cannot be guessed, and a page whose old socket
-still seems to be open finds that, too. It is given back once, and only to the user whose connection it was when it ended; anybody
-else gets a new one.
+still seems to be open finds that, too. Only the user whose connection it was at its end gets it back; anybody else gets a new one.
+It is never in two places: whoever comes with a session that was given back takes over from the connection that has it, and that
+one is closed.
 """
 
 import os
@@ -17,10 +18,11 @@ import structlog
 
 from app.hub.close import Close
 from app.hub.connection import Connection
+from app.hub.past import NO_PAST, Past
 from app.kernel.clock import monotonic
 
 RESTORED_WITHIN_S = 120.0
-"""Seconds after its end in which a connection's rooms and notes come back."""
+"""Seconds after its end in which a connection's rooms and notes come back; also after they were taken over, to its heir."""
 MAX_SESSIONS = 100_000
 """Sessions that are kept; the oldest go first. 300 bytes each, where there are neither rooms nor notes."""
 MAX_SESSION_BYTES = 16_384
@@ -49,6 +51,10 @@ class Kept(NamedTuple):
     """Each with the place in the journal from which on it heard it."""
     notes: bytes
     """What was in `connection.session`, as msgpack; empty: nothing."""
+    was_placed: bool = False
+    """Whether it had said where it is. Where is not kept."""
+    past: Past = NO_PAST
+    """What it was before."""
 
     def notes_again(self) -> dict[str, Any]:
         """What was in `connection.session`."""
@@ -132,13 +138,14 @@ def what_is_left(connection: Connection) -> Kept | None:
     if connection.has_notes:
         try:
             notes = _encoder.encode(connection.session)
+            _decoder.decode(notes)  # not all that can be written can be read
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             _log.warning("session data cannot be kept", connection=connection.id, error=str(error))
         if len(notes) > MAX_SESSION_BYTES:
             _log.warning("session data is too long to be kept", connection=connection.id, bytes=len(notes))
             notes = b""
-    return Kept(connection.id, user_id, dict(connection.rooms_since), notes)
+    return Kept(connection.id, user_id, dict(connection.rooms_since), notes, connection.place is not None, connection.past)
 
 
 def _weight(kept: Kept) -> int:
-    return len(kept.notes) + sum(100 + len(room_id) for room_id in kept.rooms)
+    return len(kept.notes) + sum(100 + len(room_id) for room_id in kept.rooms) + 200 * len(kept.past.ids)

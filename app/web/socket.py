@@ -54,20 +54,20 @@ class SocketDoor:
         await receive()  # websocket.connect
         headers = _headers(scope)
         offered: list[str] = scope.get("subprotocols", [])
+        query = _query(scope)
+        cursor, session = (query.get(name, [None])[0] for name in ("cursor", "session"))
         try:
-            user = self._admit(scope, headers, offered)
+            user = self._admit(scope, headers, offered, session)
         except AppError as error:
             await _deny(scope, send, error)
             return
         extended = wsx.SUBPROTOCOL in offered
-        query = _query(scope)
-        cursor, session = (query.get(name, [None])[0] for name in ("cursor", "session"))
-        is_back = cursor is not None or session is not None
-        back = await self._hub.returning.recognise(cursor, session, user) if is_back else None
         await send({"type": "websocket.accept", "subprotocol": wsx.SUBPROTOCOL if extended else None})
         conversation = Conversation(self._talk)
         extension = scope.get("extensions", {}).get(EXTENSION)
         plain = AsgiSink(receive, send) if extension is None else None
+        is_back = cursor is not None or session is not None
+        back = await self._hub.returning.recognise(cursor, session, user) if is_back else None
         conversation.connection = self._hub.connect(
             plain or extension.detach(conversation),
             wsx.dialect(extended=extended, batch_as_oob=query.get("batch") == ["oob"]),
@@ -79,7 +79,7 @@ class SocketDoor:
         if plain is not None:
             await plain.run(conversation)
 
-    def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], offered: list[str]) -> User | None:
+    def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], offered: list[str], session: str | None) -> User | None:
         """The user behind a handshake, None for nobody. Raises NotFound, Forbidden, Unauthenticated, TooManySockets."""
         if scope["path"] != PATH:
             message = f"sockets are at {PATH}"
@@ -96,7 +96,8 @@ class SocketDoor:
             message = "a connection token is needed"
             raise Unauthenticated(message)
         user = self._tokens.read(token)
-        if len(self._hub.registry.of_user(user.id)) >= self._max_sockets_per_user:
+        is_one_more = session is None or not self._hub.returning.takes_over(session, user)
+        if is_one_more and len(self._hub.registry.of_user(user.id)) >= self._max_sockets_per_user:
             message = f"this user has {self._max_sockets_per_user} connections already (WSX_MAX_SOCKETS_PER_USER)"
             raise TooManySockets(message)
         return user

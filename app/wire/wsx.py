@@ -47,7 +47,7 @@ class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     """The first message to a client of `wsx.v1`."""
 
     connection: Annotated[str, Meta(description="The connection's id")]
-    session: Annotated[str, Meta(description="What to come back with, as `?session=`, once, for rooms and session data")]
+    session: Annotated[str, Meta(description="What to come back with, as `?session=`, for rooms and session data")]
     cursor: _Cursor
     resumed: Annotated[bool, Meta(description="Whether all that was missed since `cursor` follows")]
 

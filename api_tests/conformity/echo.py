@@ -25,6 +25,9 @@ class Echo:
     def writable(self) -> None:
         self.sink.resume()
 
+    def stalled(self) -> None:
+        self.sink.close(1013, "too slow")
+
     def closed(self, code: int, reason: str) -> None:
         """Nothing is kept that would have to go."""
 

@@ -30,6 +30,15 @@ def test_a_user_is_connected_while_there_is_a_tab():
     assert not hub.registry.is_connected("ada")
 
 
+def test_a_socket_that_has_ended_is_no_open_one_though_its_end_was_not_told_yet():
+    hub = make_hub()
+    one = tab(hub, "ada")
+    tab(hub, "ada")
+    tab(hub, "bob")
+    one.sink.abort()
+    assert (2, 1) == (len(hub.registry.of_user("ada")), hub.registry.open_sockets_of("ada"))
+
+
 def test_asking_for_an_unknown_word_leaves_nothing_behind():
     hub = make_hub()
     tab(hub, "ada")

@@ -171,6 +171,9 @@ class Ear:
     def writable(self) -> None:
         self.writable_count += 1
 
+    def stalled(self) -> None:
+        self.sink.close(1013, "too slow")
+
     def closed(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))
 

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api_tests.serving.raw import KEY, Ear, RawPeer, Running, detaching, frame, request, serving
 from api_tests.waiting import eventually
+from app.serving import door
 from app.serving.door import MAX_HEAD_BYTES, Door, read_request
 from app.serving.protocol import WsxProtocol
 
@@ -120,6 +121,26 @@ async def test_http_1_0_knows_no_websocket():
     async with serving(detaching(Ear())) as server, server.peer() as peer:
         peer.send(request().replace(b"HTTP/1.1", b"HTTP/1.0"))
         assert 400 == (await peer.answer())[0]
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"G", b"GET /ws HTTP/1.1\r\nhost: x\r\n", b"POST /api HTTP/1.1\r\n"], ids=["nothing", "G", "GET", "POST"]
+)
+async def test_who_does_not_end_the_head_in_time_is_closed(said: bytes, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(door, "HEAD_TIMEOUT_S", 0.2)
+    async with serving(pages) as server, server.peer() as peer:
+        peer.send(said)
+        assert b"" == await peer.ended()
+        await eventually(lambda: kinds(server) == [])
+
+
+async def test_who_ended_the_head_in_time_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(door, "HEAD_TIMEOUT_S", 0.2)
+    ear = Ear()
+    async with serving(detaching(ear)) as server, server.peer() as peer, server.peer() as silent:
+        await peer.open()
+        assert b"" == await silent.ended()
+        assert ear.sink.is_open
 
 
 async def test_who_leaves_without_a_request_is_forgotten():

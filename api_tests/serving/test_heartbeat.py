@@ -71,6 +71,26 @@ async def test_a_socket_that_cannot_be_asked_is_not_judged():
     assert 0 == leaving.checks
 
 
+async def test_one_that_fails_keeps_no_other_from_being_looked_after(caplog: pytest.LogCaptureFixture):
+    class Broken(Socket):
+        def ping(self) -> bool:
+            return super().ping() and bool(1 / 0)
+
+        def check_pong(self) -> None:
+            super().check_pong()
+            raise ValueError("broken check")
+
+    beat = Heartbeat(0.05, 0.01)
+    broken, unchecked, well = Broken(), Broken(), Socket()
+    unchecked.ping = lambda: True
+    slots = [(one, beat.add(one)) for one in (broken, unchecked, well)]
+    await eventually(lambda: min(broken.pings, unchecked.checks, well.checks) >= 2)
+    for one, slot in slots:
+        beat.discard(one, slot)
+    assert "division by zero" in caplog.text
+    assert "broken check" in caplog.text
+
+
 async def test_who_answers_pings_or_says_anything_stays():
     ears: list[Ear] = []
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import msgspec
@@ -18,9 +18,9 @@ from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, servi
 from api_tests.waiting import eventually
 from app import wsx
 from app.hub import delivery
-from app.serving.run import listen, tune_garbage_collector
+from app.serving.run import MAX_UNSENT_BYTES, listen, tune_garbage_collector
 from app.serving.sink import CLOSE_TIMEOUT_S
-from app.serving.stalls import MAX_STALL_S
+from app.serving.stalls import MAX_STALL_S, tcp_of
 from app.settings import Settings
 from app.wire.prepared import Prepared
 
@@ -37,15 +37,36 @@ def test_ports_are_numbered_and_ip_6_works(settings: Settings):
         assert (socket.AF_INET6, True) == (listener.family, listener.getsockname()[1] > 0)
 
 
-def test_a_system_without_a_user_timeout_listens_all_the_same(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+def test_a_system_without_these_options_listens_all_the_same(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(socket, "TCP_USER_TIMEOUT")
+    monkeypatch.delattr(socket, "TCP_NOTSENT_LOWAT")
     listen(settings).close()
 
 
+def test_the_kernel_keeps_little_for_a_peer_that_reads_nothing(settings: Settings):
+    with listen(settings) as listener, socket.create_connection(listener.getsockname()) as near:
+        listener.setblocking(True)
+        peer, _ = listener.accept()
+        with peer:
+            peer.setblocking(False)
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            sent = 0
+            with suppress(BlockingIOError):
+                while True:
+                    sent += peer.send(b"x" * 357)
+            tcp = tcp_of(peer)
+        assert tcp is not None
+        assert 0 < tcp.unsent_bytes < 2 * MAX_UNSENT_BYTES
+        assert sent < 100 * MAX_UNSENT_BYTES
+
+
 def test_the_kernel_has_more_patience_with_pages_that_sleep_than_we_have(settings: Settings):
-    ours_s = 2 * MAX_STALL_S + 2 * (settings.ping_interval_s + settings.ping_timeout_s) + 2 * CLOSE_TIMEOUT_S
-    with listen(settings) as listener:
-        assert ours_s < listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
+    patient = msgspec.structs.replace(settings, ping_interval_s=300.0)
+    noticed_s = patient.ping_interval_s + patient.ping_timeout_s
+    closed_s = MAX_STALL_S + patient.ping_interval_s + patient.ping_timeout_s
+    gone_s = MAX_STALL_S + 2 * CLOSE_TIMEOUT_S
+    with listen(patient) as listener:
+        assert noticed_s + closed_s + gone_s <= listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
 
 
 def test_what_lives_for_ever_is_never_walked_again():

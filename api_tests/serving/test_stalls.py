@@ -94,6 +94,14 @@ async def test_a_page_that_sleeps_for_long_is_closed_and_reads_why(monkeypatch: 
         await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
 
 
+async def test_a_listener_that_cannot_close_a_page_that_sleeps_has_it_closed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "MAX_STALL_S", 0.2)
+    async with sleeping(**FAST) as page:
+        monkeypatch.setattr(page.ear, "stalled", lambda: 1 / 0)
+        await eventually(lambda: not page.socket.is_open)
+        assert (1011, "") == (await page.heard())[-1].close
+
+
 async def test_each_sleep_has_its_own_time(monkeypatch: pytest.MonkeyPatch):
     async with sleeping(**FAST) as page:
         await beats(page, monkeypatch, 2)
@@ -119,8 +127,8 @@ async def test_a_page_that_is_closed_in_its_sleep_reads_why_when_it_wakes_up(fil
 async def test_a_page_that_wakes_up_and_does_not_answer_our_close_is_cut(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.2)
     spared: list[bool] = []
-    is_spared = WsxProtocol._is_spared
-    monkeypatch.setattr(WsxProtocol, "_is_spared", lambda one: spared.append(is_spared(one)) or spared[-1])
+    spare = WsxProtocol._spare
+    monkeypatch.setattr(WsxProtocol, "_spare", lambda one: spared.append(spare(one)) or spared[-1])
     async with sleeping(**NEVER) as page:
         page.socket.close(1013, "too slow")
         assert 1013 == (await page.heard())[-1].close[0]
@@ -148,6 +156,15 @@ async def test_a_server_that_stops_waits_for_no_sleeper(monkeypatch: pytest.Monk
         page.socket.close(1013, "too slow")
         page.socket.shutdown()
         await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
+
+
+async def test_what_a_sleeper_says_while_the_server_stops_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(protocol, "SHUTDOWN_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 3600)
+    async with sleeping(fill=False, **NEVER) as page:
+        page.socket.shutdown()
+        page.peer.send(b"\xff\xff\xff\xff")
+        await eventually(lambda: [(1012, "restarting")] == page.ear.ends)
 
 
 async def test_a_peer_whose_system_is_silent_too_is_cut(monkeypatch: pytest.MonkeyPatch):

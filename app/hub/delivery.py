@@ -141,7 +141,8 @@ class Delivery:
             case Offer.QUEUED | Offer.REPLACED:
                 if outbox.blocked:
                     self._held.more(outbox.pending.size_bytes - pending.size_bytes)
-                elif pending is NOTHING:
+                    return not outbox.closed  # it may be the fullest
+                if pending is NOTHING:
                     self._schedule(outbox)
                 return True
             case Offer.CLOSED:

@@ -47,6 +47,8 @@ class Held:
         """
         enough_bytes = RELIEF * self._max_bytes
         self._cut_leaving(enough_bytes)
+        if self.bytes <= enough_bytes:
+            return
         too_many = self.bytes - enough_bytes
         for connection in sorted(self._connections, key=lambda one: one.outbox.held_bytes, reverse=True):
             if too_many <= 0:

@@ -40,5 +40,8 @@ class Listener(Protocol):
     def writable(self) -> None:
         """Nothing is buffered any more after a `write` that answered False."""
 
+    def stalled(self) -> None:
+        """The page has taken nothing for as long as a page may. The listener is to close the socket."""
+
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone. Called exactly once."""

@@ -109,7 +109,7 @@ class Returning:
         """Whether whoever comes with this session takes the place of an open connection of this user."""
         session_of = self._read(session)
         old = self._registry.get(self._heirs.newest(session_of)) if session_of is not None else None
-        return old is not None and _may_be_taken_over(old, user.id)
+        return old is not None and old.outbox.sink.is_open and _may_be_taken_over(old, user.id)
 
     def past_of(self, back: Back) -> Past:
         """What a page was before."""

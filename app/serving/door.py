@@ -6,17 +6,24 @@ these parsed once more: 35 of the 200 µs of a connect. And that protocol and it
 """
 
 import asyncio
+import re
 from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.serving.handshake import Headers, Request
+from app.serving.heartbeat import Heartbeat
+from app.serving.shared import one_per_server
 
+HEAD_TIMEOUT_S = 10.0
+"""Seconds after which a connection without the whole head of a request is closed. No browser takes so long: it is one that was
+opened in advance, or somebody who wants to use up our sockets."""
 MAX_HEAD_BYTES = 16_384
 """A longer head is left to uvicorn. No browser has so many cookies for one site."""
 
 _GET = b"GET "
+_METHOD = re.compile(rb"[A-Z]{1,16}(?: |$)")
 _END = b"\r\n\r\n"
 _WANTED = b"upgrade", b"websocket"
 
@@ -24,7 +31,7 @@ _WANTED = b"upgrade", b"websocket"
 class Door(asyncio.Protocol):
     """Lives until the head of the first request is here."""
 
-    __slots__ = ("_app_state", "_config", "_seen", "_server_state", "_transport")
+    __slots__ = ("_app_state", "_config", "_patience", "_seen", "_server_state", "_slot", "_transport")
 
     _transport: asyncio.Transport
 
@@ -38,13 +45,15 @@ class Door(asyncio.Protocol):
         """Somebody connected. uvicorn waits for its connections when it stops."""
         self._transport = cast("asyncio.Transport", transport)
         self._server_state.connections.add(self)
+        self._patience = _patience_of(self._config)
+        self._slot = self._patience.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; at the end of the head it is known who is to have them. What is no GET asks for no WebSocket."""
         seen = self._seen = self._seen + data
-        if _GET.startswith(seen[:4]):
-            if _END not in seen and len(seen) <= MAX_HEAD_BYTES:
-                return
+        if _END not in seen and len(seen) <= MAX_HEAD_BYTES and _METHOD.match(seen):
+            return
+        if seen.startswith(_GET):
             request = read_request(seen)
             if request is not None:
                 self._hand_over(self._config.ws_protocol_class).requested(request)
@@ -53,18 +62,37 @@ class Door(asyncio.Protocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """They left without a request."""
-        self._server_state.connections.discard(self)
+        self._leave()
 
     def shutdown(self) -> None:
         """The server stops."""
         self._transport.close()
 
+    # -- Beating: looked at once, when the time is over --------------------------------------------------------------
+    def ping(self) -> bool:
+        """Nobody is asked anything: the time is over."""
+        self._transport.close()
+        return False
+
+    def check_pong(self) -> None:
+        """Nobody was asked."""
+
     def _hand_over(self, protocol_class: Any) -> Any:
         protocol = protocol_class(self._config, self._server_state, self._app_state)
-        self._server_state.connections.discard(self)
+        self._leave()
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         return protocol
+
+    def _leave(self) -> None:
+        self._server_state.connections.discard(self)
+        self._patience.discard(self, self._slot)
+
+
+@one_per_server
+def _patience_of(_config: Any) -> Heartbeat:
+    """With whom we wait for a head, all connections of this server."""
+    return Heartbeat(HEAD_TIMEOUT_S, 0)
 
 
 def read_request(data: bytes) -> Request | None:

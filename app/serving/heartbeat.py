@@ -1,11 +1,19 @@
 """One timer for all sockets: each is looked at and pinged once per interval, a slot of them at a time."""
 
 import asyncio
-from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from app.serving.shared import one_per_server
 
 SLOTS = 20
 """Parts of an interval. Ten thousand sockets are pinged five hundred at a time: 3 ms each time, not 60 ms at once."""
+
+
+T = TypeVar("T")
+
+_log = logging.getLogger("wsx.serving")
 
 
 class Beating(Protocol):
@@ -48,24 +56,28 @@ class Heartbeat:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._tick_s, self._tick)
         self._at = (self._at + 1) % SLOTS
-        asked = [socket for socket in tuple(self._slots[self._at]) if socket.ping()]
+        asked = [socket for socket in tuple(self._slots[self._at]) if _guarded(socket.ping)]
         if asked:
             loop.call_later(self._timeout_s, _check, asked)
-        self._timer = loop.call_later(self._tick_s, self._tick)
 
 
 def _check(asked: list[Beating]) -> None:
     for socket in asked:
-        socket.check_pong()
+        _guarded(socket.check_pong)
 
 
-_heartbeats: WeakKeyDictionary[Any, Heartbeat] = WeakKeyDictionary()
+def _guarded(call: Callable[[], T]) -> T | None:
+    """One socket that fails keeps none of the others from being looked after."""
+    try:
+        return call()
+    except Exception:
+        _log.exception("heartbeat failed")
+        return None
 
 
+@one_per_server
 def heartbeat_of(config: Any) -> Heartbeat:
-    """The one of this server. Found by its uvicorn configuration: a protocol class has no other place for what sockets share."""
-    beat = _heartbeats.get(config)
-    if beat is None:
-        beat = _heartbeats[config] = Heartbeat(config.ws_ping_interval, config.ws_ping_timeout)
-    return beat
+    """The one that looks after the WebSockets of this server."""
+    return Heartbeat(config.ws_ping_interval, config.ws_ping_timeout)

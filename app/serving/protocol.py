@@ -8,7 +8,6 @@ import asyncio
 import logging
 from typing import Any, cast
 
-from app.hub.close import Close
 from app.hub.port import Listener
 from app.serving.handshake import Opening, Refused, Request, accepted, parse_head, read_opening, scope_of
 from app.serving.heartbeat import heartbeat_of
@@ -136,7 +135,7 @@ class WsxProtocol(SocketSink):
             self.refuse(503, [], b"")
         else:
             self.close(1012, "restarting")
-        self._cut_after(SHUTDOWN_TIMEOUT_S)
+        asyncio.get_running_loop().call_later(SHUTDOWN_TIMEOUT_S, self.abort)  # whatever else happens meanwhile
 
     # -- for the ASGI session ----------------------------------------------------------------------------------------
     def open(self, opening: Opening, headers: list[tuple[bytes, bytes]], subprotocol: str | None) -> None:
@@ -190,9 +189,9 @@ class WsxProtocol(SocketSink):
             return
         if self._heard or self._told_to_pause or (self._blocked and self.buffered_bytes() < self._left_bytes):
             self._stalled_since = None
-        elif not self._is_spared():
+        elif not self._spare():
             if self._stalled_since is not None:
-                self.close(*Close.SLOW.value)
+                self.tell(self._listener.stalled)
             else:
                 self._close_reason = "no sign of life"
                 self.abort()

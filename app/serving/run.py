@@ -10,14 +10,15 @@ import uvicorn
 
 from app.serving.door import Door
 from app.serving.protocol import WsxProtocol
+from app.serving.sink import CLOSE_TIMEOUT_S
+from app.serving.stalls import MAX_STALL_S
 from app.settings import Settings
 
 BACKLOG = 4_096
 """Connections that wait to be accepted; after a restart all browsers come at once."""
-USER_TIMEOUT_MS = 240_000
-"""How long the kernel keeps sending to a peer that takes nothing (RFC 5482). Linux counts a page that sleeps as one, though its
-system acknowledges: so it is more than our own patience, `MAX_STALL_S` and what comes before and after it. Who acknowledges nothing
-is found by the heartbeat."""
+MAX_UNSENT_BYTES = 65_536
+"""Bytes that the kernel keeps for one peer before they can be sent. By itself it takes megabytes for one that reads nothing: the
+outbox would never fill, nothing in it be replaced, no limit count them, and on waking the page would read minutes of old states."""
 
 _log = logging.getLogger("wsx.serving")
 
@@ -28,7 +29,9 @@ def listen(settings: Settings) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1_000 * user_timeout_s(settings)))
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
     try:
         listener.bind(address)
         listener.listen(BACKLOG)
@@ -37,6 +40,17 @@ def listen(settings: Settings) -> socket.socket:
         raise
     listener.setblocking(False)
     return listener
+
+
+def user_timeout_s(settings: Settings) -> float:
+    """How long the kernel keeps sending to a peer that takes nothing (RFC 5482).
+
+    Linux counts a page that sleeps as one, though its system acknowledges. So it is more than our own patience: until the sleep is
+    noticed, while it is waited for, and while the page may wake up and read why it was closed. Who acknowledges nothing is found by
+    the heartbeat. A download by plain HTTP has it too.
+    """
+    heartbeat_s = settings.ping_interval_s + settings.ping_timeout_s
+    return 2 * (heartbeat_s + MAX_STALL_S + CLOSE_TIMEOUT_S)
 
 
 class Server(uvicorn.Server):

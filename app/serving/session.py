@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 
+from app.hub.close import Close
 from app.hub.port import Listener, Sink
 from app.serving.handshake import Opening
 
@@ -91,6 +92,10 @@ class AsgiSession:
         self._drained.set()
         if self._heir is not None:
             self._heir.writable()
+
+    def stalled(self) -> None:
+        """Close: the application is told as of any other end."""
+        self._socket.close(*Close.SLOW.value)
 
     def closed(self, code: int, reason: str) -> None:
         """End `receive()` and `send()`."""

@@ -194,14 +194,14 @@ class SocketSink(asyncio.Protocol):
         self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._cut_unless_spared, until)
 
     def _cut_unless_spared(self, until: float) -> None:
-        if monotonic() < until and self._is_spared():
+        if monotonic() < until and self._spare():
             self._look_again(until)
         else:
             self.abort()
 
     # -- sleep -------------------------------------------------------------------------------------------------------
-    def _is_spared(self) -> bool:
-        """Whether to wait on for a silent peer: for one that sleeps, for a time; for one that has just woken up, once more."""
+    def _spare(self) -> bool:
+        """Look at a silent peer. Whether to wait on: for a page that sleeps, for a time; for one that has just woken up, once."""
         has_slept = self._stalled_since is not None
         self._note_stall()
         return has_slept if self._stalled_since is None else monotonic() - self._stalled_since < MAX_STALL_S

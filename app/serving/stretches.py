@@ -8,9 +8,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from app.kernel.clock import monotonic
+from app.serving.shared import one_per_server
 
 MAX_HOLD_S = 0.005
 """Seconds of calls in one turn of the loop."""
@@ -48,12 +48,7 @@ class Stretches:
             self._waiting.popleft()
 
 
-_stretches: WeakKeyDictionary[Any, Stretches] = WeakKeyDictionary()
-
-
-def stretches_of(config: Any) -> Stretches:
-    """The one of this server, as `heartbeat_of`."""
-    found = _stretches.get(config)
-    if found is None:
-        found = _stretches[config] = Stretches()
-    return found
+@one_per_server
+def stretches_of(_config: Any) -> Stretches:
+    """Those of this server."""
+    return Stretches()

@@ -5,13 +5,14 @@ Slower and larger than the direct way (a task per socket), and the same in every
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from app.hub.port import Listener
 from app.web.front import Receive, Send
 from app.wire.prepared import Prepared
 
 CLOSE_TIMEOUT_S = 10.0
-"""Seconds that a peer may take to end the closing handshake."""
+"""Seconds that a peer may take to read what was sent before our goodbye, and to end the closing handshake."""
 
 
 class AsgiSink:
@@ -27,6 +28,8 @@ class AsgiSink:
         self._reading.set()
         self._closing: tuple[int, str] | None = None
         self._peer_is_there = True
+        self._dropped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._close_timer: asyncio.TimerHandle | None = None
 
     @property
     def is_open(self) -> bool:
@@ -41,16 +44,17 @@ class AsgiSink:
         return False
 
     def close(self, code: int, reason: str) -> None:
-        """Close behind what is already taken."""
+        """Close behind what is already taken. A peer that does not take it in time is dropped."""
         if self._closing is None:
             self._closing = code, reason
             self._reading.set()
             self._wake.set()
+            self._drop_in_time()
 
     def abort(self) -> None:
-        """ASGI has no harder way than to close."""
-        self._pending.clear()
-        self.close(1006, "")
+        """Wait no longer: with the end of `run()` the server ends the connection."""
+        if not self._dropped.done():
+            self._dropped.set_result(None)
 
     def pause(self) -> None:
         """Take no further message from the server."""
@@ -68,18 +72,25 @@ class AsgiSink:
         """Serve the socket until it is gone, then tell the listener, once."""
         writer = asyncio.create_task(self._write(listener))
         reader = asyncio.create_task(self._read(listener))
+        gone: set[asyncio.Future[Any]] = {reader, self._dropped}
         code, reason = 1006, ""
         try:
-            await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-            if not reader.done():
-                await asyncio.wait({reader}, timeout=CLOSE_TIMEOUT_S)
+            await asyncio.wait({writer, *gone}, return_when=asyncio.FIRST_COMPLETED)
+            self._drop_in_time()
+            await asyncio.wait(gone, return_when=asyncio.FIRST_COMPLETED)
             if reader.done() and not reader.cancelled() and reader.exception() is None:
                 code, reason = reader.result()
         finally:
+            if self._close_timer is not None:
+                self._close_timer.cancel()
             writer.cancel()
             reader.cancel()
             await asyncio.gather(writer, reader, return_exceptions=True)
             listener.closed(code, reason)
+
+    def _drop_in_time(self) -> None:
+        if self._close_timer is None:
+            self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
 
     async def _read(self, listener: Listener) -> tuple[int, str]:
         while True:

@@ -76,6 +76,10 @@ class Conversation:
         """The socket takes more."""
         self._talk.hub.delivery.unblock(self.connection.outbox)
 
+    def stalled(self) -> None:
+        """The page has slept for too long."""
+        self.connection.close(Close.SLOW)
+
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone. What its page has asked for is still done: people submit and leave."""
         self._talk.hub.disconnect(self.connection, code, reason)

@@ -97,7 +97,7 @@ class SocketDoor:
             raise Unauthenticated(message)
         user = self._tokens.read(token)
         is_one_more = session is None or not self._hub.returning.takes_over(session, user)
-        if is_one_more and len(self._hub.registry.of_user(user.id)) >= self._max_sockets_per_user:
+        if is_one_more and self._hub.registry.open_sockets_of(user.id) >= self._max_sockets_per_user:
             message = f"this user has {self._max_sockets_per_user} connections already (WSX_MAX_SOCKETS_PER_USER)"
             raise TooManySockets(message)
         return user

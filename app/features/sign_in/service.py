@@ -28,6 +28,6 @@ def sign_in(services: Services, connection: Connection, token: str) -> User:
 
 def _check_sockets(services: Services, user: User) -> None:
     limit = services.settings.max_sockets_per_user
-    if len(services.hub.registry.of_user(user.id)) >= limit:
+    if services.hub.registry.open_sockets_of(user.id) >= limit:
         message = f"this user has {limit} connections already (WSX_MAX_SOCKETS_PER_USER)"
         raise TooManySockets(message)

@@ -1,6 +1,7 @@
 """Catching up at the pace of the socket: share by share, bounded, and closed where it is too slow."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -10,7 +11,7 @@ from app.hub import catch_up as module
 from app.hub.audience import users
 from app.hub.close import Close
 from app.hub.publication import one
-from app.hub.returning import Back
+from app.hub.returning import AT_ONCE, Back
 from app.wire.update import Update
 
 
@@ -133,3 +134,48 @@ async def test_what_is_for_others_is_passed_over():
     page = Returned(hub, Back(start))
     await page.done()
     assert (["for all"], 1) == (page.heard, len(page.sink.writes))
+
+
+async def test_a_gap_that_fills_a_share_by_itself_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "SHARE_BYTES", 10)
+    hub = make_hub()
+    start = hub.cursor()
+    await say(hub, *["x"] * 101)
+    page = Returned(hub, Back(start), accepts=0)
+    await turns(5)
+    await say(hub, "1", "2")
+    while hub.returning.running:
+        await turns()
+        hub.delivery.unblock(page.connection.outbox)
+    await turns(2)
+    assert (["hello", "gap"], ["1", "2"], True) == (
+        [message["type"] for message in page.sink.messages[:2]],
+        page.heard,
+        page.is_live,
+    )
+
+
+async def test_those_who_are_back_together_catch_up_a_few_in_each_turn_of_the_loop():
+    hub = make_hub()
+    start = hub.cursor()
+    await say(hub, "1")
+    pages = [Returned(hub, Back(start)) for _ in range(100)]
+    live = [0]
+    while live[-1] < 100:
+        await turns()
+        live.append(sum(page.is_live for page in pages))
+    assert max(after - before for before, after in pairwise(live)) <= AT_ONCE
+    await turns(2)
+    assert {("1",)} == {tuple(page.heard) for page in pages}
+
+
+async def test_what_became_of_those_who_came_back_is_counted():
+    hub = make_hub()
+    start = hub.cursor()
+    await say(hub, "1", "2")
+    for text in ("replaced", "last"):
+        await hub.publish(one(users("ada"), Update("#b", text)))
+    for cursor in (start, hub.cursor(), "x", None):
+        await Returned(hub, Back(cursor)).done()
+    counts = hub.returning.counts
+    assert (2, 1, 3) == (counts.resumed, counts.gaps, counts.replayed)

@@ -1,6 +1,7 @@
 """What ended connections had: kept for a while, given back once, to the same user, in bounded memory."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,13 @@ from app.hub.sessions import Kept, MemorySessions, SessionIds, what_is_left
 
 def kept(connection_id: str, *, user_id: str | None = "ada", rooms: tuple[str, ...] = (), notes: bytes = b"") -> Kept:
     return Kept(connection_id, user_id, dict.fromkeys(rooms, "1"), notes)
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Can be written down, and as a key not be read again."""
+
+    number: int
 
 
 @pytest.fixture
@@ -81,7 +89,13 @@ async def test_notes_come_back_as_they_were():
 
 @pytest.mark.parametrize(
     ("value", "why"),
-    [(object(), "cannot be kept"), ("x" * 20_000, "too long"), (1 << 80, "cannot be kept"), ("\ud800", "cannot be kept")],
+    [
+        (object(), "cannot be kept"),
+        ({Hashed(1): 1}, "cannot be kept"),
+        ("x" * 20_000, "too long"),
+        (1 << 80, "cannot be kept"),
+        ("\ud800", "cannot be kept"),
+    ],
 )
 async def test_notes_that_cannot_be_written_down_are_left_out_and_that_is_logged(
     value: object, why: str, logged: Callable[[], str]
@@ -131,18 +145,6 @@ async def test_a_store_that_fails_is_a_session_that_is_not_there(logged: Callabl
     back = await hub.returning.recognise(None, hub.returning.ids.of(page.connection.id), page.connection.user)
     assert (None, False) == (back.kept, back.is_known)
     assert "session not found" in logged()
-
-
-async def test_an_open_connection_is_succeeded_once_and_leaves_no_session():
-    hub = make_hub()
-    page = tab(hub, "ada", form=V1).connection
-    session = hub.returning.ids.of(page.id)
-    assert not (await hub.returning.recognise(None, session, None)).is_known
-    assert page is (await hub.returning.recognise(None, session, page.user)).successor_of
-    assert not (await hub.returning.recognise(None, session, page.user)).is_known
-    hub.disconnect(page, 1006, "")
-    assert not (await hub.returning.recognise(None, session, page.user)).is_known
-    assert set() == hub.returning._succeeded
 
 
 def test_users_who_have_just_left_are_known_for_a_while(monkeypatch: pytest.MonkeyPatch):

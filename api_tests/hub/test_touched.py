@@ -48,8 +48,26 @@ def test_an_entry_is_read_and_encoded_once_for_all_who_missed_it(monkeypatch: py
     entries = [Entry(str(number), encode(Publication("1", parts))) for number in range(5)]
     assert recall.message(entries[0], V1, (0, 1)) is recall.message(entries[0], V1, (0, 1))
     assert recall.message(entries[0], V1, (0,)) is not recall.message(entries[0], V1, (1,))
-    monkeypatch.setattr(recall_module, "MAX_PAYLOAD_BYTES", 2 * len(entries[0].payload))
+    recall = Recall()
+    monkeypatch.setattr(recall_module, "MAX_BYTES", 2 * len(entries[0].payload))
     first = recall.publication(entries[0])
     for entry in entries:
         recall.publication(entry)
     assert (2, first, False) == (len(recall._recalled), recall.publication(entries[0]), first is recall.publication(entries[0]))
+
+
+def test_what_is_made_for_pages_that_hear_different_parts_is_bounded_too(monkeypatch: pytest.MonkeyPatch):
+    recall = Recall()
+    parts = tuple(Part(users(str(number)), Update("#a", "x" * 100)) for number in range(20))
+    entry, other = [Entry(str(number), encode(Publication("1", parts, is_batch=True))) for number in (1, 2)]
+    limit = len(entry.payload) + 1_000
+    monkeypatch.setattr(recall_module, "MAX_BYTES", limit)
+    recall.publication(other)
+    for place in range(20):
+        message = recall.message(entry, V1, (place,))
+        assert b"x" * 100 in message.data
+        assert recall._bytes == sum(one.size_bytes for one in recall._recalled.values()) <= limit
+    recall = Recall()
+    monkeypatch.setattr(recall_module, "MAX_BYTES", 10)
+    assert message.data == recall.message(entry, V1, (19,)).data
+    assert (0, 0) == (len(recall._recalled), recall._bytes)

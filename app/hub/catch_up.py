@@ -28,8 +28,9 @@ SHARE_BYTES = 65_536
 """What is written at once. Until then updates that replace each other collapse."""
 MAX_TARGETS = 256
 """Targets that a gap names. Where there are more, the page is better loaded anew, and the gap says that it may have been any."""
-MAX_WAIT_S = 30.0
-"""Seconds in which a page must take what it was written, before it is closed as slow. It comes back to where it was."""
+MAX_WAIT_S = 60.0
+"""Seconds in which a page must take what it was written, before it is closed as slow: pages that sleep have as much elsewhere. It
+comes back to where it was."""
 
 _log = structlog.get_logger()
 

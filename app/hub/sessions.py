@@ -140,6 +140,7 @@ def what_is_left(connection: Connection) -> Kept | None:
             notes = _encoder.encode(connection.session)
             _decoder.decode(notes)  # not all that can be written can be read
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            notes = b""
             _log.warning("session data cannot be kept", connection=connection.id, error=str(error))
         if len(notes) > MAX_SESSION_BYTES:
             _log.warning("session data is too long to be kept", connection=connection.id, bytes=len(notes))

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from api_tests.client import SocketClient
 from api_tests.server import Running
+from api_tests.waiting import eventually
 
 
 class Visitor:
@@ -56,3 +57,8 @@ class Visit(SocketClient):
         """Read on until the target was told this."""
         while html not in self.visitor.heard[-1:]:
             await self.next()
+
+
+async def away(visitor: Visitor) -> None:
+    """The page is gone, and the server has noticed."""
+    await eventually(lambda: len(visitor.server.hub.registry) == 0)

@@ -1,15 +1,12 @@
 """`/ws?cursor=…&session=…`: what a page that comes back is told, and what it has again."""
 
-import json
-
 import msgspec
 import pytest
 
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running, run_server
-from api_tests.sockets.returning import Visitor
-from api_tests.waiting import eventually
-from app import Connection, Reply, Request, html, wsx
+from api_tests.sockets.returning import Visitor, away
+from app import Connection, Reply, Request, wsx
 from app.hub.audience import any_of, connections, everyone, except_, rooms, users
 from app.hub.close import Close
 from app.settings import Settings
@@ -17,11 +14,6 @@ from app.wire.update import Update
 
 EPOCH_OF_BEFORE = "00000000001-000000000005"
 NO_CURSORS = ["x", "%00", EPOCH_OF_BEFORE, "\u0660" * 20, "x" * 5_000, "0196d1f0a3c-00000000000 ", "-"]
-
-
-async def away(visitor: Visitor) -> None:
-    """The page is gone, and the server has noticed."""
-    await eventually(lambda: len(visitor.server.hub.registry) == 0)
 
 
 async def test_what_was_missed_comes_first_in_order_and_once_and_then_all_the_rest(server: Running) -> None:
@@ -168,25 +160,6 @@ async def test_what_is_sent_to_one_page_waits_behind_what_that_page_missed(serve
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def notes(server: Running) -> None:
-    """Handlers with which a page keeps something, and asks for it."""
-
-    @wsx.on("keep")
-    async def keep(request: Request, connection: Connection) -> None:
-        connection.session["kept"] = request.data["what"]
-        wsx.join(connection, "hall")
-
-    @wsx.on("recall")
-    async def recall(_request: Request, connection: Connection) -> Reply:
-        return Reply(html("{} {}", json.dumps(connection.session), ",".join(connection.rooms)))
-
-    async def believe(_connection: Connection, _room_ids: object) -> None:
-        """As if every room might be entered again: tests of the rooms that are stored have their own."""
-
-    server.hub.returning.check_rooms = believe
-
-
 @pytest.mark.parametrize("user_id", ["ada", None])
 async def test_rooms_and_notes_come_back_and_what_was_said_in_the_rooms(server: Running, notes: None, user_id: str | None) -> None:
     visitor = Visitor(server, user_id)
@@ -241,17 +214,6 @@ async def test_whoever_was_sent_away_has_no_session_left(server: Running, notes:
         assert not page.hello["resumed"]
         assert "gap" == (await page.next())["type"]
         assert "{} " == (await page.ask("recall"))["html"]
-
-
-async def test_a_session_is_given_once(server: Running, notes: None) -> None:
-    visitor = Visitor(server, "ada")
-    async with visitor.visit() as page:
-        await page.ask("keep", {"what": 1})
-    await away(visitor)
-    path = visitor.path
-    async with visitor.visit() as page, visitor.visit(path=path) as thief:
-        assert (True, False) == (page.hello["resumed"], thief.hello["resumed"])
-        assert page.hello["session"] != thief.hello["session"]
 
 
 @pytest.mark.parametrize("session", ["x", "", "0" * 64, "x" * 5_000, "%00%FF"])

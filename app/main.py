@@ -162,10 +162,11 @@ def _build(settings: Settings) -> Parts:
         settings=settings,
         database=database,
         hub=Hub(
-            MemoryJournal(settings.replay_entries),
+            MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
             outbox_bytes=settings.outbox_bytes,
             outbox_total_bytes=settings.outbox_total_bytes,
             presence_grace_s=settings.presence_grace_s,
+            replay_s=settings.replay_s,
             events=wsx.events,
             follows=StoredFollows(database),
         ),

@@ -82,7 +82,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     outbox_total_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 536_870_912
     """Bytes queued for all connections that take nothing, before those with the most are closed (1013)."""
     replay_entries: Annotated[int, msgspec.Meta(ge=1)] = 10_000
-    """Publications that the journal keeps."""
+    """Publications that the journal keeps, for pages that come back."""
+    replay_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
+    """Seconds for which it keeps them."""
     drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0
     """Seconds that a stopping server waits for running requests before it cuts them."""
     log_format: Literal["", "console", "json"] = ""

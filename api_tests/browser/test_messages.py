@@ -135,21 +135,23 @@ CURSOR = "<meta name=wsx-cursor content=from-page>"
 @pytest.mark.parametrize(
     ("head", "hello", "said", "expected"),
     [
-        ("", {}, [], "/ws"),
-        ("", {"cursor": "1/0"}, [], "/ws?cursor=1%2F0"),
-        (CURSOR, {"cursor": ""}, [], "/ws?cursor=from-page"),
-        ("", {"cursor": "1"}, [{"target": "#a", "html": "x", "cursor": "2"}], "/ws?cursor=2"),
-        ("", {}, [{"type": "batch", "updates": [], "cursor": "3"}], "/ws?cursor=3"),
-        ("", {}, [{"type": "gap", "targets": ["#a"], "cursor": "4"}], "/ws?cursor=4"),
-        ("", {}, [{"target": "#a", "cursor": "5"}, {"target": "#a"}], "/ws?cursor=5"),
-        (CURSOR, {"cursor": "9", "resumed": True}, [], "/ws?cursor=from-page"),
-        (CURSOR, {"cursor": "9", "resumed": True}, [{"target": "#a", "cursor": "8"}], "/ws?cursor=8"),
+        ("", {}, [], "/ws?session=s1"),
+        ("", {"cursor": "1/0"}, [], "/ws?cursor=1%2F0&session=s1"),
+        (CURSOR, {"cursor": ""}, [], "/ws?cursor=from-page&session=s1"),
+        ("", {"cursor": "1"}, [{"target": "#a", "html": "x", "cursor": "2"}], "/ws?cursor=2&session=s1"),
+        ("", {}, [{"type": "batch", "updates": [], "cursor": "3"}], "/ws?cursor=3&session=s1"),
+        ("", {}, [{"type": "gap", "targets": ["#a"], "cursor": "4"}], "/ws?cursor=4&session=s1"),
+        ("", {}, [{"target": "#a", "cursor": "5"}, {"target": "#a"}], "/ws?cursor=5&session=s1"),
+        (CURSOR, {"cursor": "9"}, [], "/ws?cursor=from-page&session=s1"),
+        (CURSOR, {"cursor": "9"}, [{"type": "gap", "targets": [], "cursor": "9"}], "/ws?cursor=9&session=s1"),
+        (CURSOR, {"cursor": "9", "resumed": True}, [], "/ws?cursor=from-page&session=s1"),
+        (CURSOR, {"cursor": "9", "resumed": True}, [{"target": "#a", "cursor": "8"}], "/ws?cursor=8&session=s1"),
     ],
 )
 async def test_a_page_comes_back_with_the_last_place_that_it_knows(
     page: Page, visit: Visit, site: Site, head, hello, said, expected
 ):
-    """After a resumed hello the replay is still to come: its messages move the place, not the hello."""
+    """Behind a hello the replay is still to come, or the gap: they move the place of a page that has one, not the hello."""
     site.hello |= hello
     peer = await visit("<p id=a></p>", head=head)
     for message in said:

@@ -35,6 +35,7 @@ GIVEN = {
     "outbox_bytes": ("4096", 4096),
     "outbox_total_bytes": ("8192", 8192),
     "replay_entries": ("5", 5),
+    "replay_s": ("60", 60.0),
     "drain_s": ("0", 0.0),
     "log_format": ("json", "json"),
 }

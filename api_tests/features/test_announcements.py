@@ -97,7 +97,7 @@ async def test_who_comes_is_shown_the_newest_twenty_in_one_piece(server, api):
 async def test_who_comes_back_is_told_also_when_nothing_is_in_force(server, api):
     for user in ("ada", None):
         async with server.socket(user) as new, server.socket(user, path="/ws?cursor=anything") as back:
-            message = await back.next()
+            message = await back.next_of("#announcements")
             assert ("#announcements", "innerHTML", "") == (message["target"], message["swap"], message["html"])
             await api.broadcast("marker")
             for page in (new, back):

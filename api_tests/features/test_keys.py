@@ -8,6 +8,7 @@ import pytest
 from api_tests.client import ApiClient
 from api_tests.clock import Clock
 from api_tests.server import Running
+from app.auth.scopes import ANY
 from app.kernel.clock import utc_now
 from app.main import ROUTES
 
@@ -25,7 +26,8 @@ async def test_every_operation_wants_a_key_with_its_scope(api: ApiClient, route:
     method, path, scope = next(iter(route.http_methods)), path_of(route), route.opt["scope"]
     other = "announcements:read" if scope != "announcements:read" else "connections:read"
     weak = await api.key_with(other)
-    for key, status in ((None, 401), ("wrong", 401), (weak, 403)):
+    too_weak = [(weak, 403)] if scope != ANY else []
+    for key, status in [(None, 401), ("wrong", 401), *too_weak]:
         async with ApiClient(api.url, key) as client:
             answer = await client.call(method, path, {})
             assert status == answer.status_code

@@ -12,6 +12,7 @@ from api_tests.waiting import eventually
 from app import wsx
 from app.hub.paced import QueueFull
 
+RETURNED = ("wsx_resumed_total", "wsx_gaps_total", "wsx_replayed_messages_total", "wsx_catching_up")
 PACED = ("wsx_paced_waiting", "wsx_paced_sent_total", "wsx_paced_failed_total", "wsx_paced_refused_total")
 
 
@@ -43,6 +44,19 @@ async def test_connections_and_users_are_counted(server: Running, api: ApiClient
     await server.connected(0)
     seen = await metrics(api)
     assert (0, 0, 1) == tuple(seen[name, ""] for name in ("wsx_connections", "wsx_users_connected", "wsx_users_online"))
+
+
+async def test_pages_that_come_back_and_what_they_are_shown_are_counted(server: Running, api: ApiClient) -> None:
+    cursor = server.hub.cursor()
+    for text in ("1", "2"):
+        await api.broadcast(text, swap="beforeend")
+    for path in (f"/ws?cursor={cursor}", f"/ws?cursor={server.hub.cursor()}", "/ws?cursor=unknown"):
+        async with server.socket(path=path) as page:
+            await api.broadcast("live")
+            while (await page.next()).get("html") != "live":
+                pass
+    seen = await metrics(api)
+    assert (2, 1, 3, 0) == tuple(seen[name, ""] for name in RETURNED)
 
 
 async def test_a_paced_queue_shows_what_waits_and_what_became_of_the_rest(server: Running, api: ApiClient) -> None:

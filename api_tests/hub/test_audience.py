@@ -109,6 +109,19 @@ async def test_the_index_finds_just_those_who_hear_each_once(audience: Audience,
     assert sorted(connection.id for connection in hub.registry if hears(connection, audience)) == sorted(found)
 
 
+@given(settled_audience, anybody)
+@settings(deadline=None)
+async def test_whoever_hears_at_some_place_may_hear_at_any_and_whoever_hears_at_any_does(audience: Audience, who: Who):
+    hub = make_hub()
+    arrive(hub, 0, who)
+    (connection,) = hub.registry
+    must, does, may = [
+        hears(connection, one)
+        for one in (audiences.assuming(audience, is_near=False), audience, audiences.assuming(audience, is_near=True))
+    ]
+    assert must <= does <= may
+
+
 @given(any_audience)
 def test_an_audience_travels_as_it_is(audience: Audience):
     assert audience == msgspec.msgpack.decode(msgspec.msgpack.encode(audience), type=Audience)

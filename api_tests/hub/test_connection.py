@@ -15,8 +15,12 @@ def test_most_connections_are_in_no_room_and_pay_for_none():
     page = tab(make_hub()).connection
     page.exit("lobby")
     assert (None, ()) == (page._rooms, page.rooms)
-    page.enter("lobby")
-    page.enter("kitchen")
+    assert ((), {}) == (page.rooms_at("9"), page.rooms_since)
+    page.enter("lobby", "1")
+    page.enter("kitchen", "2")
+    page.enter("lobby", "5")
+    assert (["kitchen", "lobby"], {"kitchen": "2", "lobby": "1"}) == (list(page.rooms), page.rooms_since)
+    assert [[], ["lobby"], ["kitchen", "lobby"]] == [list(page.rooms_at(cursor)) for cursor in ("1", "2", "3")]
     page.exit("lobby")
     assert ["kitchen"] == list(page.rooms)
 

@@ -19,7 +19,7 @@ from app.hub.close import Close
 from app.main import ROUTES, describe
 from app.web.asyncapi import describe_socket
 from app.wire.inbound import Inbound
-from app.wire.wsx import BatchMessage, ErrorMessage, HelloMessage, UpdateMessage
+from app.wire.wsx import BatchMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
 
 COMMITTED = Path(__file__).parents[2] / "openapi"
 API = json.loads(json.dumps(describe()))
@@ -29,7 +29,14 @@ OPERATIONS = {
     for path, methods in API["paths"].items()
     for method, operation in methods.items()
 }
-MESSAGES = {"request": Inbound, "update": UpdateMessage, "batch": BatchMessage, "hello": HelloMessage, "error": ErrorMessage}
+MESSAGES = {
+    "request": Inbound,
+    "update": UpdateMessage,
+    "batch": BatchMessage,
+    "hello": HelloMessage,
+    "gap": GapMessage,
+    "error": ErrorMessage,
+}
 every_operation = pytest.mark.parametrize("name", OPERATIONS)
 every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation_id)
 

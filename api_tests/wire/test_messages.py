@@ -37,13 +37,15 @@ def test_a_batch_has_every_fragment_in_order() -> None:
     assert ("#a", ["#b", "#c"]) == (told["target"], [part["target"] for part in told["oob"]])
 
 
-def test_only_v1_knows_hello_and_error() -> None:
+def test_only_v1_knows_hello_gap_and_error() -> None:
     old, new = wsx.dialect(extended=False), wsx.dialect(extended=True)
-    assert old.encode_hello("c", "0", resumed=False) is None
+    assert old.encode_hello("c", "s", "0", resumed=False) is None
+    assert old.encode_gap("0", ["#a"]) is None
     assert old.encode_error("1", "code", "detail") is None
-    assert {"type": "hello", "connection": "c", "cursor": "0", "resumed": False} == json.loads(
-        new.encode_hello("c", "0", resumed=False) or b""
+    assert {"type": "hello", "connection": "c", "session": "s", "cursor": "0", "resumed": False} == json.loads(
+        new.encode_hello("c", "s", "0", resumed=False) or b""
     )
+    assert {"type": "gap", "cursor": "0", "targets": ["#a"]} == json.loads(new.encode_gap("0", ["#a"]) or b"")
     assert {"type": "error", "id": "1", "code": "code", "detail": "x"} == json.loads(new.encode_error("1", "code", "x") or b"")
 
 

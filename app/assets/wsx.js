@@ -173,6 +173,7 @@
     #timer = 0; // 0: no retry is waiting
     #slot = null; // ms, from a server that restarts
     #idle = false;
+    #session = "";
     #cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
     #count = 0;
     #requests = new Map(); // id -> {text, element, resolve, reject, sent, timer}, oldest first
@@ -208,6 +209,7 @@
       const url = new URL(this.url, document.baseURI);
       url.protocol = url.protocol.replace("http", "ws");
       if (this.#cursor) url.searchParams.set("cursor", this.#cursor);
+      if (this.#session) url.searchParams.set("session", this.#session);
       const socket = this.#socket = new WebSocket(url, this.#plain ? [] : ["wsx.v1"]);
       const current = (work) => (event) => this.#socket === socket && work(event);
       socket.onopen = current(() => this.#opened());
@@ -333,10 +335,14 @@
       this.#log("hears", text);
       const message = json(text);
       const { id, type, target, updates, oob } = message;
-      // After a resumed hello the replay follows, each message with its place: until then ours is the truth.
-      if (message.cursor && !message.resumed) this.#cursor = message.cursor;
-      if (type === "hello") this.connectionId = message.connection;
-      if (type === "hello" || type === "gap") emit(type, message);
+      const isHello = type === "hello";
+      // Behind a hello follows what was missed, each message with its place, or a gap: until then ours is the truth.
+      if (message.cursor && !(isHello && this.#cursor)) this.#cursor = message.cursor;
+      if (isHello) {
+        this.connectionId = message.connection;
+        this.#session = message.session;
+      }
+      if (isHello || type === "gap") emit(type, message);
       else if (type === "drain") this.#slot = Number(message.retry_in_ms) || 0;
       else if (type === "error") this.#settle(id, message);
       else if (type === "batch" || !type) {

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+ANY: Final = "any"
+"""What every key may do. No key is given it, for it would give nothing."""
 ADMIN: Final = "admin"
 """All scopes."""
 HTML_RAW: Final = "html:raw"
@@ -37,5 +39,5 @@ def unknown_scopes(scopes: Iterable[str]) -> list[str]:
 
 
 def allows(granted: frozenset[str], wanted: str) -> bool:
-    """Whether these scopes cover the wanted one: it is among them, or `thing:*` or `admin` is."""
-    return wanted in granted or ADMIN in granted or wanted.partition(":")[0] + ":*" in granted
+    """Whether these scopes cover the wanted one: it is among them, or `thing:*` or `admin` is, or any will do."""
+    return wanted == ANY or wanted in granted or ADMIN in granted or wanted.partition(":")[0] + ":*" in granted

@@ -5,6 +5,7 @@ from app.features import (
     broadcasts,
     chat,
     connections,
+    cursor,
     dashboard,
     follows,
     keys,
@@ -33,4 +34,5 @@ FEATURES: tuple[Feature, ...] = (
     dashboard.FEATURE,
     maintenance.FEATURE,
     connections.FEATURE,
+    cursor.FEATURE,
 )

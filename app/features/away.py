@@ -4,6 +4,9 @@ A thing is stored unmarked. When its first push was written to a page, its mark 
 statement; a crash in between pushes it again, and never loses it. When nobody is there, it waits; whoever connects is looked up,
 together with all who connect in the same moment, and gets what waits.
 
+A page that comes back reads from the journal what it missed, these things among it. So each is published with its id as a key: who
+catches up is shown a thing once, and a look-up leaves out the pages that have been shown it in that way.
+
 What keeps both ways from pushing the same thing twice: an id that is on its way (from before its commit until its push was written)
 or waits for its mark is left alone by the look-up, which holds back the writing of marks while it reads.
 """
@@ -20,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import Base
 from app.features.gathering import Gathering
 from app.features.services import Services
-from app.hub.audience import users
+from app.hub.audience import Audience, Except, connections, nobody, users
 from app.hub.connection import Connection
 from app.hub.publication import Part, Publication
 from app.kernel.clock import utc_now
@@ -168,8 +171,20 @@ class Away:
     async def _push(self, share: Sequence[Waiting]) -> None:
         if share:
             with self.sending({one.id: one.user_id for one in share}):
-                await self._hub.publish(Publication(new_short_id(), tuple(Part(users(one.user_id), one.update) for one in share)))
+                parts = tuple(
+                    Part(hearers, one.update, str(one.id)) for one in share if (hearers := self._hearers_of(one)) != nobody
+                )
+                if parts:
+                    await self._hub.publish(Publication(new_short_id(), parts))
             await asyncio.sleep(0)  # it is written now, and others have their turn
+
+    def _hearers_of(self, waiting: Waiting) -> Audience:
+        """All pages of its user, without those that were shown it when they came back."""
+        pages = self._hub.registry.of_user(waiting.user_id)
+        shown = [page.id for page in pages if str(waiting.id) in page.caught_up_on]
+        if not shown:
+            return users(waiting.user_id)
+        return Except(users(waiting.user_id), connections(*shown)) if len(shown) < len(pages) else nobody
 
     def _takes_more(self, user_id: str) -> bool:
         """Whether a page of the user takes what it is sent. What a slow one does not take would close it."""

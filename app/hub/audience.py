@@ -229,6 +229,24 @@ def hears(hearer: Hearer, audience: Audience) -> bool:  # noqa: C901 - one case 
             return hears(hearer, included) and not hears(hearer, excluded)
 
 
+def assuming(audience: Audience, *, is_near: bool) -> Audience:
+    """The audience for somebody of whom nobody knows where they are: with everyone or nobody in place of who is near.
+
+    Whoever hears with `is_near` and not without it may hear or not. What is excepted is taken the other way around.
+    """
+    match audience:
+        case Near():
+            return everyone if is_near else nobody
+        case AnyOf(audiences):
+            return AnyOf(tuple(assuming(one, is_near=is_near) for one in audiences))
+        case AllOf(audiences):
+            return AllOf(tuple(assuming(one, is_near=is_near) for one in audiences))
+        case Except(included, excluded):
+            return Except(assuming(included, is_near=is_near), assuming(excluded, is_near=not is_near))
+        case _:
+            return audience
+
+
 def _depth(audience: Audience) -> int:
     match audience:
         case AnyOf(audiences) | AllOf(audiences):

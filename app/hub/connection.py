@@ -1,12 +1,13 @@
 """One open socket, as handlers and the back office see it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.hub.close import Close
 from app.hub.geometry import Place
 from app.hub.outbox import Outbox
+from app.hub.past import NO_PAST, Past
 from app.kernel.clock import monotonic, utc_now
 from app.kernel.identity import User
 from app.wire.dialect import Dialect
@@ -23,6 +24,7 @@ class Connection:
         "_send",
         "_session",
         "address",
+        "caught_up_on",
         "closed_as",
         "closed_at",
         "connected_at",
@@ -30,6 +32,7 @@ class Connection:
         "id",
         "is_back",
         "outbox",
+        "past",
         "place",
         "received_count",
         "user",
@@ -46,6 +49,7 @@ class Connection:
         address: str = "",
         user_agent: str = "",
         is_back: bool = False,
+        past: Past = NO_PAST,
         send: Callable[["Connection", Update], None],
         close: Callable[["Connection", Close, str | None], None],
     ) -> None:
@@ -58,11 +62,16 @@ class Connection:
         self.user_agent = user_agent
         self.is_back = is_back
         """Whether the page was connected before and says so: what it shows may not be true any more."""
+        self.past = past
+        """What the page was before, as far as it may not have heard of it yet."""
         self.connected_at = utc_now()
         self._active_at = monotonic()
         self.place: Place | None = None
         """Where the page said that it is. Lives and dies with the connection: places are never stored."""
-        self._rooms: dict[str, None] | None = None
+        self.caught_up_on: Collection[str] = ()
+        """Keys of the stored things that it was shown when it came back: they are not pushed to it again."""
+        self._rooms: dict[str, str] | None = None
+        """With the place in the journal from which on it heard each."""
         self.closed_at: datetime | None = None
         self.closed_as: Close | None = None
         """Why we hung up; None: we did not."""
@@ -79,22 +88,45 @@ class Connection:
 
     @property
     def session(self) -> dict[str, Any]:
-        """Handlers' own notes about this connection. Made at first use: most connections only listen."""
+        """Handlers' own notes about this connection. Made at first use: most connections only listen.
+
+        A page that comes back soon has them again, as far as msgpack can hold them.
+        """
         if self._session is None:
             self._session = {}
         return self._session
+
+    @session.setter
+    def session(self, notes: dict[str, Any]) -> None:
+        self._session = notes
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether there is anything in `session`."""
+        return bool(self._session)
 
     @property
     def rooms(self) -> Collection[str]:
         """The rooms that the connection is in, in the order in which it joined them."""
         return self._rooms.keys() if self._rooms is not None else ()
 
-    def enter(self, room_id: str) -> None:
-        """Note a room as the one joined last. Called by the registry, which finds connections by their rooms."""
+    def rooms_at(self, cursor: str) -> Collection[str]:
+        """Those of its rooms in which it heard what has this place in the journal."""
+        return [room_id for room_id, since in self._rooms.items() if since < cursor] if self._rooms is not None else ()
+
+    @property
+    def rooms_since(self) -> Mapping[str, str]:
+        """Its rooms, each with the place in the journal from which on it heard it."""
+        return self._rooms if self._rooms is not None else {}
+
+    def enter(self, room_id: str, since: str) -> None:
+        """Note a room as the one joined last. Called by the registry, which finds connections by their rooms.
+
+        `since`: the place in the journal from which on it hears the room. The earliest counts while it stays.
+        """
         if self._rooms is None:
             self._rooms = {}
-        self._rooms.pop(room_id, None)
-        self._rooms[room_id] = None
+        self._rooms[room_id] = min(self._rooms.pop(room_id, since), since)
 
     def exit(self, room_id: str) -> None:
         """Forget a room. Called by the registry."""

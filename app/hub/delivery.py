@@ -12,7 +12,8 @@ from contextlib import suppress
 import structlog
 
 from app.hub.connection import Connection
-from app.hub.outbox import Offer, Outbox
+from app.hub.held import Held
+from app.hub.outbox import CatchingUp, Offer, Outbox
 from app.hub.pending import NOTHING, Pending
 from app.hub.publication import Publication, Receipt
 from app.hub.registry import Registry
@@ -30,8 +31,6 @@ MAX_AHEAD = 2_000
 """Connections that wait to be written to, past which a publisher waits with them: some 10 ms of writing."""
 MAX_JOINED = 64
 """Publications in one round past which publishers wait: what is joined for one connection should fit into its socket's buffer."""
-RELIEF = 0.9
-"""Part of the total limit down to which the fullest are closed, so that it is not done again for the very next message."""
 
 _log = structlog.get_logger()
 
@@ -42,10 +41,7 @@ class Delivery:
     def __init__(self, registry: Registry, close_slow: Callable[[Connection], None], max_held_bytes: int) -> None:
         self._registry = registry
         self._close_slow = close_slow
-        self._max_held_bytes = max_held_bytes
-        self._held_bytes = 0
-        self._leaving: set[Outbox] = set()
-        """Closed ones whose sockets still hold something."""
+        self._held = Held(registry, close_slow, max_held_bytes)
         self._waiting: list[Outbox] = []
         """Outboxes of the next round."""
         self._round: list[Outbox] = []
@@ -65,7 +61,7 @@ class Delivery:
 
         Those of connections that were closed count too, until their sockets are gone.
         """
-        return self._held_bytes
+        return self._held.bytes
 
     @property
     def ahead(self) -> int:
@@ -103,8 +99,8 @@ class Delivery:
             key = connection.dialect.name, tuple(places)
             if key not in messages:
                 updates = [parts[place].update for place in places]
-                messages[key] = _prepared(connection.dialect, publication, updates, cursor), {}
-            queued += self.offer(connection, *messages[key])
+                messages[key] = prepared(connection.dialect, publication, updates, cursor), {}
+            queued += connection.outbox.catch_up is not None or self.offer(connection, *messages[key])
         return Receipt(publication.id, len(heard), queued)
 
     def _deliver_one(self, publication: Publication, cursor: str) -> Receipt:
@@ -120,13 +116,13 @@ class Delivery:
             if connection.dialect is not dialect:
                 dialect = connection.dialect
                 if dialect not in forms:
-                    forms[dialect] = NOTHING.then(_prepared(dialect, publication, (update,), cursor)), {}
+                    forms[dialect] = NOTHING.then(prepared(dialect, publication, (update,), cursor)), {}
                 first, grown = forms[dialect]
                 seen = NOTHING
             outbox = connection.outbox
             pending = outbox.pending
             if outbox.blocked:
-                refused += not self.offer(connection, first.whole(), grown)
+                refused += outbox.catch_up is None and not self.offer(connection, first.whole(), grown)
             elif pending is NOTHING:
                 outbox.pending = first
                 self._waiting.append(outbox)
@@ -144,7 +140,7 @@ class Delivery:
         match outbox.offer(message, grown):
             case Offer.QUEUED | Offer.REPLACED:
                 if outbox.blocked:
-                    self._hold(outbox.pending.size_bytes - pending.size_bytes)
+                    self._held.more(outbox.pending.size_bytes - pending.size_bytes)
                     return not outbox.closed  # it may be the fullest
                 if pending is NOTHING:
                     self._schedule(outbox)
@@ -157,27 +153,55 @@ class Delivery:
 
     def unblock(self, outbox: Outbox) -> None:
         """The socket takes more again: write what has waited."""
-        if outbox.blocked and not outbox.closed:
-            self._held_bytes -= outbox.held_bytes
+        if outbox.catch_up is not None:
+            self._held.bytes -= outbox.stuck_bytes
+            outbox.stuck_bytes = 0
+            outbox.catch_up.writable()
+        elif outbox.blocked and not outbox.closed:
+            self._held.bytes -= outbox.held_bytes
             outbox.blocked = False
             outbox.stuck_bytes = 0
             if outbox.scheduled:
                 self._schedule(outbox)
 
+    def begin_catching_up(self, outbox: Outbox, catch_up: CatchingUp) -> None:
+        """Deliver nothing to it until `go_live`: it is in the journal. What is offered to it meanwhile waits behind that."""
+        outbox.catch_up = catch_up
+        outbox.blocked = True
+
+    def write_missed(self, outbox: Outbox, missed: Pending) -> bool:
+        """Write past what waits, while it catches up. False: no more before `CatchingUp.writable`, or never."""
+        outbox.sent_count += missed.count
+        try:
+            if outbox.sink.write(missed.whole()):
+                return True
+            self._block(outbox)
+        except Exception:
+            _drop(outbox)
+        return False
+
+    def go_live(self, outbox: Outbox, missed: Pending) -> None:
+        """Deliver to it from now on. First it is shown the last that it missed, then what waited behind that."""
+        self._held.bytes -= outbox.held_bytes
+        outbox.catch_up = None
+        outbox.blocked = False
+        for message in outbox.pending:
+            missed = missed.then(message)
+        outbox.pending = missed
+        if outbox.scheduled:
+            self._schedule(outbox)
+
     def close(self, outbox: Outbox) -> None:
         """Write nothing more, and forget what waits. What is stuck in the socket counts until `forget`."""
-        self._held_bytes -= outbox.held_bytes
-        outbox.close()
-        self._held_bytes += outbox.held_bytes
-        if outbox.held_bytes:
-            self._leaving.add(outbox)
+        self._held.close(outbox)
+        if outbox.catch_up is not None:
+            catch_up, outbox.catch_up = outbox.catch_up, None
+            catch_up.stop()
 
     def forget(self, outbox: Outbox) -> None:
         """Its socket is gone, and what was stuck in it."""
         self.close(outbox)
-        self._leaving.discard(outbox)
-        self._held_bytes -= outbox.stuck_bytes
-        outbox.stuck_bytes = 0
+        self._held.forget(outbox)
 
     def write_last(self, outbox: Outbox) -> None:
         """Write at once what waits, if the socket takes anything: it is about to be closed."""
@@ -247,38 +271,7 @@ class Delivery:
         """The socket takes no more for now. What it could not pass on counts as waiting."""
         outbox.blocked = True
         outbox.stuck_bytes = outbox.sink.buffered_bytes()
-        self._hold(outbox.stuck_bytes)
-
-    def _hold(self, more_bytes: int) -> None:
-        """So many bytes more wait for sockets that take nothing."""
-        self._held_bytes += more_bytes
-        if self._held_bytes > self._max_held_bytes:
-            self._relieve()
-
-    def _relieve(self) -> None:
-        """Over the limit: cut those who are leaving anyhow, then close others, each time the fullest first.
-
-        What was stuck in the sockets of the latter may leave with the goodbye, unless it is over the limit by itself.
-        """
-        enough_bytes = RELIEF * self._max_held_bytes
-        self._cut_leaving(enough_bytes)
-        if self._held_bytes <= enough_bytes:
-            return
-        too_many = self._held_bytes - enough_bytes
-        for connection in sorted(self._registry, key=lambda one: one.outbox.held_bytes, reverse=True):
-            if too_many <= 0:
-                break
-            too_many -= connection.outbox.held_bytes
-            self._close_slow(connection)
-        self._cut_leaving(self._max_held_bytes)
-
-    def _cut_leaving(self, enough_bytes: float) -> None:
-        """Cut closed ones that have not left yet, the fullest first, until no more than this is held."""
-        for outbox in sorted(self._leaving, key=lambda one: one.held_bytes, reverse=True):
-            if self._held_bytes <= enough_bytes:
-                break
-            self.forget(outbox)
-            outbox.sink.abort()
+        self._held.more(outbox.stuck_bytes)
 
 
 def _drop(outbox: Outbox) -> None:
@@ -289,7 +282,8 @@ def _drop(outbox: Outbox) -> None:
         _log.exception("socket write failed")
 
 
-def _prepared(dialect: Dialect, publication: Publication, updates: Sequence[Update], cursor: str) -> Prepared:
+def prepared(dialect: Dialect, publication: Publication, updates: Sequence[Update], cursor: str) -> Prepared:
+    """What a page is told that hears these updates of the publication."""
     if len(updates) == 1 and not publication.is_batch:
         return Prepared.of_update(dialect.encode_update(publication.id, updates[0], cursor), updates[0])
     return Prepared(dialect.encode_batch(publication.id, updates, cursor))

@@ -8,6 +8,7 @@ import structlog
 
 from app.hub import publication as publications
 from app.hub.audience import Audience
+from app.hub.catch_up import CatchUp
 from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.delivery import Delivery
@@ -15,10 +16,13 @@ from app.hub.events import Events
 from app.hub.hooks import Hooks
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
+from app.hub.past import NO_PAST
 from app.hub.port import Sink
 from app.hub.presence import Presence
 from app.hub.publication import Part, Publication, Receipt
 from app.hub.registry import Registry
+from app.hub.returning import Back, Returning
+from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
 from app.hub.settling import Follows, NoFollows, is_settled, settled, without_absent
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
@@ -45,16 +49,22 @@ class Hub:
         outbox_bytes: int,
         outbox_total_bytes: int = 536_870_912,
         presence_grace_s: float = 0.0,
+        replay_s: float = 300.0,
         events: Events | None = None,
         follows: Follows | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
-        self.registry = Registry()
+        """`replay_s`: as long as a page may be away and still catch up."""
+        self.registry = Registry(journal.head)
+        kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
+        self.returning = Returning(journal, self.registry, kept, replay_s=replay_s)
         self.events = events or Events()
         self.presence = Presence(self.events, presence_grace_s, self.registry.of_user)
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
-        """Somebody is there: at each connect, and again when an open connection has said who it is."""
+        """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
+        who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.paced_queues: list[Paced] = []
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
@@ -82,6 +92,7 @@ class Hub:
     def deliver_local(self, entry: Entry) -> None:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
+        self.returning.touched.note(publication, entry.cursor)
         self._receipts[publication.id] = self.delivery.deliver(publication, entry.cursor)
         if len(self._receipts) > RECEIPTS_KEPT:
             self._receipts.popitem(last=False)
@@ -89,14 +100,19 @@ class Hub:
     async def settle(self, audience: Audience, *, also_absent: bool = False) -> Audience:
         """The audience with what stands in the database looked up. Raises Unavailable.
 
-        Users without a connection are left out, unless the audience is kept for those who come later: `also_absent`.
+        Users who are out of reach are left out, unless the audience is kept for those who come later: `also_absent`.
         """
-        counts = (lambda _: True) if also_absent else self.registry.of_user
+        counts = (lambda _: True) if also_absent else self.is_within_reach
         return audience if is_settled(audience) else await settled(audience, self._follows, counts)
 
     def without_absent(self, audience: Audience) -> Audience:
-        """The audience without the users who have no connection: to publish, in this turn, to one that was settled to be kept."""
-        return without_absent(audience, self.registry.connected)
+        """The audience without the users who are out of reach: to publish, in this turn, to one that was settled to be kept."""
+        registry, just_left = self.registry, self.returning.just_left
+        return without_absent(audience, lambda user_ids: registry.connected(user_ids) | just_left.among(user_ids))
+
+    def is_within_reach(self, user_id: str) -> bool:
+        """Whether the user has a connection, or has just left and may come back to hear what was published meanwhile."""
+        return self.registry.is_connected(user_id) or user_id in self.returning.just_left
 
     async def find(self, audience: Audience) -> Collection[Connection]:
         """The connections of an audience, as they are now. Raises Unavailable."""
@@ -112,30 +128,71 @@ class Hub:
         """What became of a publication; None when it is unknown or too long ago."""
         return self._receipts.get(publication_id)
 
+    def cursor(self) -> str:
+        """The place of what was delivered here last: a page that is made now and comes with it misses nothing."""
+        return self._journal.head()
+
     def connect(
-        self, sink: Sink, dialect: Dialect, user: User | None, *, address: str, user_agent: str, is_back: bool = False
+        self,
+        sink: Sink,
+        dialect: Dialect,
+        user: User | None,
+        *,
+        address: str,
+        user_agent: str,
+        is_back: bool = False,
+        back: Back | None = None,
     ) -> Connection:
-        """Register a socket whose handshake has ended. From here on it hears; the first thing it hears is `hello`."""
+        """Register a socket whose handshake has ended. From here on it hears; the first thing it hears is `hello`.
+
+        `back`: what `returning.recognise` knows of its page, which is shown what it missed before all else.
+        """
         connection = Connection(
             new_short_id(),
+            past=self.returning.past_of(back) if back is not None else NO_PAST,
             user=user,
             dialect=dialect,
             outbox=Outbox(sink, self._outbox_bytes),
             address=address,
             user_agent=user_agent,
-            is_back=is_back,
+            is_back=is_back or back is not None,
             send=self._connection_send,
             close=self._connection_close,
         )
-        hello = dialect.encode_hello(connection.id, self._journal.head(), resumed=False)
+        if back is not None:
+            self._connect_again(connection, back)
+            return connection
+        hello = dialect.encode_hello(connection.id, self.returning.ids.of(connection.id), self._journal.head(), resumed=False)
         if hello is not None:
             self.delivery.offer(connection, Prepared(hello))
-        self.registry.add(connection)
-        if user is not None:
-            self.presence.arrived(user, is_back=is_back)
-        self.on_connection.fire(connection)
+        self._register(connection, was_here=is_back)
         self.on_arrival.fire(connection)
         return connection
+
+    def _connect_again(self, connection: Connection, back: Back) -> None:
+        if back.kept is not None and back.kept.notes:
+            connection.session = back.kept.notes_again()
+        catch_up = CatchUp(
+            returning=self.returning,
+            registry=self.registry,
+            delivery=self.delivery,
+            connection=connection,
+            back=back,
+            live=self.on_arrival.fire,
+        )
+        self.returning.came_back(connection, back)
+        self._register(connection, was_here=self.returning.is_from_before(back))
+        if (old := back.successor_of) is not None:
+            if old.place is not None and connection.place is None:
+                self.registry.locate(connection, old.place)
+            self.close(old, Close.NOT_ALLOWED, "this page is back by another connection")
+        catch_up.start()
+
+    def _register(self, connection: Connection, *, was_here: bool) -> None:
+        self.registry.add(connection)
+        if connection.user is not None:
+            self.presence.arrived(connection.user, is_back=was_here)
+        self.on_connection.fire(connection)
 
     def sign_in(self, connection: Connection, user: User) -> None:
         """An open connection has said who it is, or has said it again with a fresh token. It must not have been somebody else.
@@ -146,7 +203,7 @@ class Hub:
         if not self.registry.sign_in(connection, user):
             return
         self.presence.arrived(user)
-        if is_new:
+        if is_new and connection.outbox.catch_up is None:  # else it arrives when it has caught up
             self.on_arrival.fire(connection)
 
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
@@ -195,9 +252,9 @@ class Hub:
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
-        """Hooks and event functions that are not done yet."""
+        """Hooks and event functions that are not done yet, and connections that catch up."""
         hooks = self.on_connection, self.on_arrival, self.on_disconnection
-        return {task for one in hooks for task in one.running} | self.events.running
+        return {task for one in hooks for task in one.running} | self.events.running | self.returning.running
 
     def stop(self) -> None:
         """Follow the journal no longer, and tell nothing more."""
@@ -206,8 +263,13 @@ class Hub:
 
     def _forget(self, connection: Connection) -> bool:
         """Take the connection out of the registry, and its user offline if it was the last one. False: it was out already."""
-        if not self.registry.remove(connection):
+        if self.registry.get(connection.id) is None:
             return False
-        if connection.user is not None:
-            self.presence.left(connection.user)
+        self.returning.left(connection)
+        self.registry.remove(connection)
+        user = connection.user
+        if user is not None:
+            if not self.registry.is_connected(user.id):
+                self.returning.just_left.add(user.id)
+            self.presence.left(user)
         return True

@@ -1,6 +1,7 @@
 """What waits to be written to one connection: bounded, and a full one answers with a word."""
 
 from enum import Enum
+from typing import Protocol
 
 from app.hub.pending import NOTHING, Pending
 from app.hub.port import Sink
@@ -19,10 +20,23 @@ class Offer(Enum):
     """The peer reads too slowly: not queued. Close the connection."""
 
 
+class CatchingUp(Protocol):
+    """Shows a page what it missed, past the outbox, before the outbox is written."""
+
+    async def until_placed(self) -> None:
+        """Return when the page is in no room any more in which it may not be."""
+
+    def writable(self) -> None:
+        """The socket takes more."""
+
+    def stop(self) -> None:
+        """The connection is closed."""
+
+
 class Outbox:
     """Messages in order for one socket. `Delivery` writes it."""
 
-    __slots__ = ("blocked", "closed", "max_bytes", "pending", "sent_count", "sink", "stuck_bytes")
+    __slots__ = ("blocked", "catch_up", "closed", "max_bytes", "pending", "sent_count", "sink", "stuck_bytes")
 
     def __init__(self, sink: Sink, max_bytes: int) -> None:
         self.sink = sink
@@ -31,6 +45,8 @@ class Outbox:
         """What was not given to the socket yet."""
         self.blocked = False
         """Whether the socket takes nothing for now, or never again."""
+        self.catch_up: CatchingUp | None = None
+        """While there is one the outbox is blocked, and holds what is sent past the journal: the rest is read from it."""
         self.closed = False
         self.stuck_bytes = 0
         """Bytes that the socket took and could not pass on when it blocked."""

@@ -14,6 +14,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
     audience: Audience
     update: Update
+    key: str = ""
+    """What stored thing this shows, where it may be published again: who catches up is shown it once. Empty: nothing such."""
 
 
 class Publication(msgspec.Struct, frozen=True, array_like=True):
@@ -35,9 +37,9 @@ class Receipt(NamedTuple):
     """Connections whose outbox took it. The others were leaving, or too far behind and closed."""
 
 
-def one(audience: Audience, update: Update) -> Publication:
-    """A publication of one update."""
-    return Publication(new_short_id(), (Part(audience, update),))
+def one(audience: Audience, update: Update, key: str = "") -> Publication:
+    """A publication of one update; `key` as in `Part`."""
+    return Publication(new_short_id(), (Part(audience, update, key),))
 
 
 _encoder = msgspec.msgpack.Encoder()

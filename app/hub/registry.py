@@ -1,6 +1,6 @@
 """Who is connected here, with an index for each way of being meant."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from app.hub.audience import (
@@ -72,7 +72,9 @@ class Index:
 class Registry:
     """The connections of this node. Finding a user of two costs the same among 100 and among 100,000 connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, head: Callable[[], str] = str) -> None:
+        """`head`: the place in the journal of what was delivered last."""
+        self._head = head
         self._all: dict[str, Connection] = {}
         self._signed_in: set[Connection] = set()
         self._users = Index()
@@ -109,13 +111,14 @@ class Registry:
         self._index(connection, user)
         return True
 
-    def join(self, connection: Connection, room_id: str) -> None:
+    def join(self, connection: Connection, room_id: str, since: str | None = None) -> None:
         """Put the connection into a room; the room that was joined last is the last of `connection.rooms`.
 
         Nothing happens when the connection is gone: whoever asked for it has waited for something, and nobody would take it out.
+        `since`: from which place in the journal on it heard the room, where its page was in it before.
         """
         if connection.id in self._all:
-            connection.enter(room_id)
+            connection.enter(room_id, self._head() if since is None else since)
             self._rooms.add(room_id, connection)
 
     def leave(self, connection: Connection, room_id: str) -> None:

@@ -28,7 +28,11 @@ class Journal(Protocol):
         """
 
     async def read(self, after: Cursor, limit: int) -> Sequence[Entry]:
-        """At most `limit` entries after `after`, oldest first. Raises GapError when some are gone: never a partial answer."""
+        """At most `limit` entries after `after`, oldest first. Raises GapError when some are gone: never a partial answer.
+
+        Nothing that is no cursor of this journal is an error of another kind. May wait, and may return entries that the followers
+        of this node have not been called with yet: those after `head()`. Safe to cancel.
+        """
 
     def follow(self, deliver: Callable[[Entry], None]) -> Callable[[], None]:
         """Call `deliver` with each entry from now on, in order, on the event loop. Returns what ends it.
@@ -37,4 +41,4 @@ class Journal(Protocol):
         """
 
     def head(self) -> Cursor:
-        """The place of the newest entry that this node has seen."""
+        """The place of the newest entry that the followers of this node were called with."""

@@ -7,7 +7,7 @@ import msgspec
 from app import __version__
 from app.hub.close import Close
 from app.wire.inbound import Inbound
-from app.wire.wsx import BatchMessage, ErrorMessage, HelloMessage, UpdateMessage
+from app.wire.wsx import BatchMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
 
 REFERENCE: Final = "#/components/schemas/{name}"
 
@@ -31,7 +31,19 @@ _MESSAGES: Final = {
         HelloMessage,
         "send",
         "The first message to a client that offered the subprotocol wsx.v1.",
-        {"type": "hello", "connection": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "cursor": "7-0", "resumed": False},
+        {
+            "type": "hello",
+            "connection": "019312d0c3f77a1bb1d0b8e4a3c5f6d7",
+            "session": "019312d0c3f77a1bb1d0b8e4a3c5f6d76f1d4c0b9a8e7f60514233241506f7e8",
+            "cursor": "0196d1f0a3c-00000000002a",
+            "resumed": False,
+        },
+    ),
+    "gap": (
+        GapMessage,
+        "send",
+        "Behind the hello, in place of what was missed and is gone; only with wsx.v1.",
+        {"type": "gap", "cursor": "0196d1f0a3c-00000000002a", "targets": ["#announcements"]},
     ),
     "error": (
         ErrorMessage,
@@ -58,7 +70,8 @@ def describe_socket() -> dict[str, Any]:
             "socket": {
                 "address": "/ws",
                 "description": "Subprotocol `wsx.v1` is optional; a connection token comes by cookie `wsx_token` or as "
-                "the subprotocol `wsx.token.<jwt>`. `?batch=oob`: batches as one update whose further ones are its oob.",
+                "the subprotocol `wsx.token.<jwt>`. `?batch=oob`: batches as one update whose further ones are its oob. "
+                "`?cursor=`: what was missed since then comes first; `?session=`: rooms and session data of before.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _MESSAGES},
             }
         },

@@ -118,6 +118,8 @@ class Conversation:
 
     async def _work(self, waiting: deque[Request]) -> None:
         try:
+            if (catch_up := self.connection.outbox.catch_up) is not None:
+                await catch_up.until_placed()
             while waiting and self.connection.closed_as is None:  # whom we closed may do nothing more
                 request = waiting.popleft()
                 if len(waiting) == MAX_WAITING - 1:

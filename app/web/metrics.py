@@ -31,7 +31,18 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("wsx_users_online", "Users who are online, the grace included", value=len(hub.presence))
         held = "Bytes that wait for connections that take nothing at the moment"
         yield GaugeMetricFamily("wsx_outbox_held_bytes", held, value=hub.delivery.held_bytes)
+        yield from self._returned()
         yield from self._paced()
+
+    def _returned(self) -> Iterator[Metric]:
+        counts = self._hub.returning.counts
+        resumed = "Pages that came back and missed nothing, or were shown all of it"
+        yield CounterMetricFamily("wsx_resumed", resumed, value=counts.resumed)
+        yield CounterMetricFamily(
+            "wsx_gaps", "Pages that came back and of which not all that they missed was known", value=counts.gaps
+        )
+        yield CounterMetricFamily("wsx_replayed_messages", "Messages that pages had missed and were shown", value=counts.replayed)
+        yield GaugeMetricFamily("wsx_catching_up", "Pages that are shown what they missed", value=len(self._hub.returning.running))
 
     def _paced(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily("wsx_paced_waiting", "Broadcasts that wait in a paced queue", labels=["queue"])

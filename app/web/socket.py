@@ -5,7 +5,7 @@ this loops over ASGI's `receive()`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -54,29 +54,32 @@ class SocketDoor:
         await receive()  # websocket.connect
         headers = _headers(scope)
         offered: list[str] = scope.get("subprotocols", [])
+        query = _query(scope)
+        cursor, session = (query.get(name, [None])[0] for name in ("cursor", "session"))
         try:
-            user = self._admit(scope, headers, offered)
+            user = self._admit(scope, headers, offered, session)
         except AppError as error:
             await _deny(scope, send, error)
             return
         extended = wsx.SUBPROTOCOL in offered
         await send({"type": "websocket.accept", "subprotocol": wsx.SUBPROTOCOL if extended else None})
         conversation = Conversation(self._talk)
-        query = _query(scope)
         extension = scope.get("extensions", {}).get(EXTENSION)
         plain = AsgiSink(receive, send) if extension is None else None
+        is_back = cursor is not None or session is not None
+        back = await self._hub.returning.recognise(cursor, session, user) if is_back else None
         conversation.connection = self._hub.connect(
             plain or extension.detach(conversation),
             wsx.dialect(extended=extended, batch_as_oob=query.get("batch") == ["oob"]),
             user,
             address=(scope.get("client") or ("",))[0],
             user_agent=_shared_text(headers.get(b"user-agent", b"")[:256]),
-            is_back="cursor" in query,
+            back=back,
         )
         if plain is not None:
             await plain.run(conversation)
 
-    def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], offered: list[str]) -> User | None:
+    def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], offered: list[str], session: str | None) -> User | None:
         """The user behind a handshake, None for nobody. Raises NotFound, Forbidden, Unauthenticated, TooManySockets."""
         if scope["path"] != PATH:
             message = f"sockets are at {PATH}"
@@ -93,7 +96,8 @@ class SocketDoor:
             message = "a connection token is needed"
             raise Unauthenticated(message)
         user = self._tokens.read(token)
-        if self._hub.registry.open_sockets_of(user.id) >= self._max_sockets_per_user:
+        is_one_more = session is None or not self._hub.returning.takes_over(session, user)
+        if is_one_more and self._hub.registry.open_sockets_of(user.id) >= self._max_sockets_per_user:
             message = f"this user has {self._max_sockets_per_user} connections already (WSX_MAX_SOCKETS_PER_USER)"
             raise TooManySockets(message)
         return user
@@ -109,7 +113,7 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
-def _query(scope: Scope) -> dict[str, list[str]]:
+def _query(scope: Scope) -> Mapping[str, Sequence[str]]:
     raw: bytes = scope.get("query_string", b"")
     return parse_qs(raw.decode("latin-1")) if raw else {}
 

@@ -11,6 +11,8 @@ class Dialect(Protocol):
 
     name: str
     """Unique; the key of the cache of encoded messages."""
+    extended: bool
+    """Whether its clients know cursors and sessions, and messages about themselves."""
 
     def encode_update(self, message_id: str, update: Update, cursor: str) -> bytes:
         """One update as one message. `cursor` is its place in the journal; dialects that know no cursor leave it out."""
@@ -24,5 +26,8 @@ class Dialect(Protocol):
     def encode_done(self, request_id: str) -> bytes | None:
         """The answer to a request whose handler says nothing, or None where the dialect has none."""
 
-    def encode_hello(self, connection_id: str, cursor: str, *, resumed: bool) -> bytes | None:
+    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
         """The first message, or None where the dialect has none."""
+
+    def encode_gap(self, cursor: str, targets: Sequence[str]) -> bytes | None:
+        """That some of what a page missed is gone, or None where the dialect has no word for it."""

@@ -47,8 +47,16 @@ class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     """The first message to a client of `wsx.v1`."""
 
     connection: Annotated[str, Meta(description="The connection's id")]
+    session: Annotated[str, Meta(description="What to come back with, as `?session=`, for rooms and session data")]
     cursor: _Cursor
-    resumed: bool
+    resumed: Annotated[bool, Meta(description="Whether all that was missed since `cursor` follows")]
+
+
+class GapMessage(msgspec.Struct, frozen=True, tag_field="type", tag="gap"):
+    """Some of what a client of `wsx.v1` missed is gone, so none of it follows."""
+
+    cursor: _Cursor
+    targets: Annotated[Sequence[str], Meta(description="All targets that were touched meanwhile; none: it may have been any")]
 
 
 class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
@@ -95,9 +103,13 @@ class Wsx:
         """An answer without a target, which changes nothing; None where the client would look for that target."""
         return _encode(UpdateMessage(request_id, "", "", "none")) if self.extended else None
 
-    def encode_hello(self, connection_id: str, cursor: str, *, resumed: bool) -> bytes | None:
+    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
         """The first message; None where the client knows no such message."""
-        return _encode(HelloMessage(connection_id, cursor, resumed)) if self.extended else None
+        return _encode(HelloMessage(connection_id, session, cursor, resumed)) if self.extended else None
+
+    def encode_gap(self, cursor: str, targets: Sequence[str]) -> bytes | None:
+        """That what was missed is gone; None where the client knows no such message."""
+        return _encode(GapMessage(cursor, targets)) if self.extended else None
 
 
 def _fragments(update: Update) -> tuple[Fragment, ...]:

@@ -48,8 +48,10 @@ class Stored(NamedTuple):
 
 async def render(services: Services, user: User | None, address: str) -> Markup:
     """The page for this user, or for nobody. Raises Unavailable."""
+    cursor = services.hub.cursor()  # before anything is read: what is published meanwhile is shown when the page is connected
     return fragments.render(
         "demo/page.html",
+        cursor=cursor,
         user=user,
         is_admin=user is not None and user.is_admin,
         stored=await _stored_for(services, user.id) if user is not None else Stored(),

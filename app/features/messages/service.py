@@ -71,7 +71,7 @@ async def send_to_user(services: Services, recipient_id: str, content: str, *, s
         async with services.database.transaction() as session:
             await addressed(session, services.hub, recipient_id)
             await _store(session, row, sender)
-        await services.hub.publish(one(users(recipient_id), view.said(row)))
+        await services.hub.publish(one(users(recipient_id), view.said(row), str(row.id)))
     _tell_of(services, row)
     return row
 

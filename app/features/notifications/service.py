@@ -90,7 +90,7 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
             notifier = Notifier(session, away, on_the_way)
             yield notifier
         for share, sending in notifier.shares:
-            parts = tuple(Part(users(row.user_id), view.arrived(row, notifier.unread[row.user_id])) for row in share)
+            parts = tuple(Part(users(row.user_id), view.arrived(row, notifier.unread[row.user_id]), str(row.id)) for row in share)
             notifier.queued += (await services.hub.publish(Publication(new_short_id(), parts))).queued
             sending.close()  # in the same turn: whoever comes in the next one was not pushed to
             await asyncio.sleep(0)

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from app.features.feature import Feature
 from app.features.rooms.routes import routes
 from app.features.rooms.service import (
     RoomId,
     check_room_for_one_more,
+    come_back,
     entering,
     leave,
     may_enter,
@@ -37,6 +39,7 @@ __all__ = [
 
 @asynccontextmanager
 async def _running(services: Services) -> AsyncIterator[None]:
+    services.hub.returning.check_rooms = partial(come_back, services)
     async with services.of(Visits).running():
         yield
 

@@ -158,6 +158,24 @@ async def told_of_entering(services: Services, connection: Connection, room_id: 
         await services.hub.publish(one(Except(rooms(room_id), connections(connection.id)), view.joined(user.name)))
 
 
+async def come_back(services: Services, connection: Connection, room_ids: Collection[str]) -> None:
+    """Take a page that is back out of those rooms of which its user is no member any more. Raises Unavailable.
+
+    The others are told of it only where they were told that the user left.
+    """
+    user = connection.user
+    belongs_to: Collection[str] = ()
+    if user is not None:
+        async with services.database.reading() as session:
+            belongs_to = await store.among_members(session, room_ids, user.id)
+    for room_id in room_ids:
+        if room_id not in belongs_to:
+            services.hub.registry.leave(connection, room_id)
+    for room_id in room_ids:
+        if user is not None and room_id in connection.rooms:  # it may have been put out while others were told
+            await told_of_entering(services, connection, room_id, user)
+
+
 async def leave(services: Services, connection: Connection, room_id: str, user: User) -> None:
     """Take the page out of the room. With the user's last page the others are told, and the membership of a public room ends.
 

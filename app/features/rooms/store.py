@@ -52,6 +52,12 @@ async def member(session: AsyncSession, room_id: str, user_id: str) -> RoomMembe
     return await session.get(RoomMemberRow, (room_id, user_id))
 
 
+async def among_members(session: AsyncSession, room_ids: Collection[str], user_id: str) -> Collection[str]:
+    """Those of the rooms of which the user is a member."""
+    query = select(RoomMemberRow.room_id).where(RoomMemberRow.user_id == user_id, RoomMemberRow.room_id.in_(room_ids))
+    return set(await session.scalars(query))
+
+
 async def members(
     session: AsyncSession, room_id: str, *, among: Collection[str] | None, limit: int, cursor: str | None
 ) -> Slice[RoomMemberRow]:

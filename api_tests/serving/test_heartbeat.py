@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import time
 from contextlib import suppress
 
 import pytest
@@ -34,18 +35,26 @@ class Socket:
         self.checks += 1
 
 
-async def test_each_socket_is_asked_once_per_interval_a_slot_at_a_time():
+async def test_sockets_that_came_together_are_asked_once_per_interval_a_slot_at_a_time():
     beat = Heartbeat(0.2, 0.05)
-    sockets = []
-    for _ in range(SLOTS):
-        sockets.append(Socket())
-        beat.add(sockets[-1])
-        await asyncio.sleep(0.2 / SLOTS)
-    assert len({sum(slot is found for found in beat._slots) for slot in beat._slots}) == 1
-    assert max(len(slot) for slot in beat._slots) <= SLOTS // 2
+    sockets = [Socket() for _ in range(3 * SLOTS)]
+    for one in sockets:
+        beat.add(one)
+    assert {3} == {len(slot) for slot in beat._slots}
     await eventually(lambda: all(socket.checks for socket in sockets))
     pings = [socket.pings for socket in sockets]
     assert max(pings) - min(pings) <= 1 + 1  # one interval apart, and one for a busy machine
+
+
+async def test_where_they_are_not_spread_none_is_asked_before_an_interval_is_over():
+    beat = Heartbeat(0.2, 0.05, spread=False)
+    sockets = [Socket() for _ in range(5)]
+    began = time.monotonic()
+    slots = [beat.add(one) for one in sockets]
+    await eventually(lambda: all(socket.checks for socket in sockets))
+    assert time.monotonic() - began >= 0.2
+    for one, slot in zip(sockets, slots, strict=True):
+        beat.discard(one, slot)
 
 
 async def test_one_timer_for_all_and_none_for_nobody():

@@ -92,7 +92,7 @@ class Door(asyncio.Protocol):
 @one_per_server
 def _patience_of(_config: Any) -> Heartbeat:
     """With whom we wait for a head, all connections of this server."""
-    return Heartbeat(HEAD_TIMEOUT_S, 0)
+    return Heartbeat(HEAD_TIMEOUT_S, 0, spread=False)
 
 
 def read_request(data: bytes) -> Request | None:

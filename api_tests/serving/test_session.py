@@ -47,6 +47,17 @@ async def test_texts_and_bytes_go_both_ways():
         assert (1000, "") == (await peer.frame()).close  # an application that returns has ended its socket
 
 
+async def test_a_page_that_has_slept_for_too_long_is_closed_and_the_application_is_told():
+    app = Driven()
+    async with serving(app) as server, server.peer() as peer:
+        await app.start(peer)
+        (socket,) = server.sockets
+        socket.tell(socket._listener.stalled)
+        assert (1013, "too slow") == (await peer.frame()).close
+        peer.send(close_frame(1013))
+        assert {"type": "websocket.disconnect", "code": 1013, "reason": "too slow"} == await app.receive()
+
+
 async def test_the_application_may_close_and_the_peer_too():
     app = Driven()
     async with serving(app) as server, server.peer() as peer:

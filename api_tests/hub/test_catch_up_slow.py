@@ -179,3 +179,17 @@ async def test_what_became_of_those_who_came_back_is_counted():
         await Returned(hub, Back(cursor)).done()
     counts = hub.returning.counts
     assert (2, 1, 3) == (counts.resumed, counts.gaps, counts.replayed)
+
+
+async def test_long_entries_for_others_are_passed_over_a_few_in_each_turn(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "STEP_BYTES", 2_000)
+    hub = make_hub()
+    start = hub.cursor()
+    for _ in range(20):
+        await hub.publish(one(users("bob"), Update("#a", "x" * 1_000)))
+    await say(hub, "1")
+    page = Returned(hub, Back(start))
+    await turns(8)
+    assert not page.is_live
+    await page.done()
+    assert (["1"], True) == (page.heard, page.is_live)

@@ -24,6 +24,8 @@ from app.wire.prepared import Prepared
 
 STEP = 200
 """Entries that are read before others have their turn: a millisecond."""
+STEP_BYTES = 1_048_576
+"""And what they may be long together, about: to decode it takes a few milliseconds."""
 SHARE_BYTES = 65_536
 """What is written at once. Until then updates that replace each other collapse."""
 MAX_TARGETS = 256
@@ -226,16 +228,18 @@ class CatchUp:
         return position
 
     def _collect(self, entries: Sequence[Entry], position: str) -> str:
-        """Take up what it hears of these, no more than a share. Returns how far that is.
+        """Take up what it hears of these, no more than a share, and no more than a step of bytes. Returns how far that is.
 
         What this node has not delivered yet is left to come when it is.
         """
         recall = self._returning.recall
         head = self._returning.journal.head()
+        read_bytes = 0
         for entry in entries:
-            if entry.cursor > head or self._missed.size_bytes >= SHARE_BYTES:
+            if entry.cursor > head or self._missed.size_bytes >= SHARE_BYTES or read_bytes >= STEP_BYTES:
                 break
             position = entry.cursor
+            read_bytes += len(entry.payload)
             publication = recall.publication(entry)
             heard = self._hearing.parts_of(publication, position, self._shown)
             if heard:

@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from api_tests.client import ApiClient, SocketClient
+from api_tests.hub.recording import ended
 from api_tests.server import SECRET, Running, run_server
 from api_tests.waiting import eventually
+from app import wsx
 from app.hub import sweeps
 from app.kernel.clock import utc_now
 from app.settings import Settings
@@ -158,6 +160,14 @@ async def test_a_connection_does_not_become_somebody_elses(server: Running) -> N
         assert "another_user" == page.errors[0]["code"]
         (connection,) = server.hub.registry
         assert "Ada" == connection.user.name
+
+
+async def test_a_socket_that_has_ended_is_not_counted_though_nobody_was_told_yet(server: Running) -> None:
+    async with server.socket("ada") as first, server.socket("ada"), server.socket() as third:
+        outbox = wsx.connection(first.id).outbox
+        outbox.sink, sink = ended(), outbox.sink
+        assert "Signed in as ada" in await authenticated(third, server.token("ada"))
+        outbox.sink = sink
 
 
 async def test_one_user_has_no_more_connections_than_one_may_have(server: Running) -> None:

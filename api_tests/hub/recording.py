@@ -50,6 +50,10 @@ class RecordingSink:
     def is_open(self) -> bool:
         return self.closed_with is None and not self.is_aborted
 
+    @property
+    def is_gone(self) -> bool:
+        return self.is_aborted
+
     def buffered_bytes(self) -> int:
         return self.stuck_bytes
 
@@ -74,6 +78,13 @@ class Tab:
             updates = message.get("updates", [message])
             found += [update["html"] for update in updates if "html" in update]
         return found
+
+
+def ended() -> RecordingSink:
+    """A socket that has ended."""
+    sink = RecordingSink()
+    sink.abort()
+    return sink
 
 
 def make_hub(

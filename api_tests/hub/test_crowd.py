@@ -1,13 +1,12 @@
 """Among ten thousand: finding a few costs what it costs among a hundred, and who is near is found without looking at who is far."""
 
 import random
-import sys
 import timeit
 from collections.abc import Callable
-from types import FrameType
 
 import pytest
 
+from api_tests.counting import counted
 from api_tests.hub.recording import make_hub, tab
 from app.hub.audience import Audience, hears, near, rooms, users
 from app.hub.connection import Connection
@@ -59,18 +58,9 @@ def few() -> Hub:
 
 def steps_of(function: Callable[[], object]) -> int:
     """How many calls it makes: the same on every machine, however busy."""
-    steps = 0
-
-    def note(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal steps
-        steps += event in {"call", "c_call"}
-
-    sys.setprofile(note)
-    try:
+    with counted() as found:
         function()
-    finally:
-        sys.setprofile(None)
-    return steps
+    return found["call"] + found["c_call"]
 
 
 @pytest.mark.parametrize(("audience", "count"), [(rooms("room-3"), 10), (users("user-3"), 2), (users("user-3", "user-7"), 4)])

@@ -5,7 +5,7 @@ import pytest
 from api_tests.hub.recording import V1
 from app.hub import recall as recall_module
 from app.hub import touched as module
-from app.hub.audience import everyone, users
+from app.hub.audience import connections, everyone, rooms, users
 from app.hub.publication import Part, Publication, encode, one
 from app.hub.recall import Recall
 from app.hub.touched import Touched
@@ -18,9 +18,21 @@ def test_the_newest_place_of_each_target_is_known():
     touched.note(one(everyone, Update("#a", "1")), "1")
     touched.note(one(users("ada"), Update("#a", "2", oob=(Fragment("#b", ""),))), "2")
     touched.note(one(everyone, Update("#a", "3")), "3")
-    assert [("3", everyone, ("#a",)), ("2", users("ada"), ("#a", "#b"))] == touched.after("1")
-    assert [("3", everyone, ("#a",))] == touched.after("2")
-    assert [] == touched.after("3")
+    assert [("2", users("ada"), ("#a", "#b")), ("3", everyone, ("#a",))] == touched.after("1", [users("ada")])
+    assert [("3", everyone, ("#a",))] == touched.after("2", [users("ada")])
+    assert [] == touched.after("3", [users("ada")])
+
+
+def test_a_page_looks_at_its_own_and_at_what_is_for_many():
+    touched = Touched("0")
+    for number in range(1, 1_000):
+        touched.note(one(users(f"u{number}"), Update("#a", "x")), f"{number:04}")
+    touched.note(one(users("u1", "u2"), Update("#b", "x")), "1000")
+    touched.note(one(rooms("lobby"), Update("#c", "x")), "1001")
+    touched.note(one(connections("here"), Update("#d", "x")), "1002")
+    own = [users("u7"), rooms("lobby"), connections("here"), users("nobody")]
+    assert ["0007", "1001", "1002", "1000"] == [place for place, *_ in touched.after("0", own)]
+    assert ["1000"] == [place for place, *_ in touched.after("0", [])]
 
 
 def test_it_knows_all_between_its_beginning_and_now():
@@ -29,17 +41,17 @@ def test_it_knows_all_between_its_beginning_and_now():
 
 
 def test_what_is_forgotten_is_known_to_be_forgotten(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MAX_WEIGHT", 1_500)
+    monkeypatch.setattr(module, "MAX_WEIGHT", 2_600)
     touched = Touched("0000")
     for number in range(1, 2_000):
         touched.note(one(users(f"u{number}"), Update("#a", "x")), f"{number:04}")
-    kept = touched.after("0000")
+    kept = touched.after("0000", [users(f"u{number}") for number in range(2_000)])
     assert 3 <= len(kept) <= 5
     first = min(int(place) for place, *_ in kept)
     assert [True, False] == [touched.knows(f"{first - back:04}", "1999") for back in (1, 2)]
-    assert touched._weight <= 1_500
+    assert touched._weight <= 2_600
     touched.note(one(users(*map(str, range(1_000))), Update("#a", "x")), "2000")
-    assert (0, [], True) == (touched._weight, touched.after("0000"), touched.knows("2000", "2000"))
+    assert (0, [], True) == (touched._weight, [*touched._under], touched.knows("2000", "2000"))
 
 
 def test_an_entry_is_read_and_encoded_once_for_all_who_missed_it(monkeypatch: pytest.MonkeyPatch):

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api_tests.serving.raw import KEY, Ear, RawPeer, Running, detaching, frame, request, serving
 from api_tests.waiting import eventually
 from app.serving import door
 from app.serving.door import MAX_HEAD_BYTES, Door, read_request
+from app.serving.http import HttpProtocol
 from app.serving.protocol import WsxProtocol
 
 PLAIN = b"GET /page HTTP/1.1\r\nhost: here\r\n\r\n"
@@ -89,7 +89,7 @@ async def test_pages_are_served_whole_or_in_pieces_one_after_the_other_on_one_co
         assert b"/one1" == await page(peer)
         peer.send(PLAIN)
         assert b"/page" == await page(peer)
-        assert [HttpToolsProtocol] == kinds(server)
+        assert [HttpProtocol] == kinds(server)
 
 
 async def test_a_body_comes_with_its_head():
@@ -100,8 +100,8 @@ async def test_a_body_comes_with_its_head():
 
 @pytest.mark.parametrize(
     "wrong",
-    [b"\x16\x03\x01\x02\x00", b"hello\r\n\r\n", b"GET / HTTP/1.1\r\nbad\x01: websocket\r\n\r\n"],
-    ids=["TLS", "hello", "name"],
+    [b"\x16\x03\x01\x02\x00", b"hello\r\n\r\n", b"HELO\n", b"GET / HTTP/1.1\r\nbad\x01: websocket\r\n\r\n"],
+    ids=["TLS", "hello", "HELO", "name"],
 )
 async def test_what_is_no_http_is_400_at_once(wrong: bytes):
     async with serving(pages) as server, server.peer() as peer:
@@ -112,7 +112,7 @@ async def test_what_is_no_http_is_400_at_once(wrong: bytes):
 async def test_a_very_long_head_is_left_to_uvicorn():
     async with serving(pages) as server, server.peer() as peer:
         peer.send(PLAIN.removesuffix(b"\r\n") + b"cookie: " + b"x" * MAX_HEAD_BYTES)
-        await eventually(lambda: kinds(server) == [HttpToolsProtocol])
+        await eventually(lambda: kinds(server) == [HttpProtocol])
         peer.send(b"\r\n\r\n")
         assert b"/page" == await page(peer)
 
@@ -124,7 +124,9 @@ async def test_http_1_0_knows_no_websocket():
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"G", b"GET /ws HTTP/1.1\r\nhost: x\r\n", b"POST /api HTTP/1.1\r\n"], ids=["nothing", "G", "GET", "POST"]
+    "said",
+    [b"", b"G", b"GET /ws HTTP/1.1\r\nhost: x\r\n", b"POST /api HTTP/1.1\r\n", b"\r\n", b"\r\nGET /", b"M-"],
+    ids=["nothing", "G", "GET", "POST", "an empty line", "an empty line, GET", "M-"],
 )
 async def test_who_does_not_end_the_head_in_time_is_closed(said: bytes, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(door, "HEAD_TIMEOUT_S", 0.2)

@@ -18,6 +18,7 @@ from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, servi
 from api_tests.waiting import eventually
 from app import wsx
 from app.hub import delivery
+from app.serving import stalls
 from app.serving.run import MAX_UNSENT_BYTES, listen, tune_garbage_collector
 from app.serving.sink import CLOSE_TIMEOUT_S
 from app.serving.stalls import MAX_STALL_S, tcp_of
@@ -43,7 +44,13 @@ def test_a_system_without_these_options_listens_all_the_same(settings: Settings,
     listen(settings).close()
 
 
+def test_who_turns_pings_off_by_a_long_interval_can_listen(settings: Settings):
+    listen(msgspec.structs.replace(settings, ping_interval_s=1e9)).close()
+
+
 def test_the_kernel_keeps_little_for_a_peer_that_reads_nothing(settings: Settings):
+    if not stalls._IS_TOLD:
+        missing("only Linux tells enough of its connections")
     with listen(settings) as listener, socket.create_connection(listener.getsockname()) as near:
         listener.setblocking(True)
         peer, _ = listener.accept()

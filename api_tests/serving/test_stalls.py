@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from api_tests.missing import missing
 from api_tests.serving.raw import Ear, Frame, RawPeer, close_frame, detaching, frame, serving
 from api_tests.waiting import eventually
 from app.serving import protocol, sink, stalls
@@ -20,8 +21,12 @@ FAST = {"ws_ping_interval": 0.1, "ws_ping_timeout": 0.2}
 NEVER = {"ws_ping_interval": 1_000, "ws_ping_timeout": 1}
 MESSAGE = Prepared(b"x" * 100_000)
 
-# Elsewhere no page is waited for, as `tcp_of` tells nothing: that is tested by `test_heartbeat`, and there is nothing to see here.
-pytestmark = pytest.mark.skipif(not stalls._IS_TOLD, reason="only Linux tells enough of its connections")
+
+@pytest.fixture(autouse=True)
+def told() -> None:
+    """Elsewhere no page is waited for, as `tcp_of` tells nothing: that is tested by `test_heartbeat`."""
+    if not stalls._IS_TOLD:
+        missing("only Linux tells enough of its connections")
 
 
 class Sleeper(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from api_tests.client import ApiClient, SocketClient
+from api_tests.hub.recording import ended
 from api_tests.server import ADMIN_KEY, Running, run_server
 from app import wsx
 from app.main import make_tokens
@@ -65,6 +66,15 @@ async def test_a_user_has_only_so_many_connections(server: Running) -> None:
     async with server.socket("ada"), server.socket("ada"), server.socket("bob"):
         status, problem = await refused(server.socket("ada"))
         assert (429, True) == (status, "WSX_MAX_SOCKETS_PER_USER" in str(problem["detail"]))
+
+
+async def test_a_socket_that_has_ended_is_not_counted_though_nobody_was_told_yet(server: Running) -> None:
+    async with server.socket("ada") as first, server.socket("ada"):
+        outbox = wsx.connection(first.id).outbox
+        outbox.sink, sink = ended(), outbox.sink
+        async with server.socket("ada"):
+            outbox.sink = sink
+            assert 429 == (await refused(server.socket("ada")))[0]
 
 
 async def test_sockets_are_at_one_path_only(server: Running) -> None:

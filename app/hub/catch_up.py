@@ -20,6 +20,7 @@ from app.hub.recall import Hearing
 from app.hub.registry import Registry
 from app.hub.returning import Back, Returning
 from app.journal.port import Entry, GapError
+from app.kernel.clock import monotonic
 from app.wire.prepared import Prepared
 
 STEP = 200
@@ -28,6 +29,8 @@ STEP_BYTES = 1_048_576
 """And what they may be long together, about: to decode it takes a few milliseconds."""
 SHARE_BYTES = 65_536
 """What is written at once. Until then updates that replace each other collapse."""
+MAX_HOLD_S = 0.002
+"""Seconds in which one page looks for what it missed, before others have their turn."""
 MAX_TARGETS = 256
 """Targets that a gap names. Where there are more, the page is better loaded anew, and the gap says that it may have been any."""
 MAX_WAIT_S = 60.0
@@ -177,12 +180,16 @@ class CatchUp:
             return None
         found: set[str] = set()
         is_doubtful = False
-        for number, (place, audience, targets) in enumerate(touched.after(cursor), 1):
+        until = monotonic() + MAX_HOLD_S
+        for place, audience, targets in touched.after(cursor, self._hearing.own):
             if hears(assuming(audience, is_near=True) if is_lost else audience, place):
                 found.update(targets)
                 is_doubtful |= is_lost and not hears(assuming(audience, is_near=False), place)
-            if not number % STEP:
+            if len(found) > MAX_TARGETS and not is_lost:  # no more are named
+                break
+            if monotonic() > until:
                 await asyncio.sleep(0)
+                until = monotonic() + MAX_HOLD_S
         return _Touch(found, is_doubtful)
 
     def _greet(self, cursor: str, *, resumed: bool) -> None:

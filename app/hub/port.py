@@ -12,6 +12,10 @@ class Sink(Protocol):
     def is_open(self) -> bool:
         """Whether what is written goes to the peer. Once it has said goodbye, it is thrown away."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the connection has ended, though its listener may not have been told yet."""
+
     def write(self, message: Prepared) -> bool:
         """Send. True: more may follow at once. False: taken, but hold the next ones until `Listener.writable()`."""
 

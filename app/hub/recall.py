@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Container
 
 from app.hub import publication as publications
-from app.hub.audience import Audience, hears
+from app.hub.audience import Audience, Connections, Rooms, Users, hears
 from app.hub.connection import Connection
 from app.hub.delivery import prepared
 from app.hub.geometry import Place
@@ -98,6 +98,15 @@ class Hearing:
     def place(self) -> Place | None:
         """Where it is, if it has said so by now."""
         return self._connection.place
+
+    @property
+    def own(self) -> Collection[Audience]:
+        """The audiences of one user, room or connection that it belongs to, under whatever id."""
+        connection = self._connection
+        ids = (connection.id, *(earlier for earlier, _ in connection.past.ids))
+        pages: list[Audience] = [Connections(frozenset({one})) for one in ids]
+        rooms: list[Audience] = [Rooms(frozenset({room_id})) for room_id in connection.rooms]
+        return (*pages, *rooms) if self.user is None else (*pages, *rooms, Users(frozenset({self.user.id})))
 
     def parts_of(self, publication: Publication, cursor: str, shown: Container[str] = ()) -> tuple[int, ...]:
         """The places of the parts that it hears, without those of things that it was shown already."""

@@ -141,7 +141,7 @@ class Registry:
 
     def open_sockets_of(self, user_id: str) -> int:
         """How many sockets a user has open: when thousands end together, the ends of some are told after their users are back."""
-        return sum(connection.outbox.sink.is_open for connection in self.of_user(user_id))
+        return sum(not connection.outbox.sink.is_gone for connection in self.of_user(user_id))
 
     def of_user(self, user_id: str) -> Collection[Connection]:
         """All connections of one user."""

@@ -10,20 +10,19 @@ import re
 from typing import Any, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.serving.handshake import Headers, Request
 from app.serving.heartbeat import Heartbeat
+from app.serving.http import HEAD_TIMEOUT_S, HttpProtocol
 from app.serving.shared import one_per_server
+from app.serving.stretches import stretches_of
 
-HEAD_TIMEOUT_S = 10.0
-"""Seconds after which a connection without the whole head of a request is closed. No browser takes so long: it is one that was
-opened in advance, or somebody who wants to use up our sockets."""
 MAX_HEAD_BYTES = 16_384
 """A longer head is left to uvicorn. No browser has so many cookies for one site."""
 
 _GET = b"GET "
-_METHOD = re.compile(rb"[A-Z]{1,16}(?: |$)")
+_METHOD = re.compile(rb"[\r\n]*(?:[A-Z-]{1,16}(?: |\Z)|\Z)")
+"""As a request begins: empty lines may stand before it (RFC 9112, 2.2)."""
 _END = b"\r\n\r\n"
 _WANTED = b"upgrade", b"websocket"
 
@@ -58,7 +57,7 @@ class Door(asyncio.Protocol):
             if request is not None:
                 self._hand_over(self._config.ws_protocol_class).requested(request)
                 return
-        self._hand_over(HttpToolsProtocol).data_received(seen)
+        self._hand_over(HttpProtocol).data_received(seen)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """They left without a request."""
@@ -71,7 +70,7 @@ class Door(asyncio.Protocol):
     # -- Beating: looked at once, when the time is over --------------------------------------------------------------
     def ping(self) -> bool:
         """Nobody is asked anything: the time is over."""
-        self._transport.close()
+        stretches_of(self._config).add(self._transport.close)
         return False
 
     def check_pong(self) -> None:
@@ -91,7 +90,7 @@ class Door(asyncio.Protocol):
 
 @one_per_server
 def _patience_of(_config: Any) -> Heartbeat:
-    """With whom we wait for a head, all connections of this server."""
+    """Of all connections that have not sent the head of a request yet."""
     return Heartbeat(HEAD_TIMEOUT_S, 0, spread=False)
 
 

@@ -19,6 +19,8 @@ BACKLOG = 4_096
 MAX_UNSENT_BYTES = 65_536
 """Bytes that the kernel keeps for one peer before they can be sent. By itself it takes megabytes for one that reads nothing: the
 outbox would never fill, nothing in it be replaced, no limit count them, and on waking the page would read minutes of old states."""
+MAX_USER_TIMEOUT_S = 2_147_483.0
+"""More milliseconds than that the kernel cannot count: 24 days."""
 
 _log = logging.getLogger("wsx.serving")
 
@@ -50,7 +52,7 @@ def user_timeout_s(settings: Settings) -> float:
     the heartbeat. A download by plain HTTP has it too.
     """
     heartbeat_s = settings.ping_interval_s + settings.ping_timeout_s
-    return 2 * (heartbeat_s + MAX_STALL_S + CLOSE_TIMEOUT_S)
+    return min(2 * (heartbeat_s + MAX_STALL_S + CLOSE_TIMEOUT_S), MAX_USER_TIMEOUT_S)
 
 
 class Server(uvicorn.Server):

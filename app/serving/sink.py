@@ -146,6 +146,11 @@ class SocketSink(asyncio.Protocol):
         self._transport.write(encode_frame(TEXT, message.encode()) if isinstance(message, str) else encode_frame(BINARY, message))
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the TCP connection has ended."""
+        return self._state is State.CLOSED
+
+    @property
     def is_connecting(self) -> bool:
         """Whether the handshake can still be answered."""
         return self._state is State.CONNECTING

@@ -34,7 +34,12 @@ class AsgiSink:
     @property
     def is_open(self) -> bool:
         """Whether what is written goes to the peer."""
-        return self._peer_is_there and self._closing is None
+        return self._closing is None and not self.is_gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the peer has left, or was dropped."""
+        return not self._peer_is_there or self._dropped.done()
 
     def write(self, message: Prepared) -> bool:
         """Take the message; the next one after `writable()`."""
@@ -52,7 +57,7 @@ class AsgiSink:
             self._drop_in_time()
 
     def abort(self) -> None:
-        """Wait no longer: with the end of `run()` the server ends the connection."""
+        """Wait no longer. With the end of `run()` the server ends the connection; or the system does, if its peer takes nothing."""
         if not self._dropped.done():
             self._dropped.set_result(None)
 

@@ -118,6 +118,14 @@ async def test_the_total_is_kept_when_sockets_fill_while_they_are_written_to():
     assert 800 == hub.delivery.held_bytes
 
 
+async def test_a_page_that_a_broadcast_closes_over_the_total_is_not_counted_as_reached():
+    hub = make_hub(total_bytes=1_000)
+    await stalled(hub, "ada")
+    tab(hub, "bob")
+    receipt = await hub.publish(one(everyone, Update("#a", "x" * 2_000, "beforeend")))
+    assert (2, 1) == (receipt.matched, receipt.queued)
+
+
 async def test_one_that_is_over_the_total_all_alone_is_closed():
     hub = make_hub(total_bytes=1_000)
     page = tab(hub)

@@ -95,8 +95,9 @@ async def test_who_has_said_where_it_is_hears_what_was_near_there():
     assert ["52.5"] == page.heard
 
 
-async def test_a_gap_names_the_targets_that_are_known_unless_they_are_too_many(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "STEP", 3)
+@pytest.mark.parametrize("max_hold_s", [0.0, 3600.0], ids=["in many turns", "in one turn"])
+async def test_a_gap_names_the_targets_that_are_known_unless_they_are_too_many(max_hold_s: float, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MAX_HOLD_S", max_hold_s)
     hub = make_hub()
     start = hub.cursor()
     for number in range(101):

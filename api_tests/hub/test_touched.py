@@ -35,6 +35,15 @@ def test_a_page_looks_at_its_own_and_at_what_is_for_many():
     assert ["1000"] == [place for place, *_ in touched.after("0", [])]
 
 
+def test_of_one_audience_the_older_target_is_forgotten_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MAX_WEIGHT", 1_800)
+    touched = Touched("0")
+    for place, target in enumerate(("#a", "#b", "#c"), 1):
+        touched.note(one(users("ada"), Update(target, "x")), str(place))
+    assert [("3", users("ada"), ("#c",)), ("2", users("ada"), ("#b",))] == touched.after("1", [users("ada")])
+    assert [False, True] == [touched.knows(cursor, "3") for cursor in ("0", "1")]
+
+
 def test_it_knows_all_between_its_beginning_and_now():
     touched = Touched("5")
     assert [False, True, True, False] == [touched.knows(cursor, "7") for cursor in ("4", "5", "7", "8")]

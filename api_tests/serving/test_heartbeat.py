@@ -12,6 +12,7 @@ from api_tests.serving.raw import Ear, Frame, detaching, frame, serving
 from api_tests.waiting import eventually
 from app.serving import stalls
 from app.serving.heartbeat import SLOTS, Heartbeat
+from app.serving.protocol import WsxProtocol
 from app.wire.prepared import Prepared
 
 TEXT, PING, PONG = 1, 9, 10
@@ -130,6 +131,10 @@ async def test_where_the_system_tells_nothing_a_reader_that_stalls_is_cut_and_on
 ):
     """The kernel's buffer is made small: it says that it takes more only when a third of it is free."""
     monkeypatch.setattr(stalls, "_IS_TOLD", False)
+    ping, filled = WsxProtocol.ping, asyncio.Event()
+    monkeypatch.setattr(
+        WsxProtocol, "ping", lambda one: filled.is_set() and ping(one)
+    )  # else who fills up just then would be blamed
     ears: list[Ear] = []
 
     async def app(scope, receive, send) -> None:
@@ -144,6 +149,7 @@ async def test_where_the_system_tells_nothing_a_reader_that_stalls_is_cut_and_on
             ear.sink._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
             for _ in range(200):
                 ear.sink.write(Prepared(b"x" * 100_000))
+        filled.set()
         with socket.socket(fileno=os.dup(slow.writer.get_extra_info("socket").fileno())) as sip:
             for turn in range(90):
                 if turn >= 30 and ears[0].ends:

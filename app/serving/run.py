@@ -6,6 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import uvicorn
 
 from app.serving.door import Door
@@ -27,9 +28,22 @@ _log = logging.getLogger("wsx.serving")
 
 def listen(settings: Settings) -> socket.socket:
     """The listening socket. Raises OSError when the address is taken or not ours."""
+    return _listen(settings, is_shared=False)
+
+
+def listen_for_workers(settings: Settings, count: int) -> list[socket.socket]:
+    """A listening socket for each of several processes, all at one address. Raises OSError when that is taken or not ours."""
+    with listen(settings) as alone:  # shared sockets would join those of another server of ours, and nobody would be told
+        settings = msgspec.structs.replace(settings, port=alone.getsockname()[1])
+    return [_listen(settings, is_shared=True) for _ in range(count)]
+
+
+def _listen(settings: Settings, *, is_shared: bool) -> socket.socket:
     family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1_000 * user_timeout_s(settings)))
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):

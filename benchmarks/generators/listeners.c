@@ -66,6 +66,8 @@ static const char *next_token(void) {
 static void ask(unsigned number) {
     char head[8192], browser[6144] = "";
     struct dialling how = options.server;
+    if (options.second_port > 0 && number % 2 == 1)
+        how.port = options.second_port;
     if (is_stalled(number)) {
         how.receive_bytes = options.stalled_bytes;
         how.segment_bytes = options.stalled_segment;

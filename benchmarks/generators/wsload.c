@@ -45,6 +45,7 @@ struct options options = {
 
 static const struct choice CHOICES[] = {
     {"port", &options.server.port, NULL, NULL},
+    {"second-port", &options.second_port, NULL, NULL}, /* of another node: every other socket goes there, no broadcast does */
     {"sockets", &options.sockets, NULL, NULL},
     {"in-flight", &options.in_flight, NULL, NULL},   /* handshakes at a time */
     {"browser", NULL, NULL, &options.browser},       /* handshakes have a browser's headers; deflate is offered */

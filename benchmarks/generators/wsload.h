@@ -13,7 +13,7 @@ enum {
 /* What the command line says; main.c holds it and says what each is. */
 extern struct options {
     struct dialling server;
-    unsigned sockets, in_flight, hearers, groups, stalled, stalled_bytes, stalled_segment;
+    unsigned second_port, sockets, in_flight, hearers, groups, stalled, stalled_bytes, stalled_segment;
     unsigned broadcasts, publishers, bytes, warmup, rate, timeout_s, process;
     bool browser, hold, one_by_one;
     const char *tokens, *says, *audience, *swap, *bodies, *path;

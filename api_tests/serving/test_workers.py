@@ -72,10 +72,10 @@ async def _told(logged: Callable[[], str], event: str, times: int = 1) -> str:
 class Running:
     """A supervisor that runs, and the server that its workers are."""
 
-    def __init__(self, supervisor: Supervisor, port: int) -> None:
+    def __init__(self, supervisor: Supervisor, port: int, serves: asyncio.Event) -> None:
         self.supervisor = supervisor
         self.port = port
-        self.serves = asyncio.Event()
+        self.serves = serves
         self.task: asyncio.Task[int]
 
     async def ask(self, text: bytes = b"who") -> tuple[int, int] | None:
@@ -94,8 +94,9 @@ class Running:
 @asynccontextmanager
 async def _running(work: Work, count: int = 2, *, stop_within_s: float = PATIENCE_S) -> AsyncIterator[Running]:
     listeners = listen_for_workers(msgspec.structs.replace(Settings(), port=0), count)
-    running = Running(Supervisor(work, listeners, stop_within_s=stop_within_s, ready=lambda: running.serves.set()), 0)
-    running.port = listeners[0].getsockname()[1]
+    serves = asyncio.Event()
+    supervisor = Supervisor(work, listeners, stop_within_s=stop_within_s, ready=serves.set)
+    running = Running(supervisor, listeners[0].getsockname()[1], serves)
     running.task = asyncio.create_task(running.supervisor.run())
     try:
         yield running
@@ -129,7 +130,7 @@ async def test_a_dead_worker_is_replaced_and_who_connects_meanwhile_is_answered_
         number, after = await server.ask()  # it waits in the queue
         assert 1 == number
         assert before != after
-        assert f'"status": {FAILED}' in await _told(logged, "worker died")
+        assert f'"status":{FAILED}' in await _told(logged, "worker died")
 
 
 async def test_a_worker_that_cannot_start_stops_all_with_its_status():
@@ -185,7 +186,9 @@ async def test_a_second_stop_kills_at_once():
         assert PATIENCE_S > time.monotonic() - began
 
 
-async def test_a_stop_while_a_dead_worker_waits_for_its_next_start_is_at_once(monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]):
+async def test_a_stop_while_a_dead_worker_waits_for_its_next_start_is_at_once(
+    monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
+):
     monkeypatch.setattr(workers, "FIRST_WAIT_S", PATIENCE_S)
     async with _running(_answer_each, 1) as server:
         await server.serves.wait()

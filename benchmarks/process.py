@@ -28,6 +28,11 @@ class Process(NamedTuple):
         """The most resident memory that it ever had, in KiB."""
         return self._status("VmHWM")
 
+    def cpu_s(self) -> float:
+        """Processor time so far, of all its threads, in seconds."""
+        fields = Path(f"/proc/{self.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _status(self, field: str) -> int:
         status = Path(f"/proc/{self.popen.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{field}:"))

@@ -144,8 +144,13 @@ class Supervisor:
 async def _readable(descriptor: int) -> None:
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
-    loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+    loop.add_reader(descriptor, _wake, readable)
     try:
         await readable
     finally:
         loop.remove_reader(descriptor)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)

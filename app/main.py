@@ -36,6 +36,8 @@ from app.hub.handlers import Handlers
 from app.hub.hub import Hub
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
+from app.kernel import log
+from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.answering import answering
@@ -77,6 +79,7 @@ class Parts(NamedTuple):
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
+    node_id: str
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> Front:
@@ -174,6 +177,7 @@ def _build(settings: Settings) -> Parts:
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
+        node_id=new_node_id(),
     )
 
 
@@ -194,6 +198,8 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Everything that lives as long as the application."""
     async with AsyncExitStack() as stack:
+        if parts.settings.redis_url:
+            stack.enter_context(log.in_all_lines(node=parts.node_id))
         stack.push_async_callback(parts.database.close)
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app import __version__
-from app.cli import issue, run
+from app.cli import issue, run, serving
 from app.cli.console import Failure, fail
 from app.kernel.errors import AppError
 from app.settings import SettingsError
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="TCP port; 0: any free one (WSX_PORT)")
     serve.add_argument("--workers", type=int, help="processes (WSX_WORKERS)")
     serve.add_argument("--demo", action="store_true", help="also serve the demo page at /")
-    serve.set_defaults(run=run.serve)
+    serve.set_defaults(run=serving.serve)
 
     commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=run.migrate)
     check = commands.add_parser("check", help="read every setting, open the database, load the handlers; change nothing")

@@ -45,8 +45,8 @@ def remark(text: str) -> None:
 
 def read_settings(**overrides: object) -> Settings:
     settings = Settings.from_environment(os.environ, **overrides)
-    if settings.workers > 1:
-        message = f"WSX_WORKERS is {settings.workers}: more than one process is not served yet"
+    if settings.workers > 1 and not settings.redis_url:
+        message = f"WSX_WORKERS is {settings.workers}, and WSX_REDIS_URL is not set: several processes hear of each other by Redis"
         raise SettingsError(message)
     try:
         dialect = make_url(settings.database_url).get_dialect()

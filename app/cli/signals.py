@@ -1,4 +1,8 @@
-"""SIGTERM and Ctrl-C stop the server, a second one kills it, and it never takes longer than it was given."""
+"""SIGTERM and Ctrl-C stop the server, a second one kills it, and it never takes longer than it was given.
+
+A worker obeys its supervisor alone. Whoever stops a service may signal all of its processes, and the supervisor does so besides:
+the second SIGTERM is no wish to kill, and Ctrl-C is the supervisor's.
+"""
 
 import os
 import signal
@@ -22,16 +26,18 @@ class Stoppable(Protocol):
 
 
 @contextmanager
-def stopped_by_signals(server: Stoppable, drain_s: float) -> Iterator[None]:
+def stopped_by_signals(server: Stoppable, drain_s: float, *, is_supervised: bool = False) -> Iterator[None]:
     """While the block runs. To be stopped is no failure; to be cut off, when the time is over, is one: exit status 1."""
 
     def stop(_number: int, _frame: object) -> None:
         server.should_exit = True
         for number in _STOPS:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if is_supervised else signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, drain_s + OVERTIME_S)
 
     before = {number: signal.signal(number, stop) for number in _STOPS}
+    if is_supervised:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     before[signal.SIGALRM] = signal.signal(signal.SIGALRM, _cut)
     try:
         yield

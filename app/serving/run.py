@@ -78,8 +78,15 @@ class Server(uvicorn.Server):
     Signals are left to whoever runs it: setting `should_exit` stops it.
     """
 
-    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]] | None, drain_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: Callable[[], Awaitable[None]] | None,
+        drain_s: float,
+        is_started: Callable[[], object] | None,
+    ) -> None:
         super().__init__(config)
+        self._is_started = is_started
         self._drain = drain
         self._drain_s = drain_s
 
@@ -87,6 +94,12 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started and self._is_started is not None:
+            self._is_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then stop; running requests have what is left of the time. What fails is logged, and stops nothing."""
@@ -100,11 +113,14 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol) -> uvicorn.Server:
+def make_server(
+    app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol, started: Callable[[], object] | None = None
+) -> uvicorn.Server:
     """The server, not yet running. `serve(sockets=[listen(settings)])` runs it.
 
     `app`: an ASGI application; its method `drain()`, where it has one, is awaited while its sockets are still open.
     `socket_layer`: what uvicorn takes for `ws=`; with another one than ours everything works, slower.
+    `started`: called once it serves.
     """
     config = uvicorn.Config(
         app,
@@ -122,7 +138,7 @@ def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol
         proxy_headers=False,
         backlog=BACKLOG,
     )
-    return Server(config, getattr(app, "drain", None), settings.drain_s)
+    return Server(config, getattr(app, "drain", None), settings.drain_s, started)
 
 
 def tune_garbage_collector() -> None:

@@ -3,7 +3,8 @@
 A change of a stored thing notes in its own transaction that it is to be pushed: one row. The push follows the commit; then the row
 is deleted behind it, with many others in one statement, and nothing waits for that. A row that gets old was left by a process that
 died, or by one that found the journal away. Whichever node finds it first pushes the thing again, as it is by then, to all who hear
-of it. So a thing is pushed at least once, and may be pushed twice: always under the same id, and clients drop what they have seen.
+of it. So a thing is pushed at least once, and may be pushed twice: under the same id, so that clients can drop what they have seen,
+and in a form that takes the place of what is on the screen already.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence

@@ -115,13 +115,16 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
 
 
 async def _show_change(services: Services, row: AnnouncementRow, audience: Audience, what: str, publication_id: str) -> None:
-    """Show what was changed, in its place, or to another audience on top; nothing of one that is not in force."""
+    """Show it in its place, anew on top, or to another audience on top; nothing of one that is not in force."""
     if row.state != "in_force":
         services.of(Unsent).done(publication_id)
         return
     hearing = services.hub.without_absent(audience)
+    parts: tuple[Part, ...]
     if what == EDITED:
-        parts: tuple[Part, ...] = (Part(hearing, view.edited(row)),)
+        parts = (Part(hearing, view.edited(row)),)
+    elif what == PUBLISHED:
+        parts = (Part(hearing, view.published_again(row)),)
     else:
         parts = Part(everyone, view.gone(row.id)), Part(hearing, view.published(row))
     await _push(services, publication_id, *parts)
@@ -146,7 +149,7 @@ async def _push(services: Services, publication_id: str, *parts: Part) -> Receip
 
 
 async def _show_again(services: Services, again: Again) -> None:
-    """As it is now, also where it was edited meanwhile. Where it is on a screen already it is shown anew on top."""
+    """As it is now, also where it was edited meanwhile."""
     async with services.of(Board).changing:
         async with services.database.reading() as session:
             row = await store.find(session, UUID(again.things[0]))

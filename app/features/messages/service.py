@@ -55,7 +55,7 @@ async def send_to_room(
                 await ensure_users(session, [in_name_of])
                 row.sender_id, row.author = in_name_of, await addressed(session, services.hub, in_name_of)
             publication_id = await _store(session, services, row, sender)
-        receipt = await _push_said(services, row, publication_id)
+        receipt = await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row, receipt
 
@@ -71,7 +71,7 @@ async def send_to_user(services: Services, recipient_id: str, content: str, *, s
         async with services.database.transaction() as session:
             await addressed(session, services.hub, recipient_id)
             publication_id = await _store(session, services, row, sender)
-        await _push_said(services, row, publication_id)
+        await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row
 
@@ -132,11 +132,12 @@ async def _push(services: Services, publication_id: str, audience: Audience, upd
     return await services.of(Unsent).push(Publication(publication_id, (Part(audience, update, key),)))
 
 
-async def _push_said(services: Services, row: MessageRow, publication_id: str) -> Receipt:
+async def _push_said(services: Services, row: MessageRow, publication_id: str, update: Update) -> Receipt:
+    """Show a new message; `update`: how."""
     if row.room_id is None:
-        return await _push(services, publication_id, _audience_of(row), view.said(row), str(row.id))
+        return await _push(services, publication_id, _audience_of(row), update, str(row.id))
     shown = view.item(row)
-    receipt = await _push(services, publication_id, _audience_of(row), view.said(row))
+    receipt = await _push(services, publication_id, _audience_of(row), update)
     services.of(Seam).pushed(row.room_id, row.id, shown)
     return receipt
 
@@ -150,10 +151,10 @@ async def _push_edited(services: Services, row: MessageRow, publication_id: str)
 async def _say_again(services: Services, again: Again) -> None:
     row = await _find_again(services, again)
     if row.recipient_id is None:
-        await _push_said(services, row, again.id)
+        await _push_said(services, row, again.id, view.said_again(row))
     else:
         with services.of(AwayFromMessages).sending({row.id: row.recipient_id}):
-            await _push_said(services, row, again.id)
+            await _push_said(services, row, again.id, view.said_again(row))
 
 
 async def _edit_again(services: Services, again: Again) -> None:

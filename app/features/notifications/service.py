@@ -1,7 +1,7 @@
 """Use cases: notify users, and keep their inboxes. Counts are taken in the transaction that changes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -102,7 +102,7 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
             notifier = Notifier(session, services, on_the_way)
             yield notifier
         for publication_id, rows, sending in notifier.shares:
-            notifier.queued += (await unsent.push(_arrived(publication_id, rows, notifier.unread))).queued
+            notifier.queued += (await unsent.push(_to_users(publication_id, rows, notifier.unread, view.arrived))).queued
             sending.close()  # in the same turn: whoever comes in the next one was not pushed to
             await asyncio.sleep(0)
 
@@ -177,8 +177,13 @@ def _shown(row: NotificationRow, unread_count: int, *, is_back: bool) -> Update:
     return view.arrived(row, unread_count) if is_back else view.changed(row, unread_count)
 
 
-def _arrived(publication_id: str, rows: Sequence[NotificationRow], unread: Mapping[str, int]) -> Publication:
-    parts = (Part(users(row.user_id), view.arrived(row, unread[row.user_id]), str(row.id)) for row in rows)
+def _to_users(
+    publication_id: str,
+    rows: Sequence[NotificationRow],
+    unread: Mapping[str, int],
+    show: Callable[[NotificationRow, int], Update],
+) -> Publication:
+    parts = (Part(users(row.user_id), show(row, unread[row.user_id]), str(row.id)) for row in rows)
     return Publication(publication_id, tuple(parts))
 
 
@@ -193,14 +198,15 @@ async def _arrive_again(services: Services, again: Again) -> None:
     if rows:
         with services.of(AwayFromInbox).sending({row.id: row.user_id for row in rows}):
             unread = {user_id: counted.unread for user_id, counted in waiting.items()}
-            await services.of(Unsent).push(_arrived(again.id, rows, unread))
+            await services.of(Unsent).push(_to_users(again.id, rows, unread, view.arrived_again))
 
 
 async def _change_again(services: Services, again: Again) -> None:
     async with services.database.reading() as session:
         row = await store.find(session, UUID(again.things[0]))
         waiting = (await store.counts(session, [row.user_id]))[row.user_id]
-    update = _shown(row, waiting.unread, is_back=again.what == BACK)
+    is_back = again.what == BACK and row.archived_at is None
+    update = view.arrived_again(row, waiting.unread) if is_back else _shown(row, waiting.unread, is_back=False)
     await services.of(Unsent).push(_to_user(again.id, row.user_id, update))
 
 

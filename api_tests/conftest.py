@@ -1,7 +1,10 @@
-"""Real servers on real ports, in the loop of the test; a fresh database for each, copied from one that was migrated once."""
+"""Real servers on real ports, in the loop of the test; a fresh database for each, copied from one that was migrated once.
+
+`--database postgresql` runs the tests on PostgreSQL; those of one database alone have their own fixtures, and run on theirs.
+"""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,16 +14,22 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.clock import Clock
+from api_tests.db.beside import SHORT_MS
+from api_tests.postgresql_server import Postgres, run_postgres
 from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
 from api_tests.waiting import MS
 from app.auth import tokens
-from app.db import migrate
+from app.db import migrate, postgresql, sqlite
 from app.features.announcements import board
 from app.kernel import clock as kernel_clock
 from app.kernel import log
 from app.settings import Settings
 
 ServerMaker = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="where the tests keep what they store")
 
 
 @pytest.fixture(scope="session")
@@ -62,13 +71,37 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One cluster for all tests; each has a database of its own in it."""
+    with run_postgres() as running:
+        yield running
+
+
 @pytest.fixture
-def settings(tmp_path: Path, migrated: Path) -> Settings:
-    path = tmp_path / "wsx.db"
-    shutil.copy(migrated, path)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with all tables, and nothing in them."""
+    if request.config.option.database == "sqlite":
+        path = tmp_path / "wsx.db"
+        shutil.copy(request.getfixturevalue("migrated"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+    else:
+        with request.getfixturevalue("postgres").migrated() as url:
+            yield url
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases that are opened from now on wait for others for a moment only."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", SHORT_MS)
+    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", SHORT_MS)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
     return Settings(
         port=0,
-        database_url=f"sqlite+aiosqlite:///{path}",
+        database_url=database_url,
         admin_key=ADMIN_KEY,
         token_secret=SECRET,
         drain_s=1,

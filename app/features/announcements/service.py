@@ -97,7 +97,7 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
     board = services.of(Board)
     async with board.changing:
         async with services.database.transaction() as session:
-            row = await store.find(session, announcement_id)
+            row = await store.find(session, announcement_id, to_change=True)
             was_shown, heard_before = row.state == "in_force", row.concerned
             _change(row, changes)
             in_its_place, on_top = view.edited(row), view.published(row)
@@ -120,7 +120,7 @@ async def recall(services: Services, announcement_id: UUID) -> None:
     board = services.of(Board)
     async with board.changing:
         async with services.database.transaction() as session:
-            row = await store.find(session, announcement_id)
+            row = await store.find(session, announcement_id, to_change=True)
             await session.delete(row)
         board.take_down(row.id)
         if row.published_at is not None:

@@ -20,6 +20,7 @@ from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
 from api_tests.waiting import MS
 from app.auth import tokens
 from app.db import migrate, postgresql, sqlite
+from app.db.session import Database
 from app.features.announcements import board
 from app.kernel import clock as kernel_clock
 from app.kernel import log
@@ -79,15 +80,23 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def sqlite_url(tmp_path: Path, migrated: Path) -> str:
+    path = tmp_path / "wsx.db"
+    shutil.copy(migrated, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgres: Postgres) -> Iterator[str]:
+    with postgres.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
     """A database with all tables, and nothing in them."""
-    if request.config.option.database == "sqlite":
-        path = tmp_path / "wsx.db"
-        shutil.copy(request.getfixturevalue("migrated"), path)
-        yield f"sqlite+aiosqlite:///{path}"
-    else:
-        with request.getfixturevalue("postgres").migrated() as url:
-            yield url
+    url: str = request.getfixturevalue(f"{request.config.option.database}_url")
+    return url
 
 
 @pytest.fixture
@@ -107,6 +116,13 @@ def settings(database_url: str) -> Settings:
         drain_s=1,
         log_format="json",
     )
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    database = Database(settings.database_url)
+    yield database
+    await database.close()
 
 
 @pytest.fixture

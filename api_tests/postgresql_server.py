@@ -1,4 +1,4 @@
-"""A real PostgreSQL: a cluster in a folder of its own, on a free port of loopback, run by an ordinary user. It ends with the tests."""
+"""A real PostgreSQL: a cluster in a folder of its own, on a free port of loopback, run by an ordinary user; ends with the tests."""
 
 import asyncio
 import os

@@ -43,7 +43,7 @@ async def others_write(settings: Settings) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            await process.communicate()
+            await process.communicate(b"")
         return
     connection = await asyncpg.connect(plain(settings.database_url))
     try:

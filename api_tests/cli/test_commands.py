@@ -91,14 +91,14 @@ def test_a_database_of_a_newer_version_is_refused(operator, wsx):
         ("sqlite:///x.db", "sqlite:// is not known; it looks like sqlite+aiosqlite:///var/wsx.db"),
         (
             "postgresql://wsx:sesame@db/wsx",
-            "postgresql:// is not known; it looks like sqlite+aiosqlite:///var/wsx.db or postgresql+asyncpg",
+            "postgresql:// is not known; it looks like sqlite+aiosqlite:///var/wsx.db or postgresql+",
         ),
         ("postgres://wsx:sesame@db/wsx", "postgres:// is not known"),
         ("postgresql+psycopg://wsx:sesame@db/wsx", "postgresql+psycopg:// is not known"),
         ("postgresql+asyncpg://wsx:sesame@db", "the name of the database is missing"),
         (
             "postgresql+asyncpg://wsx:sesame@db/wsx?sslmode=require",
-            "no such option: sslmode; there are host, port, ssl; in place of",
+            "no such option: sslmode; there are host, port, ssl; ",
         ),
         ("sqlite+aiosqlite:///x.db?mode=ro", "no such option: mode; there are none"),
     ],

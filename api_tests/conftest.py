@@ -1,7 +1,10 @@
-"""Real servers on real ports, in the loop of the test; a fresh database for each, copied from one that was migrated once."""
+"""Real servers on real ports, in the loop of the test; a fresh database for each, copied from one that was migrated once.
+
+`--database postgresql` runs the tests on PostgreSQL; those of one database alone have their own fixtures, and run on theirs.
+"""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,17 +14,24 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.clock import Clock
+from api_tests.db.beside import SHORT_MS
+from api_tests.postgresql_server import Postgres, run_postgres
 from api_tests.redis_server import RedisServer, run_redis
 from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
 from api_tests.waiting import MS
 from app.auth import tokens
-from app.db import migrate
+from app.db import migrate, postgresql, sqlite
+from app.db.session import Database
 from app.features.announcements import board
 from app.kernel import clock as kernel_clock
 from app.kernel import log
 from app.settings import Settings
 
 ServerMaker = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="where the tests keep what they store")
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +73,45 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One cluster for all tests; each has a database of its own in it."""
+    with run_postgres() as running:
+        yield running
+
+
 @pytest.fixture
-def settings(tmp_path: Path, migrated: Path) -> Settings:
+def sqlite_url(tmp_path: Path, migrated: Path) -> str:
     path = tmp_path / "wsx.db"
     shutil.copy(migrated, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgres: Postgres) -> Iterator[str]:
+    with postgres.migrated() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A database with all tables, and nothing in them."""
+    url: str = request.getfixturevalue(f"{request.config.option.database}_url")
+    return url
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Databases that are opened from now on wait for others for a moment only."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", SHORT_MS)
+    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", SHORT_MS)
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
     return Settings(
         port=0,
-        database_url=f"sqlite+aiosqlite:///{path}",
+        database_url=database_url,
         admin_key=ADMIN_KEY,
         token_secret=SECRET,
         drain_s=1,
@@ -82,6 +124,13 @@ async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
     """A Redis of this test alone."""
     async with run_redis(tmp_path / "redis") as running:
         yield running
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    database = Database(settings.database_url)
+    yield database
+    await database.close()
 
 
 @pytest.fixture

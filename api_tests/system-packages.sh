@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beyond Python: Chromium and Redis. As root on Debian they are installed; else it is said which tests are skipped.
+# What the tests need beyond Python. As root on Debian it is installed; else it is said what is missing and which tests that skips.
 set -u
 
 # need WHAT PACKAGE TESTS COMMAND...: any of the commands will do
@@ -20,3 +20,6 @@ need() {
 
 need Chromium chromium "the tests in api_tests/browser" chromium chromium-browser google-chrome
 need Redis redis-server "the tests of clusters" redis-server valkey-server
+# Debian keeps the server's programs out of the PATH.
+PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
+need PostgreSQL postgresql "the tests of PostgreSQL" initdb

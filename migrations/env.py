@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 import app.features  # noqa: F401 - brings every table into the metadata
 from app.db.base import Base
+from app.db.turns import key_of
 from app.settings import Settings
 
 
@@ -26,8 +27,9 @@ def leave_transactions_to_us(connection: Any, _record: object) -> None:
 
 
 def begin_writing(connection: Connection) -> None:
-    """Take the write lock before the version is read: of two processes that start at once, the second one finds all done."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Take a lock before the version is read: of two processes that start at once, the second one finds all done."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else f"SELECT pg_advisory_xact_lock({key_of('migrations')})")
 
 
 def run(connection: Connection) -> None:
@@ -48,7 +50,7 @@ async def run_online() -> None:
     engine = create_async_engine(database_url(), poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", leave_transactions_to_us)
-        event.listen(engine.sync_engine, "begin", begin_writing)
+    event.listen(engine.sync_engine, "begin", begin_writing)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)

@@ -84,10 +84,23 @@ def test_a_database_of_a_newer_version_is_refused(operator, wsx):
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nonsense", "Could not parse"),
-        ("", "Could not parse"),
-        ("moon+cheese:///x", "Can't load plugin"),
-        ("sqlite:///x.db", "an asynchronous driver is needed"),
+        ("nonsense", "this is no URL of a database"),
+        ("", "this is no URL of a database"),
+        ("postgresql+asyncpg://wsx:sesame@db:port/wsx", "this is no URL of a database"),
+        ("moon+cheese:///x", "moon+cheese:// is not known"),
+        ("sqlite:///x.db", "sqlite:// is not known; it looks like sqlite+aiosqlite:///var/wsx.db"),
+        (
+            "postgresql://wsx:sesame@db/wsx",
+            "postgresql:// is not known; it looks like sqlite+aiosqlite:///var/wsx.db or postgresql+",
+        ),
+        ("postgres://wsx:sesame@db/wsx", "postgres:// is not known"),
+        ("postgresql+psycopg://wsx:sesame@db/wsx", "postgresql+psycopg:// is not known"),
+        ("postgresql+asyncpg://wsx:sesame@db", "the name of the database is missing"),
+        (
+            "postgresql+asyncpg://wsx:sesame@db/wsx?sslmode=require",
+            "no such option: sslmode; there are host, port, ssl; ",
+        ),
+        ("sqlite+aiosqlite:///x.db?mode=ro", "no such option: mode; there are none"),
     ],
 )
 def test_a_database_url_that_is_none_is_named(wsx, url, said):
@@ -96,6 +109,7 @@ def test_a_database_url_that_is_none_is_named(wsx, url, said):
         assert (2, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
         assert refused.err.startswith("wsx: WSX_DATABASE_URL: ")
         assert said in refused.err
+        assert "sesame" not in refused.err
 
 
 def test_a_token_says_who_for_how_long(wsx):

@@ -1,15 +1,19 @@
 """Those who use the same database beside the program."""
 
+import asyncio
 import sqlite3
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
-from sqlalchemy import event
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from api_tests.postgresql_server import plain, query
 from app.db.session import Database
+from app.db.url import is_sqlite
 from app.settings import Settings
 
 SHORT_MS = 50
@@ -21,50 +25,78 @@ connection.execute("BEGIN IMMEDIATE")
 print("held", flush=True)
 sys.stdin.read()
 """
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
 
 
 def path_of(settings: Settings) -> Path:
+    """The file of a SQLite database."""
     return Path(settings.database_url.partition(":///")[2])
 
 
-def impatient(database: Database) -> Database:
-    """It waits for other processes for a moment only."""
-    event.listen(
-        database.engine.sync_engine, "connect", lambda connection, _: connection.execute(f"PRAGMA busy_timeout={SHORT_MS}")
-    )
-    return database
-
-
-@contextmanager
-def another_process_writes(path: Path) -> Iterator[None]:
-    """It holds the write lock for as long as the block."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert "held\n" == process.stdout.readline()
+@asynccontextmanager
+async def others_write(settings: Settings) -> AsyncIterator[None]:
+    """Somebody else keeps the program from writing for as long as the block: another process, or another client."""
+    if is_sqlite(settings.database_url):
+        command = sys.executable, "-c", _HOLDER, str(path_of(settings))
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        assert b"held\n" == await process.stdout.readline()
         try:
             yield
         finally:
-            process.stdin.close()
-            process.wait()
+            await process.communicate(b"")
+        return
+    connection = await asyncpg.connect(plain(settings.database_url))
+    try:
+        async with connection.transaction():
+            tables = ", ".join(row["tablename"] for row in await connection.fetch(_TABLES))
+            await connection.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE")  # who only reads need not wait
+            yield
+    finally:
+        await connection.close()
 
 
-def rows(settings: Settings, query: str) -> list[tuple[object, ...]]:
-    """What is on disk, read past all of our code.
+@asynccontextmanager
+async def storing(settings: Settings) -> AsyncIterator[AsyncSession]:
+    """A transaction of somebody else."""
+    database = Database(settings.database_url)
+    try:
+        async with database.transaction() as session:
+            yield session
+    finally:
+        await database.close()
 
-    It does not wait: while the program makes the file a WAL, which locks it, it needs the loop that would wait here.
+
+def rows(settings: Settings, asked: str) -> list[tuple[object, ...]]:
+    """What is stored, read past all of our code.
+
+    It does not wait: while the program makes a SQLite file a WAL, which locks it, it needs the loop that would wait here.
     """
+    if not is_sqlite(settings.database_url):
+        return query(settings.database_url, asked)
     with closing(sqlite3.connect(path_of(settings), timeout=0)) as connection:
         try:
-            return connection.execute(query).fetchall()
+            return connection.execute(asked).fetchall()
         except sqlite3.OperationalError as error:
             return [(str(error),)]
 
 
-def is_done(database: sqlite3.Connection, statement: str) -> bool:
+def is_done(settings: Settings, statement: str) -> bool:
     """Whether the statement could be carried out. Not while the server writes: to wait for it here would keep it from ending."""
     try:
-        database.execute(statement)
-    except sqlite3.OperationalError:
+        if is_sqlite(settings.database_url):
+            with closing(sqlite3.connect(path_of(settings), timeout=0)) as connection, connection:
+                connection.execute(statement)
+        else:
+            query(f"{settings.database_url}?lock_timeout={SHORT_MS}", statement)
+    except (sqlite3.OperationalError, asyncpg.LockNotAvailableError):
         return False
     return True
+
+
+def all_stored(settings: Settings) -> str:
+    """Every row of every table, as text."""
+    if is_sqlite(settings.database_url):
+        with closing(sqlite3.connect(path_of(settings))) as connection:
+            return "\n".join(connection.iterdump())
+    tables = [name for (name,) in rows(settings, _TABLES)]
+    return "\n".join(str(row) for table in tables for row in rows(settings, f"SELECT one::text FROM {table} AS one"))  # noqa: S608 - the names of our tables

@@ -2,8 +2,6 @@
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import asyncpg
-from sqlalchemy.orm import Session
 
 from app.db.ids import among
 from app.features.users import UserRow, ensure_users
@@ -28,23 +26,3 @@ async def test_any_text_may_be_an_id(database, user_id):
         await ensure_users(session, [user_id, "another"])
     async with database.reading() as session:
         assert [user_id] == (await session.scalars(select(UserRow.id).where(among(session, UserRow.id, [user_id])))).all()
-
-
-async def test_sqlite_looks_them_up_by_its_index(database):
-    async with database.reading() as session:
-        query = select(UserRow.name).where(among(session, UserRow.id, ["ada"]))
-        compiled = str(query.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
-        connection = await session.connection()
-        plan = str((await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")).all())
-    assert "SEARCH users USING INDEX" in plan
-
-
-def test_postgresql_gets_one_array():
-    class Postgres(Session):
-        def get_bind(self, *_, **__):
-            return type("Engine", (), {"dialect": asyncpg.dialect()})
-
-    query = select(UserRow.id).where(among(Postgres(), UserRow.id, ["ada", "bob"]))
-    compiled = query.compile(dialect=asyncpg.dialect())
-    assert "WHERE users.id = ANY ($1::VARCHAR[])" in str(compiled)
-    assert {"param_1": ["ada", "bob"]} == compiled.params

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from api_tests.db.beside import another_process_writes, impatient, path_of, rows
+from api_tests.db.beside import others_write, rows
 from api_tests.waiting import eventually
 from app.auth.keys import Caller
 from app.auth.scopes import ADMIN
@@ -34,13 +34,12 @@ async def test_all_uses_are_written_down_and_only_those(database, settings):
     assert [("a",), ("c",)] == rows(settings, USED)
 
 
-async def test_a_database_that_is_away_loses_no_use(settings, logged):
-    database = impatient(Database(settings.database_url))
+async def test_a_database_that_is_away_loses_no_use(impatient, settings, database, logged):
     one, two = await make(database, "one"), await make(database, "two")
     noted = KeyUsage(database)
     noted.used(one)
     noted.used(two)
-    with another_process_writes(path_of(settings)):
+    async with others_write(settings):
         await noted.flush()
         assert "last use of keys not written down yet" in logged()
         between = utc_now()
@@ -49,7 +48,6 @@ async def test_a_database_that_is_away_loses_no_use(settings, logged):
     async with database.reading() as session:
         first, second = await all_keys(session)
     assert first.last_used_at < between <= second.last_used_at
-    await database.close()
 
 
 async def test_uses_are_written_down_while_it_runs_and_at_its_end(database, settings, monkeypatch):

@@ -1,6 +1,5 @@
-"""Users are written down behind their connects, each once, whatever happens to the database meanwhile."""
+"""Users are written down behind their connects, each once, and at the end."""
 
-import shutil
 import threading
 
 import pytest
@@ -9,14 +8,12 @@ from api_tests.db.beside import rows
 from api_tests.hub.recording import make_hub, tab
 from api_tests.server import run_server
 from api_tests.waiting import eventually
-from app.db.session import Database
 from app.features import gathering
 from app.features.services import Services
 from app.features.users import recorder
 from app.features.users.recorder import running
 from app.kernel.identity import User
 from app.main import make_tokens
-from app.settings import Settings
 
 USERS = "SELECT id, name, roles, last_connected_at IS NOT NULL FROM users ORDER BY id"
 
@@ -72,33 +69,6 @@ async def test_who_says_who_it_is_on_an_open_connection_is_written_down_too(data
     assert [("ada", "Ada", "[]", 1)] == rows(settings, USERS)
 
 
-async def test_users_wait_while_the_database_is_away(settings, tmp_path, migrated, logged):
-    folder = tmp_path / "away"
-    database = Database(f"sqlite+aiosqlite:///{folder}/wsx.db")
-    hub = make_hub()
-    async with running(services(settings, database, hub)):
-        tab(hub, "ada")
-        seen = []
-        await eventually(lambda: seen.append(logged()) or "waits for the database" in "".join(seen))
-        folder.mkdir()
-        shutil.copy(migrated, folder / "wsx.db")
-        there = Settings(database_url=f"sqlite+aiosqlite:///{folder}/wsx.db")
-        await eventually(lambda: [("ada", "Ada", "[]", 1)] == rows(there, USERS))
-    await database.close()
-
-
-async def test_a_database_that_is_away_at_the_end_does_not_disturb_the_end(settings, tmp_path, logged):
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/away/wsx.db")
-    hub = make_hub()
-    async with running(services(settings, database, hub)):
-        tab(hub, "ada")
-    assert "left undone at the end" in (told := logged())
-    assert "users who connected" in told
-    tab(hub, "bob")  # nobody listens any more
-    await database.close()
-    await eventually(no_driver_thread)
-
-
 async def test_a_thousand_and_more_are_written_down_at_the_end(database, settings, monkeypatch):
     monkeypatch.setattr(recorder, "PAUSE_S", 3600)
     hub = make_hub()
@@ -106,13 +76,3 @@ async def test_a_thousand_and_more_are_written_down_at_the_end(database, setting
         for number in range(gathering.MAX_BATCH + 1):
             tab(hub, f"user-{number}")
     assert [(gathering.MAX_BATCH + 1,)] == rows(settings, "SELECT count(*) FROM users")
-
-
-async def test_a_user_who_changes_while_being_written_down_ends_as_the_newest(database, settings):
-    hub = make_hub()
-    async with running(services(settings, database, hub)):
-        async with database.transaction():  # the recorder has to wait behind it
-            tab(hub, "ada")
-            await eventually(lambda: database._writer._waiters)
-            tab(hub, "ada", "admin")
-        await eventually(lambda: [("ada", "Ada", '["admin"]', 1)] == rows(settings, USERS))

@@ -1,4 +1,4 @@
-"""Transactions: all or nothing, one writer at a time, and what is left is on disk."""
+"""Transactions: all or nothing, and what is left is on disk."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta, timezone
@@ -7,11 +7,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from api_tests.db.beside import another_process_writes, impatient, path_of, rows
+from api_tests.db.beside import others_write, rows
 from api_tests.hub.recording import make_hub
 from api_tests.waiting import SOON_S
 from app.db.base import UtcDateTime
-from app.db.session import BUSY_TIMEOUT_MS, Database
 from app.features.announcements.model import AnnouncementRow
 from app.features.notifications.model import NotificationRow
 from app.features.users import UserRow
@@ -82,19 +81,9 @@ async def test_publishing_inside_a_transaction_is_refused_and_behind_it_is_not(d
         assert 0 == (await hub.publish(news)).matched
 
 
-async def test_sqlite_is_told_to_lose_nothing(database):
-    async with database.reading() as session:
-        told = {
-            name: await session.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-        }
-    full = 2
-    assert {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS} == told
-
-
 async def test_foreign_keys_and_checks_hold(database, settings):
     now = utc_now()
-    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         async with database.transaction() as session:
             session.add(NotificationRow(id=new_id(), user_id="nobody", type="info", title="x", message="", created_at=now))
     with pytest.raises(IntegrityError, match="ck_announcements_priority"):
@@ -109,58 +98,19 @@ async def test_foreign_keys_and_checks_hold(database, settings):
     assert [(0,)] == rows(settings, "SELECT count(*) FROM notifications")
 
 
-async def test_while_another_process_writes_the_answer_is_unavailable_and_later_it_goes_on(settings):
-    database = impatient(Database(settings.database_url))
+async def test_while_others_write_the_answer_is_unavailable_and_later_it_goes_on(impatient, settings, database):
     await database.check()
-    with another_process_writes(path_of(settings)):
-        with pytest.raises(Unavailable) as refused:
+    async with others_write(settings):
+        with pytest.raises(Unavailable, match="nothing was stored") as refused:
             async with database.transaction() as session:
                 session.add(user("ada"))
         assert {"Retry-After": "1"} == refused.value.headers
-        assert ["database is locked"] == refused.value.__notes__
+        assert refused.value.__notes__[0].endswith(("database is locked", "canceling statement due to lock timeout"))
         async with database.reading() as session:  # readers need not wait
             assert [] == (await session.scalars(text(IDS))).all()
     async with database.transaction() as session:
         session.add(user("ada"))
     assert [("ada",)] == rows(settings, IDS)
-    await database.close()
-
-
-async def test_writers_of_this_process_wait_for_each_other_and_not_inside_sqlite(settings):
-    database = impatient(Database(settings.database_url))
-    writing, go = asyncio.Event(), asyncio.Event()
-
-    async def first() -> None:
-        async with database.transaction() as session:
-            session.add(user("ada"))
-            writing.set()
-            await go.wait()
-
-    async def second() -> None:
-        async with database.transaction() as session:
-            session.add(user("bob"))
-
-    tasks = [asyncio.create_task(first())]
-    await writing.wait()
-    tasks.append(asyncio.create_task(second()))
-    done, _ = await asyncio.wait(tasks[1:], timeout=0.2)  # four times what SQLite would wait
-    assert set() == done
-    go.set()
-    await asyncio.gather(*tasks)
-    assert [("ada",), ("bob",)] == rows(settings, IDS)
-    await database.close()
-
-
-async def test_a_database_that_is_not_there_is_unavailable(tmp_path):
-    database = Database(f"sqlite+aiosqlite:///{tmp_path}/nowhere/wsx.db")
-    with pytest.raises(Unavailable, match="nothing was stored"):
-        await database.check()
-    with pytest.raises(Unavailable):
-        async with database.transaction():
-            pytest.fail("there is nothing to write to")
-    (tmp_path / "nowhere").mkdir()
-    await database.check()
-    await database.close()
 
 
 async def test_times_are_stored_in_utc_and_come_back_aware(database, settings):
@@ -170,7 +120,7 @@ async def test_times_are_stored_in_utc_and_come_back_aware(database, settings):
     async with database.reading() as session:
         row = await session.get(UserRow, "ada")
     assert (east, UTC, None) == (row.created_at, row.created_at.tzinfo, row.last_connected_at)
-    assert [("2026-11-23 20:16:03.000000",)] == rows(settings, "SELECT created_at FROM users")
+    assert [(1,)] == rows(settings, "SELECT count(*) FROM users WHERE CAST(created_at AS TEXT) LIKE '2026-11-23 20:16:03%'")
 
 
 async def test_a_time_without_a_time_zone_is_refused(database, settings):

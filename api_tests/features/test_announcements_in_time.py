@@ -3,12 +3,11 @@
 import pytest
 
 from api_tests.client import ApiClient
-from api_tests.db.beside import another_process_writes, path_of, rows
+from api_tests.db.beside import others_write, rows
 from api_tests.features.announcing import LATER_S, NEW, announce, change, ends_soon, later, shown
 from api_tests.features.talking import told
 from api_tests.server import run_server
 from api_tests.waiting import MS, eventually
-from app.db import session as database_session
 from app.features.announcements import board
 from app.features.dashboard import service as dashboard
 from app.kernel.clock import utc_now
@@ -230,14 +229,13 @@ async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, mo
     assert "announcement schedule failed" in logged()
 
 
-async def test_while_the_database_is_away_what_is_due_waits(clock, settings, monkeypatch, logged):
-    monkeypatch.setattr(database_session, "BUSY_TIMEOUT_MS", 20)
+async def test_while_the_database_is_away_what_is_due_waits(clock, impatient, settings, monkeypatch, logged):
     monkeypatch.setattr(board, "RETRY_S", 10 * MS)
     async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api, server.socket("ada") as page:
         made = await announce(api, publish_at=later())
         await eventually(lambda: [(1,)] == rows(settings, "SELECT count(*) FROM users WHERE last_connected_at IS NOT NULL"))
         told_of = ""
-        with another_process_writes(path_of(settings)):
+        async with others_write(settings):
             clock.skip(LATER_S)
             while "announcements wait for the database" not in told_of:
                 await api.get("/rooms")

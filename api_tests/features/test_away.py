@@ -2,19 +2,18 @@
 
 import asyncio
 import signal
-import sqlite3
 import sys
 from collections import Counter
-from contextlib import closing
 from datetime import timedelta
 from time import monotonic
 
 import msgspec
 import pytest
+from sqlalchemy import insert
 
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient, SocketClient
-from api_tests.db.beside import path_of, rows
+from api_tests.db.beside import rows, storing
 from api_tests.features.post import LISTS, posting, see, visit
 from api_tests.features.screen import ESCAPED, XSS, Screen
 from api_tests.hub.recording import tab
@@ -22,9 +21,11 @@ from api_tests.server import ADMIN_KEY, SECRET, run_server
 from api_tests.waiting import MS, SOON_S, eventually
 from app.auth.tokens import Tokens
 from app.features import away
+from app.features.notifications.model import NotificationRow
+from app.features.users import ensure_users
 from app.hub.hub import Hub
+from app.kernel.clock import utc_now
 from app.kernel.ids import new_id
-from app.settings import Settings
 
 MARKED = "SELECT count(*) FROM notifications WHERE delivered_at IS NOT NULL"
 BOTH = pytest.mark.parametrize("table", LISTS)
@@ -110,19 +111,16 @@ async def test_what_waits_and_what_was_pushed_are_kept_over_a_restart(settings, 
 
 
 async def test_more_things_may_wait_than_one_look_up_reads(settings):
-    waiting = [(new_id().hex, str(number)) for number in range(2 * away.MAX_AT_ONCE + 100)]
-    with closing(sqlite3.connect(path_of(settings))) as database, database:
-        database.execute("INSERT INTO users (id, name, roles, created_at) VALUES ('ada', 'Ada', '[]', '2026-11-24')")
-        database.executemany(
-            "INSERT INTO notifications (id, user_id, type, title, message, created_at) "
-            "VALUES (?, 'ada', 'info', 'News', ?, '2026-11-24 10:00:00.000000')",
-            waiting,
-        )
+    waiting = [str(number) for number in range(2 * away.MAX_AT_ONCE + 100)]
+    how = {"user_id": "ada", "type": "info", "title": "News", "created_at": utc_now()}
+    async with storing(settings) as session:
+        await ensure_users(session, ["ada"])
+        await session.execute(insert(NotificationRow), [{"id": new_id(), "message": text, **how} for text in waiting])
     async with run_server(settings) as server, posting(server, "notifications") as post, server.socket("ada") as page:
         screen = Screen("#notifications")
         while len(screen.items) < len(waiting):
             screen.apply(await page.next())
-        assert [text for _, text in reversed(waiting)] == screen.texts
+        assert waiting[::-1] == screen.texts
 
         await post.nothing_waits_for(page)
         await post.marked(len(waiting) + 1)
@@ -217,12 +215,18 @@ async def test_who_comes_while_another_look_up_is_under_way_is_looked_up_then(se
 
 
 @pytest.mark.parametrize(("pause_s", "expected"), [(3600, 2), (0, 1)], ids=["before its mark", "after its mark"])
-async def test_what_was_pushed_is_pushed_again_after_a_crash_only_where_its_mark_was_not_written(tmp_path, pause_s, expected):
+async def test_what_was_pushed_is_pushed_again_after_a_crash_only_where_its_mark_was_not_written(
+    settings, tmp_path, pause_s, expected
+):
     patient = f"from app.features import away; away.MARK_PAUSE_S = {pause_s}; from app.cli import main; main()"
     operator, seen = Operator(tmp_path), Counter()
     token = Tokens(SECRET, audience="wsx").issue("ada", ttl=timedelta(hours=1))
-    where = Settings(database_url=f"sqlite+aiosqlite:///{operator.database}")
-    how = {"program": (sys.executable, "-c", patient), "admin_key": ADMIN_KEY, "token_secret": SECRET}
+    how = {
+        "program": (sys.executable, "-c", patient),
+        "admin_key": ADMIN_KEY,
+        "token_secret": SECRET,
+        "database_url": settings.database_url,
+    }
     for is_first in (True, False):
         async with operator.serves(**how) as serving, ApiClient(serving.url, ADMIN_KEY) as api:
             if is_first:
@@ -231,7 +235,7 @@ async def test_what_was_pushed_is_pushed_again_after_a_crash_only_where_its_mark
                 if is_first or expected == 2:
                     await see(page, seen, "#notifications")
                 if not pause_s:
-                    await eventually(lambda: [(1,)] == rows(where, MARKED))
+                    await eventually(lambda: [(1,)] == rows(settings, MARKED))
                 await api.post("/notifications", {"user_ids": ["zoe"], "title": "News"})
                 await visit(page, seen, 0.5, "#notifications")
             await serving.end(signal.SIGKILL)

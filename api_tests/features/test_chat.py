@@ -3,13 +3,12 @@
 import msgspec
 import pytest
 
-from api_tests.db.beside import another_process_writes, path_of, rows
+from api_tests.db.beside import others_write, rows
 from api_tests.features.screen import ESCAPED, XSS, refusal, refuses_wrong_data
 from api_tests.features.talking import join, say, told
 from api_tests.server import run_server
 from api_tests.waiting import eventually
 from app import wsx
-from app.db import session as database_session
 from app.kernel.clock import utc_now
 
 
@@ -156,13 +155,12 @@ async def test_a_room_may_have_any_name_and_is_escaped(server, api):
     assert [XSS] == [room["name"] for room in (await api.get("/rooms")).json()["items"]]
 
 
-async def test_while_the_database_is_away_nobody_comes_or_leaves(settings, monkeypatch):
-    monkeypatch.setattr(database_session, "BUSY_TIMEOUT_MS", 50)
+async def test_while_the_database_is_away_nobody_comes_or_leaves(impatient, settings):
     async with run_server(settings) as server, server.socket("ada") as ada:
         await join(ada, "lobby")
         written_down = "SELECT count(*) FROM users WHERE last_connected_at IS NOT NULL"
         await eventually(lambda: [(1,)] == rows(settings, written_down))  # the server has nothing more to write by itself
-        with another_process_writes(path_of(settings)):
+        async with others_write(settings):
             for handler, data in {
                 "join-room": {"roomId": "kitchen"},
                 "leave-room": {},

@@ -1,13 +1,12 @@
 """A page that comes back, and what is pushed to whoever arrives: each thing once, none missing, none that it may not hear."""
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 
 import msgspec
 import pytest
 
 from api_tests.client import ApiClient
+from api_tests.db.beside import rows
 from api_tests.features.screen import Screen, fragments
 from api_tests.features.talking import CHAT, join, say
 from api_tests.server import Running, run_server
@@ -120,8 +119,7 @@ async def test_a_notification_that_came_meanwhile_is_shown_once_and_marked(serve
 
 def undelivered(server: Running) -> int:
     """How many notifications wait for their mark."""
-    with closing(sqlite3.connect(server.settings.database_url.partition(":///")[2])) as database:
-        return database.execute("SELECT count(*) FROM notifications WHERE delivered_at IS NULL").fetchone()[0]
+    return rows(server.settings, "SELECT count(*) FROM notifications WHERE delivered_at IS NULL")[0][0]
 
 
 async def test_another_page_of_the_user_that_is_new_is_shown_it_too_and_the_first_one_not_again(

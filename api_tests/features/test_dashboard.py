@@ -3,9 +3,8 @@
 import asyncio
 import json
 import re
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -199,15 +198,14 @@ async def test_the_messages_of_the_last_hour_are_counted(server: Running, api: A
 
 
 async def test_a_dashboard_whose_database_is_away_ticks_again_when_it_is_back(quick: Running) -> None:
-    with closing(sqlite3.connect(quick.settings.database_url.partition("///")[2], timeout=0)) as database:
-        async with quick.socket("root", **ADMIN) as admin:
-            await stats(admin)
-            await eventually(lambda: is_done(database, "ALTER TABLE dashboard_figures RENAME TO gone"))
-            with queries() as seen:
-                await eventually(lambda: len(seen) > 2)
-            await eventually(lambda: is_done(database, "ALTER TABLE gone RENAME TO dashboard_figures"))
-            async with quick.socket():
-                await stats_with(admin, "Connections", "2")
+    async with quick.socket("root", **ADMIN) as admin:
+        await stats(admin)
+        await eventually(lambda: is_done(quick.settings, "ALTER TABLE dashboard_figures RENAME TO gone"))
+        with queries() as seen:
+            await eventually(lambda: len(seen) > 2)
+        await eventually(lambda: is_done(quick.settings, "ALTER TABLE gone RENAME TO dashboard_figures"))
+        async with quick.socket():
+            await stats_with(admin, "Connections", "2")
 
 
 async def test_a_broken_fragment_of_the_site_is_logged_and_ends_nothing(

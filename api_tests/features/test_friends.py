@@ -1,13 +1,11 @@
 """Friends and followers as an audience; friends are told who comes and who goes, each time once."""
 
-import sqlite3
-from contextlib import closing
-
 import msgspec
 import pytest
+from sqlalchemy import insert
 
 from api_tests.client import ApiClient
-from api_tests.db.beside import path_of
+from api_tests.db.beside import storing
 from api_tests.features.following import befriend, follow
 from api_tests.features.statements import counted_statements
 from api_tests.hub.recording import tab
@@ -15,7 +13,10 @@ from api_tests.server import ADMIN_KEY, run_server
 from api_tests.waiting import MS, eventually
 from app import followers_of, friends_of, wsx
 from app.features.follows import activity
+from app.features.follows.model import FollowRow
 from app.features.gathering import Gathering
+from app.features.users import ensure_users
+from app.kernel.clock import utc_now
 from app.kernel.identity import User
 
 XSS = "<img src=x onerror=alert(1)>"
@@ -198,7 +199,7 @@ async def test_of_a_friend_who_goes_and_comes_within_the_pause_only_the_last_is_
 
 async def test_many_who_come_at_once_are_one_query_and_one_publication(settings):
     friends = {f"watching-{count}": [f"user-{count}-{number}" for number in range(count)] for count in (3, 300)}
-    _store_friends(settings, friends)
+    await _store_friends(settings, friends)
     counts = []
     async with run_server(settings) as server:
         for user_id, others in friends.items():
@@ -215,16 +216,14 @@ async def test_many_who_come_at_once_are_one_query_and_one_publication(settings)
     assert [1, 1] == counts
 
 
-def _store_friends(settings, friends):
+async def _store_friends(settings, friends):
     """Before the program starts: six hundred calls would take long."""
     everybody = {user_id for user_id, others in friends.items() for user_id in (user_id, *others)}
     pairs = [pair for one, others in friends.items() for other in others for pair in ((one, other), (other, one))]
-    with closing(sqlite3.connect(path_of(settings))) as connection, connection:
-        now = "2026-11-24 08:00:12.000000"
-        users = [(user_id, user_id, now) for user_id in sorted(everybody)]
-        connection.executemany("INSERT INTO users (id, name, roles, created_at) VALUES (?, ?, '[]', ?)", users)
-        follows = [(*pair, now) for pair in pairs]
-        connection.executemany("INSERT INTO follows (follower_id, followee_id, created_at) VALUES (?, ?, ?)", follows)
+    async with storing(settings) as session:
+        await ensure_users(session, everybody)
+        follows = [{"follower_id": one, "followee_id": other, "created_at": utc_now()} for one, other in pairs]
+        await session.execute(insert(FollowRow), follows)
 
 
 async def test_after_the_end_nobody_is_told_any_more(settings):

@@ -1,12 +1,12 @@
 """Places: a page says where it is, and hears what happens near it; a place goes with its connection."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 
 import pytest
 
 from api_tests.client import ApiClient, SocketClient
+from api_tests.db.beside import all_stored
 from api_tests.server import Running
 from api_tests.waiting import eventually
 
@@ -125,8 +125,7 @@ async def test_a_place_is_neither_stored_nor_logged(server: Running, logged: Cal
         assert (12.3456, -65.4321, "Hideout") == (connection.place.latitude, connection.place.longitude, connection.place.name)
     await server.connected(0)
     assert connection.place is None
-    with closing(sqlite3.connect(server.settings.database_url.partition("///")[2])) as database:
-        kept = logged() + "\n".join(database.iterdump())
+    kept = logged() + all_stored(server.settings)
     for part in ("12.3456", "65.4321", "Hideout"):
         assert part not in kept
 

@@ -1,14 +1,13 @@
 """Broadcasts at a steady pace: `wsx.paced`, `rate-limited-update` and `"pace": "queued"`, through a real server."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from time import monotonic
 
 import pytest
 
 from api_tests.client import ApiClient, SocketClient
+from api_tests.db.beside import is_done
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import eventually
 from app import followers_of, roles, users, wsx
@@ -107,8 +106,7 @@ async def test_a_full_queue_says_so_and_keeps_what_it_has(server: Running) -> No
 
 async def test_a_broadcast_that_fails_is_logged_and_stops_nobody(server: Running, logged: Callable[[], str]) -> None:
     """Its audience stands in a table that is gone."""
-    with closing(sqlite3.connect(server.settings.database_url.partition("///")[2])) as database:
-        database.execute("ALTER TABLE follows RENAME TO gone")
+    await eventually(lambda: is_done(server.settings, "ALTER TABLE follows RENAME TO gone"))
     queue = wsx.paced(max_per_s=1_000, name="unlucky")
     async with server.socket() as page:
         queue.broadcast("#a", "before")

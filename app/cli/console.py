@@ -10,11 +10,13 @@ from typing import Any, NoReturn, TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
 from app.db import migrate
 from app.db.session import Database
+from app.db.url import parse, shown
+from app.kernel.errors import Unavailable
 from app.settings import Settings, SettingsError
 
 Answer = TypeVar("Answer")
@@ -49,14 +51,10 @@ def read_settings(**overrides: object) -> Settings:
         message = f"WSX_WORKERS is {settings.workers}, and WSX_REDIS_URL is not set: several processes hear of each other by Redis"
         raise SettingsError(message)
     try:
-        dialect = make_url(settings.database_url).get_dialect()
-        dialect.import_dbapi()
-    except (ArgumentError, ImportError) as error:
+        parse(settings.database_url)
+    except ValueError as error:
         message = f"WSX_DATABASE_URL: {error}"
         raise SettingsError(message) from None
-    if not dialect.is_async:
-        message = "WSX_DATABASE_URL: an asynchronous driver is needed, such as sqlite+aiosqlite:///var/wsx.db"
-        raise SettingsError(message)
     return settings
 
 
@@ -99,12 +97,15 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
 
 @contextmanager
 def _database_errors(settings: Settings) -> Iterator[None]:
-    where = make_url(settings.database_url).render_as_string(hide_password=True)
+    where = shown(settings.database_url)
     try:
         yield
     except CommandError as error:
         message = f"the database {where} is of another version than wsx {__version__}, which cannot use it: {error}"
         raise Failure(message) from None
+    except Unavailable as error:
+        message = f"the database {where} cannot be used: {'; '.join(error.__notes__)}"
+        raise Failure(message) from None
     except (SQLAlchemyError, OSError) as error:
-        message = f"the database {where} cannot be used: {getattr(error, 'orig', error)}"
+        message = f"the database {where} cannot be used: {getattr(error, 'orig', error) or 'it does not answer'}"
         raise Failure(message) from None

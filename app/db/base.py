@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, MetaData
+from sqlalchemy import DateTime, Dialect, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -14,6 +14,11 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 """A constraint has the same name on every database, so that a migration can name it."""
+
+
+WORD = String(128).with_variant(String(128, collation="C"), "postgresql")
+"""An id that is the site's own word: of a user, of a room. Lists are in its order, which is that of its characters' numbers: the
+same on every database, in Python, and after the next version of the system's library that knows how languages sort."""
 
 
 class Base(DeclarativeBase):

@@ -1,95 +1,98 @@
 """Transactions. What `transaction()` has left without an error is on disk.
 
-SQLite: WAL with `synchronous=FULL` (a power cut loses nothing that was committed), foreign keys on, and one writer at a time in
-this process: a second one would only wait inside SQLite, holding a thread. PostgreSQL takes its own writers.
+What differs between databases is in `app.db.sqlite` and `app.db.postgresql`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-from sqlalchemy import Connection as SqlConnection
-from sqlalchemy import event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from app.db.backend import WRITES, Backend
+from app.db.postgresql import Postgresql
+from app.db.sqlite import Sqlite
+from app.db.url import is_sqlite
 from app.kernel.errors import Unavailable
 from app.kernel.transaction import marked_open
 
-BUSY_TIMEOUT_MS = 5_000
-"""How long SQLite waits for another process that writes before we answer 503."""
-
-_WRITES = "wsx_writes"
-"""Execution option of a transaction that will write: SQLite then takes the write lock at its start, not in its middle."""
+_NOT_STORED = "the database cannot be used at the moment; nothing was stored, try again"
+_UNCLEAR = "the database was lost before it confirmed; this may be stored or not, look before you try again"
 
 
 class Database:
     """One engine and the two ways to use it. Lives as long as the application."""
 
     def __init__(self, url: str) -> None:
-        self._is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = create_async_engine(url, pool_pre_ping=not self._is_sqlite)
+        self._backend: Backend = Sqlite() if is_sqlite(url) else Postgresql()
+        self.engine = self._backend.make_engine(url)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
-        self._writer = asyncio.Lock() if self._is_sqlite else nullcontext()
-        if self._is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session that is committed at the end of the block, or rolled back when it raises. Publish only after the block.
 
-        Raises Unavailable when the database cannot be used now; then nothing was stored.
+        Raises Unavailable when the database cannot be used now; then nothing was stored, unless it says otherwise.
         """
-        async with self._writer:
-            with marked_open():
-                try:
+        commit = _Commit()
+        with self._told(commit):
+            async with self._backend.turn():
+                with marked_open():
                     async with self._sessions() as session, session.begin():
-                        await session.connection(execution_options={_WRITES: True})
+                        await _connect(session, writes=True)
                         yield session
-                except (OperationalError, InterfaceError, ConnectionError) as error:
-                    raise _unavailable(error) from error
+                        commit.has_begun = True
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session for queries only. Raises Unavailable when the database cannot be used now."""
-        try:
+        with self._told(_Commit()):
             async with self._sessions() as session:
+                await _connect(session, writes=False)
                 yield session
-        except (OperationalError, InterfaceError, ConnectionError) as error:
-            raise _unavailable(error) from error
 
     async def check(self) -> None:
         """Raise Unavailable unless the database answers."""
-        async with self.reading() as session:
-            await session.execute(text("SELECT 1"))
+        try:
+            async with asyncio.timeout(self._backend.check_timeout_s), self.reading() as session:
+                await session.execute(text("SELECT 1"))
+        except TimeoutError as error:
+            raise _unavailable(error, _NOT_STORED) from error
 
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
 
+    @contextmanager
+    def _told(self, commit: "_Commit") -> Iterator[None]:
+        """Raise Unavailable for what passes by itself."""
+        try:
+            yield
+        except (DBAPIError, NoConnectionFree, ConnectionError, TimeoutError) as error:
+            if isinstance(error, DBAPIError) and not self._backend.is_passing(error):
+                raise
+            unclear = commit.has_begun and self._backend.may_be_stored(error)
+            raise _unavailable(error, _UNCLEAR if unclear else _NOT_STORED) from error
 
-def _unavailable(error: DBAPIError | ConnectionError) -> Unavailable:
-    failure = Unavailable("the database cannot be used at the moment; nothing was stored, try again")
-    failure.add_note(str(getattr(error, "orig", error)))
+
+class _Commit:
+    """How far a transaction has come."""
+
+    has_begun = False
+
+
+async def _connect(session: AsyncSession, *, writes: bool) -> None:
+    """Begin. Raises Unavailable where no connection is to be had, for whatever reason: it is the operator's to mend."""
+    try:
+        await session.connection(execution_options={WRITES: writes})
+    except (DBAPIError, OSError) as error:
+        raise _unavailable(error, _NOT_STORED) from error
+
+
+def _unavailable(error: Exception, detail: str) -> Unavailable:
+    failure = Unavailable(detail)
+    failure.add_note(str(getattr(error, "orig", error)) or type(error).__name__)
     return failure
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver begins no transaction by itself: `_begin_sqlite` does
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: SqlConnection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -154,8 +154,9 @@ class Away:
         after, stalled = _BEFORE_ALL, {user_id for user_id in arrived if is_connected(user_id) and not self._takes_more(user_id)}
         while there := [user_id for user_id in arrived if user_id not in stalled and is_connected(user_id)]:
             async with self._reading:
-                # A transaction, though it only reads: what others commit is pushed in the order of the commits, and so is
-                # this. What is edited or read meanwhile is not pushed as it was before, and counts do not go back.
+                # A transaction, though it only reads, and `load` holds what it finds: what others commit is pushed in the order
+                # of the commits, and so is this. What is edited or read meanwhile is not pushed as it was before, and counts do
+                # not go back.
                 async with self._database.transaction() as session:
                     found = await self._load(session, there, after, MAX_AT_ONCE)
                 waiting = [one for one in found if one.id not in self._on_the_way and one.id not in self._marks]
@@ -191,7 +192,8 @@ class Away:
         return any(not one.outbox.blocked for one in self._hub.registry.of_user(user_id))
 
     async def _write_marks(self, marks: Mapping[UUID, None]) -> None:
-        rows: list[dict[str, Any]] = [{"marked": thing, "now": utc_now()} for thing in marks]
+        in_order = sorted(marks)  # the same on all nodes: two that mark the same things do not wait for each other for ever
+        rows: list[dict[str, Any]] = [{"marked": thing, "now": utc_now()} for thing in in_order]
         columns = self._table.c
         statement = update(self._table).where(columns.id == bindparam("marked"), columns.delivered_at.is_(None))
         async with self._reading, self._database.transaction() as session:

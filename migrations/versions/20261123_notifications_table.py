@@ -8,13 +8,15 @@ down_revision = "20261123_announcements"
 branch_labels = None
 depends_on = None
 
+WORD = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make the table."""
     op.create_table(
         "notifications",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.String(128), nullable=False),
+        sa.Column("user_id", WORD, nullable=False),
         sa.Column("type", sa.String(32), nullable=False),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),

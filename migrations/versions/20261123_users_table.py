@@ -8,12 +8,14 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+WORD = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make the table."""
     op.create_table(
         "users",
-        sa.Column("id", sa.String(128), nullable=False),
+        sa.Column("id", WORD, nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("roles", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -8,13 +8,15 @@ down_revision = "20261124_messages"
 branch_labels = None
 depends_on = None
 
+WORD = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make the table and the column."""
     op.create_table(
         "follows",
-        sa.Column("follower_id", sa.String(128), nullable=False),
-        sa.Column("followee_id", sa.String(128), nullable=False),
+        sa.Column("follower_id", WORD, nullable=False),
+        sa.Column("followee_id", WORD, nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("follower_id <> followee_id", name=op.f("ck_follows_not_oneself")),
         sa.ForeignKeyConstraint(["follower_id"], ["users.id"], name="fk_follows_follower_id_users", ondelete="CASCADE"),

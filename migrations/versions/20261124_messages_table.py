@@ -8,6 +8,8 @@ down_revision = "20261124_rooms"
 branch_labels = None
 depends_on = None
 
+WORD = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 UNDELIVERED = sa.text("delivered_at IS NULL AND recipient_id IS NOT NULL")
 
 
@@ -16,9 +18,9 @@ def upgrade() -> None:
     op.create_table(
         "messages",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("room_id", sa.String(128), nullable=True),
-        sa.Column("recipient_id", sa.String(128), nullable=True),
-        sa.Column("sender_id", sa.String(128), nullable=True),
+        sa.Column("room_id", WORD, nullable=True),
+        sa.Column("recipient_id", WORD, nullable=True),
+        sa.Column("sender_id", WORD, nullable=True),
         sa.Column("author", sa.String(200), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

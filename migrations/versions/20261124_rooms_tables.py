@@ -8,12 +8,14 @@ down_revision = "20261123_notifications"
 branch_labels = None
 depends_on = None
 
+WORD = sa.String(128).with_variant(sa.String(128, collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Make the tables."""
     op.create_table(
         "rooms",
-        sa.Column("id", sa.String(128), nullable=False),
+        sa.Column("id", WORD, nullable=False),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("is_private", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -21,8 +23,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "room_members",
-        sa.Column("room_id", sa.String(128), nullable=False),
-        sa.Column("user_id", sa.String(128), nullable=False),
+        sa.Column("room_id", WORD, nullable=False),
+        sa.Column("user_id", WORD, nullable=False),
         sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["room_id"], ["rooms.id"], name="fk_room_members_room_id_rooms", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_room_members_user_id_users", ondelete="CASCADE"),

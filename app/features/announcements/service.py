@@ -102,7 +102,7 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
     board = services.of(Board)
     async with board.changing:
         async with services.database.transaction() as session:
-            row = await store.find(session, announcement_id)
+            row = await store.find(session, announcement_id, to_change=True)
             was_shown, heard_before = row.state == "in_force", row.concerned
             _change(row, changes)
             view.item(row)  # before it is stored: what fails must not leave half the work done
@@ -136,7 +136,7 @@ async def recall(services: Services, announcement_id: UUID) -> None:
     board = services.of(Board)
     async with board.changing:
         async with services.database.transaction() as session:
-            row = await store.find(session, announcement_id)
+            row = await store.find(session, announcement_id, to_change=True)
             await session.delete(row)
             publication_id = await services.of(Unsent).note(session, RECALLED, [row.id]) if row.published_at is not None else ""
         board.take_down(row.id)

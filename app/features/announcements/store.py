@@ -13,9 +13,9 @@ from app.features.announcements.model import AnnouncementRow, State
 from app.kernel.errors import NotFound
 
 
-async def find(session: AsyncSession, announcement_id: UUID) -> AnnouncementRow:
-    """One announcement. Raises NotFound."""
-    row = await session.get(AnnouncementRow, announcement_id)
+async def find(session: AsyncSession, announcement_id: UUID, *, to_change: bool = False) -> AnnouncementRow:
+    """One announcement; `to_change`: nobody else shows, changes or deletes it until the transaction ends. Raises NotFound."""
+    row = await session.get(AnnouncementRow, announcement_id, with_for_update=to_change)
     if row is None:
         message = "no announcement has this id"
         raise NotFound(message)

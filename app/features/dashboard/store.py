@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.turns import one_at_a_time
 from app.features.dashboard.model import FigureRow
 from app.kernel.clock import utc_now
 
@@ -16,9 +17,8 @@ async def figures(session: AsyncSession) -> dict[str, float]:
 
 
 async def replace(session: AsyncSession, given: Mapping[str, float]) -> None:
-    """Have just these figures, in this order. Two who replace them at once do so one after the other: SQLite has one writer."""
-    if session.get_bind().dialect.name == "postgresql":
-        await session.execute(text("LOCK TABLE dashboard_figures IN EXCLUSIVE MODE"))
+    """Have just these figures, in this order. Two who replace them at once do so one after the other."""
+    await one_at_a_time(session, "dashboard figures")
     now = utc_now()
     rows = [{"name": name, "place": place, "value": value, "updated_at": now} for place, (name, value) in enumerate(given.items())]
     await session.execute(delete(FigureRow))

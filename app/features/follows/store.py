@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
 
 from app.db.ids import among
-from app.db.insert import insert_into
+from app.db.insert import ensure
 from app.db.page import Slice, in_order
 from app.db.session import Database
 from app.features.follows.model import FollowRow
@@ -60,9 +60,7 @@ async def friends_of_each(session: AsyncSession, user_ids: Collection[str]) -> M
 async def add(session: AsyncSession, follower_id: str, followee_id: str) -> tuple[FollowRow, bool]:
     """Make the row, unless there is one. Returns it, and whether it is new. Both users must have rows."""
     new = {"follower_id": follower_id, "followee_id": followee_id, "created_at": utc_now()}
-    insert = insert_into(session, FollowRow).values(new).on_conflict_do_nothing().returning(FollowRow.created_at)
-    is_new = await session.scalar(insert) is not None
-    return await session.get_one(FollowRow, (follower_id, followee_id)), is_new
+    return await ensure(session, FollowRow, new)
 
 
 async def remove(session: AsyncSession, follower_id: str, followee_id: str) -> bool:

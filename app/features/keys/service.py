@@ -9,6 +9,7 @@ from msgspec import Meta
 from app.auth.keys import Caller, NewKey, make_key
 from app.auth.scopes import ADMIN, SCOPES, allows, unknown_scopes
 from app.db.session import Database
+from app.db.turns import one_at_a_time
 from app.features.keys import store
 from app.features.keys.model import ApiKeyRow
 from app.kernel.clock import LAST_TIME, utc_now
@@ -36,6 +37,14 @@ class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def create_key(database: Database, wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
     """Make and store a key. Raises InvalidFields, and Forbidden for a scope that its maker has not."""
+    row, key = _new(wanted, maker)
+    async with database.transaction() as session:
+        session.add(row)
+    return row, key
+
+
+def _new(wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
+    """A key that is not stored yet. Raises InvalidFields, Forbidden."""
     if unknown := unknown_scopes(wanted.scopes):
         message = f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(SCOPES))}"
         raise InvalidFields([FieldError("/scopes", message)])
@@ -59,25 +68,23 @@ async def create_key(database: Database, wanted: NewKeyRequest, maker: Caller) -
         created_at=utc_now(),
         expires_at=wanted.expires_at,
     )
-    async with database.transaction() as session:
-        session.add(row)
     return row, key
 
 
 async def revoke_key(database: Database, key_id: str) -> ApiKeyRow:
     """Revoke a key; once revoked it stays so. Raises NotFound."""
     async with database.transaction() as session:
-        row = await store.find(session, key_id)
+        row = await store.find_to_change(session, key_id)
         row.revoked_at = row.revoked_at or utc_now()
     return row
 
 
 async def first_key(database: Database) -> NewKey | None:
-    """An admin key, when there was never one; else None."""
-    async with database.reading() as session:
+    """An admin key, when there was never one; else None. Of several nodes that start at once, one gets it."""
+    async with database.transaction() as session:
+        await one_at_a_time(session, "first key")
         if await store.exists_admin(session):
             return None
-    _, key = await create_key(
-        database, NewKeyRequest("back office", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN}))
-    )
+        row, key = _new(NewKeyRequest("back office", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN})))
+        session.add(row)
     return key

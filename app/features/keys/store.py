@@ -13,9 +13,9 @@ from app.features.keys.model import ApiKeyRow
 from app.kernel.errors import NotFound
 
 
-async def find(session: AsyncSession, key_id: str) -> ApiKeyRow:
-    """One key, also a revoked one. Raises NotFound."""
-    row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_id == key_id))
+async def find_to_change(session: AsyncSession, key_id: str) -> ApiKeyRow:
+    """One key, also a revoked one, which nobody else changes until the transaction ends. Raises NotFound."""
+    row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_id == key_id).with_for_update())
     if row is None:
         message = "no API key has this id"
         raise NotFound(message)
@@ -46,7 +46,7 @@ async def exists_admin(session: AsyncSession) -> bool:
 
 
 async def record_used(session: AsyncSession, used: Mapping[str, datetime]) -> None:
-    """Store when keys were last used: one statement for all."""
+    """Store when keys were last used: one statement for all, in the order of the ids, so that two nodes never block each other."""
     statement = update(ApiKeyRow.__table__).where(ApiKeyRow.key_id == bindparam("used_id"))  # type: ignore[arg-type]  # declarative tables are typed as FromClause
-    rows = [{"used_id": key_id, "used_at": at} for key_id, at in used.items()]
+    rows = [{"used_id": key_id, "used_at": at} for key_id, at in sorted(used.items())]
     await session.execute(statement.values(last_used_at=bindparam("used_at")), rows)

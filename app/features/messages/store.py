@@ -38,11 +38,14 @@ async def newest_to_user(session: AsyncSession, user_id: str, limit: int) -> Seq
 
 
 async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[MessageRow]:
-    """What was written to these users and never pushed, oldest first, behind this one."""
+    """What was written to these users and never pushed, oldest first, behind this one.
+
+    Nobody changes it until the transaction ends.
+    """
     table = MessageRow
     recipient = cast("InstrumentedAttribute[str]", table.recipient_id)  # those without one are not among any
     query = select(table).where(among(session, recipient, user_ids), table.delivered_at.is_(None), table.id > after)
-    return (await session.scalars(query.order_by(table.id).limit(limit))).all()
+    return (await session.scalars(query.order_by(table.id).limit(limit).with_for_update(read=True))).all()
 
 
 async def count_since(session: AsyncSession, moment: datetime) -> int:

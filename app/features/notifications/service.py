@@ -1,4 +1,8 @@
-"""Use cases: notify users, and keep their inboxes. Counts are taken in the transaction that changes them."""
+"""Use cases: notify users, and keep their inboxes.
+
+Counts are taken in the transaction that changes them, which holds its users until it ends: of two at once, the second counts what
+the first has left.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -14,7 +18,7 @@ from app.features.notifications.model import NotificationRow
 from app.features.notifications.store import Counts
 from app.features.services import Services
 from app.features.unsent import Again, PushAgain, Unsent
-from app.features.users import ensure_users
+from app.features.users import ensure_users, hold_users
 from app.hub.audience import users
 from app.hub.publication import Part, Publication
 from app.kernel.clock import utc_now
@@ -82,6 +86,7 @@ class Notifier:
             publication_id = await unsent.note(self.session, ARRIVED, [row.id for row in share])
             self.shares.append(Share(publication_id, share, sending))
         await ensure_users(self.session, user_ids)
+        await hold_users(self.session, user_ids)
         self.session.add_all(rows)
         await self.session.flush()
         waiting = await store.counts(self.session, user_ids)
@@ -132,6 +137,8 @@ async def mark(services: Services, notification_id: UUID, state: State, *, on: b
         if owner is not None and row.user_id != owner:
             message = "no notification has this id"
             raise NotFound(message)
+        await hold_users(session, [row.user_id])
+        row = await store.find(session, notification_id, anew=True)
         was_archived = row.archived_at is not None
         _set(row, state, on=on)
         await session.flush()
@@ -147,6 +154,7 @@ async def mark(services: Services, notification_id: UUID, state: State, *, on: b
 async def mark_all_read(services: Services, user_id: str) -> tuple[int, Counts]:
     """Mark all of a user's notifications as read. Returns how many were not, and what waits now."""
     async with services.database.transaction() as session:
+        await hold_users(session, [user_id])
         marked = await store.mark_all_read(session, user_id, utc_now())
         waiting = (await store.counts(session, [user_id]))[user_id]
         if not marked:
@@ -227,6 +235,7 @@ PUSHES_AGAIN: Mapping[str, PushAgain] = {
 
 
 async def _undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[Waiting]:
+    await hold_users(session, user_ids)
     rows = await store.undelivered(session, user_ids, after, limit)
     waiting = await store.counts(session, {row.user_id for row in rows}) if rows else {}
     return [Waiting(row.id, row.user_id, view.arrived(row, waiting[row.user_id].unread)) for row in rows]

@@ -24,9 +24,9 @@ class Counts(NamedTuple):
     unseen: int
 
 
-async def find(session: AsyncSession, notification_id: UUID) -> NotificationRow:
-    """One notification. Raises NotFound."""
-    row = await session.get(NotificationRow, notification_id)
+async def find(session: AsyncSession, notification_id: UUID, *, anew: bool = False) -> NotificationRow:
+    """One notification; `anew`: as it is by now, though the session knows it. Raises NotFound."""
+    row = await session.get(NotificationRow, notification_id, populate_existing=anew)
     if row is None:
         message = "no notification has this id"
         raise NotFound(message)

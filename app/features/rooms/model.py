@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.base import Base, UtcDateTime
+from app.db.base import WORD, Base, UtcDateTime
 
 
 class RoomRow(Base):
@@ -13,7 +13,7 @@ class RoomRow(Base):
 
     __tablename__ = "rooms"
 
-    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    id: Mapped[str] = mapped_column(WORD, primary_key=True)
     """The site's own word for it."""
     name: Mapped[str] = mapped_column(String(200))
     is_private: Mapped[bool]

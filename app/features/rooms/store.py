@@ -6,7 +6,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.insert import insert_into
+from app.db.insert import ensure
 from app.db.page import Slice, in_order
 from app.features.rooms.model import RoomMemberRow, RoomRow
 from app.kernel.clock import utc_now
@@ -35,11 +35,11 @@ async def find_to_change(session: AsyncSession, room_id: str) -> RoomRow:
 
 
 async def ensure_room(session: AsyncSession, room_id: str, name: str, *, is_private: bool) -> tuple[RoomRow, bool]:
-    """Make a room, unless there is one of this id. Returns the one that there is, and whether it is new."""
-    values = {"id": room_id, "name": name, "is_private": is_private, "created_at": utc_now()}
-    insert = insert_into(session, RoomRow).values(values).on_conflict_do_nothing().returning(RoomRow.id)
-    is_new = await session.scalar(insert) is not None
-    return await session.get_one(RoomRow, room_id), is_new
+    """Make a room, unless there is one of this id. Returns the one that there is, and whether it is new.
+
+    Nobody deletes it until the transaction ends.
+    """
+    return await ensure(session, RoomRow, {"id": room_id, "name": name, "is_private": is_private, "created_at": utc_now()})
 
 
 async def page(session: AsyncSession, *, limit: int, cursor: str | None) -> Slice[RoomRow]:
@@ -70,9 +70,8 @@ async def members(
 
 async def ensure_member(session: AsyncSession, room_id: str, user_id: str) -> RoomMemberRow:
     """Make the user a member, unless the user is one already."""
-    values = {"room_id": room_id, "user_id": user_id, "joined_at": utc_now()}
-    await session.execute(insert_into(session, RoomMemberRow).values(values).on_conflict_do_nothing())
-    return await session.get_one(RoomMemberRow, (room_id, user_id))
+    row, _ = await ensure(session, RoomMemberRow, {"room_id": room_id, "user_id": user_id, "joined_at": utc_now()})
+    return row
 
 
 async def remove_member(session: AsyncSession, room_id: str, user_id: str) -> bool:

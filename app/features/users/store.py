@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.ids import among
 from app.db.insert import insert_into
 from app.db.page import Slice, in_order
+from app.db.turns import has_one_writer
 from app.features.users.model import UserRow
 from app.kernel.clock import utc_now
 from app.kernel.errors import NotFound
@@ -50,6 +51,13 @@ async def record_connected(session: AsyncSession, users: Mapping[str, User]) -> 
     ]
     for start in range(0, len(rows), ROWS_AT_ONCE):
         await session.execute(statement, rows[start : start + ROWS_AT_ONCE])
+
+
+async def hold_users(session: AsyncSession, ids: Collection[str]) -> None:
+    """Until the transaction ends, each other one that holds one of these users waits here: what is counted of theirs stays so."""
+    if not has_one_writer(session):
+        query = select(UserRow.id).where(among(session, UserRow.id, ids)).order_by(UserRow.id)
+        await session.execute(query.with_for_update(key_share=True))
 
 
 async def find(session: AsyncSession, user_id: str) -> UserRow:

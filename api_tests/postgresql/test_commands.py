@@ -1,0 +1,88 @@
+"""The commands on PostgreSQL, and what they say when it cannot be used: one line, without the password."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from api_tests.cli.command import Operator
+from api_tests.client import ApiClient
+from api_tests.postgresql_server import SECRET, Postgres, query
+from api_tests.server import ADMIN_KEY
+from app.cli import main
+from app.db.session import Database
+from app.features.keys import first_key
+
+Wsx = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def empty_url(postgres: Postgres) -> Iterator[str]:
+    with postgres.empty() as url:
+        yield url
+
+
+@pytest.fixture
+def wsx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wsx:
+    """Status, output and error of a command on this database. The password is in none of them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONASYNCIODEBUG", raising=False)
+
+    def run(url: str, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setenv("WSX_DATABASE_URL", url)
+        status = 0
+        try:
+            main(arguments)
+        except SystemExit as end:
+            status = int(end.code or 0)
+        out, err = capsys.readouterr()
+        assert SECRET not in out + err
+        return status, out, err
+
+    return run
+
+
+def test_check_migrate_and_keys(wsx: Wsx, empty_url: str) -> None:
+    checked = "settings: ok\ndatabase: ok\nhandlers and templates: ok\n"
+    assert (0, checked, "") == wsx(empty_url, "check")
+    assert (0, "database: up to date\n", "") == wsx(empty_url, "migrate")
+    assert (0, "database: up to date\n", "") == wsx(empty_url, "migrate")
+    assert [(0,)] == query(empty_url, "SELECT count(*) FROM users")
+    status, key, _ = wsx(empty_url, "keys", "create", "shop", "--scope", "broadcasts:write")
+    assert (0, True) == (status, key.startswith("wsx_"))
+    assert "shop" in wsx(empty_url, "keys", "list")[1]
+
+
+@pytest.mark.parametrize("command", [("check",), ("migrate",), ("keys", "list")], ids=" ".join)
+def test_what_cannot_be_used_is_one_line(wsx: Wsx, postgres: Postgres, empty_url: str, command: tuple[str, ...]) -> None:
+    for url, reason in {
+        empty_url.replace(f":{postgres.port}/", ":1/"): "Connect call failed",
+        postgres.url("nowhere"): 'database "nowhere" does not exist',
+        empty_url.replace("wsx:", "nobody:"): 'role "nobody" does not exist',
+    }.items():
+        status, _, err = wsx(url, *command)
+        assert (1, 1) == (status, err.count("\n"))
+        assert err.startswith(f"wsx: the database {url.replace(SECRET, '***')} cannot be used: ")
+        assert reason in err
+
+
+async def test_it_serves_an_empty_database_and_no_line_has_the_password(tmp_path: Path, empty_url: str) -> None:
+    operator = Operator(tmp_path)
+    async with operator.serves(database_url=empty_url, admin_key=ADMIN_KEY) as serving, ApiClient(serving.url, ADMIN_KEY) as api:
+        assert 201 == (await api.post("/rooms", {"id": "lobby"})).status_code
+        await asyncio.to_thread(query, empty_url, "ALTER TABLE rooms RENAME TO gone")
+        assert 500 == (await api.get("/rooms")).status_code
+        await serving.end()
+        assert "request failed unexpectedly" in serving.err
+        assert SECRET not in serving.out + serving.err
+    await asyncio.to_thread(query, empty_url, "ALTER TABLE gone RENAME TO rooms")
+    assert [("lobby",)] == await asyncio.to_thread(query, empty_url, "SELECT id FROM rooms")
+
+
+async def test_of_nodes_that_start_at_once_one_gets_the_first_key(database_url: str) -> None:
+    nodes = [Database(database_url) for _ in range(6)]
+    made = await asyncio.gather(*map(first_key, nodes))
+    assert 1 == len([key for key in made if key is not None])
+    for node in nodes:
+        await node.close()

@@ -1,0 +1,71 @@
+"""Users are written down behind their connects, also when the file is away, or another writer has its turn."""
+
+import shutil
+import threading
+
+import pytest
+
+from api_tests.db.beside import rows
+from api_tests.hub.recording import make_hub, tab
+from api_tests.waiting import eventually
+from app.db.session import Database
+from app.features import gathering
+from app.features.services import Services
+from app.features.users import recorder
+from app.features.users.recorder import running
+from app.main import make_tokens
+from app.settings import Settings
+
+USERS = "SELECT id, name, roles, last_connected_at IS NOT NULL FROM users ORDER BY id"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(recorder, "PAUSE_S", 0.01)
+    monkeypatch.setattr(gathering, "RETRY_S", 0.01)
+
+
+def no_driver_thread():
+    """The thread of a connect that failed speaks to the loop once more: the loop must not end before."""
+    return not [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
+
+
+def services(settings, database, hub):
+    return Services(settings, database, hub, make_tokens(settings))
+
+
+async def test_users_wait_while_the_database_is_away(settings, tmp_path, migrated, logged):
+    folder = tmp_path / "away"
+    database = Database(f"sqlite+aiosqlite:///{folder}/wsx.db")
+    hub = make_hub()
+    async with running(services(settings, database, hub)):
+        tab(hub, "ada")
+        seen = []
+        await eventually(lambda: seen.append(logged()) or "waits for the database" in "".join(seen))
+        folder.mkdir()
+        shutil.copy(migrated, folder / "wsx.db")
+        there = Settings(database_url=f"sqlite+aiosqlite:///{folder}/wsx.db")
+        await eventually(lambda: [("ada", "Ada", "[]", 1)] == rows(there, USERS))
+    await database.close()
+
+
+async def test_a_database_that_is_away_at_the_end_does_not_disturb_the_end(settings, tmp_path, logged):
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/away/wsx.db")
+    hub = make_hub()
+    async with running(services(settings, database, hub)):
+        tab(hub, "ada")
+    assert "left undone at the end" in (told := logged())
+    assert "users who connected" in told
+    tab(hub, "bob")  # nobody listens any more
+    await database.close()
+    await eventually(no_driver_thread)
+
+
+async def test_a_user_who_changes_while_being_written_down_ends_as_the_newest(database, settings):
+    hub = make_hub()
+    async with running(services(settings, database, hub)):
+        async with database.transaction():  # the recorder has to wait behind it
+            tab(hub, "ada")
+            await eventually(lambda: database._backend._writer._waiters)
+            tab(hub, "ada", "admin")
+        await eventually(lambda: [("ada", "Ada", '["admin"]', 1)] == rows(settings, USERS))

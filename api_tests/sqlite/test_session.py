@@ -1,0 +1,84 @@
+"""What is SQLite's own: its settings, one writer at a time, and files that are not there."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from api_tests.db.beside import others_write, rows
+from api_tests.waiting import MS
+from app.db import sqlite
+from app.db.session import Database
+from app.db.sqlite import BUSY_TIMEOUT_MS
+from app.features.users import UserRow
+from app.kernel.clock import utc_now
+from app.kernel.errors import Unavailable
+
+IDS = "SELECT id FROM users ORDER BY id"
+
+
+def user(user_id: str) -> UserRow:
+    return UserRow(id=user_id, name=user_id.title(), roles=[], created_at=utc_now())
+
+
+async def test_sqlite_is_told_to_lose_nothing(database):
+    async with database.reading() as session:
+        told = {
+            name: await session.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    full = 2
+    assert {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS} == told
+
+
+async def test_writers_of_this_process_wait_for_each_other_and_not_inside_sqlite(impatient, settings):
+    database = Database(settings.database_url)
+    writing, go = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with database.transaction() as session:
+            session.add(user("ada"))
+            writing.set()
+            await go.wait()
+
+    async def second() -> None:
+        async with database.transaction() as session:
+            session.add(user("bob"))
+
+    tasks = [asyncio.create_task(first())]
+    await writing.wait()
+    tasks.append(asyncio.create_task(second()))
+    done, _ = await asyncio.wait(tasks[1:], timeout=0.2)  # four times what SQLite would wait
+    assert set() == done
+    go.set()
+    await asyncio.gather(*tasks)
+    assert [("ada",), ("bob",)] == rows(settings, IDS)
+    await database.close()
+
+
+async def test_a_database_that_is_not_there_is_unavailable(tmp_path):
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/nowhere/wsx.db")
+    with pytest.raises(Unavailable, match="nothing was stored"):
+        await database.check()
+    with pytest.raises(Unavailable):
+        async with database.transaction():
+            pytest.fail("there is nothing to write to")
+    (tmp_path / "nowhere").mkdir()
+    await database.check()
+    await database.close()
+
+
+async def test_who_waits_behind_a_writer_that_waits_for_others_is_answered_in_time_too(impatient, settings, monkeypatch):
+    """Each of them would wait for its own time behind the others': the last of ten for ten times as long."""
+    monkeypatch.setattr(sqlite, "TURN_TIMEOUT_S", MS)
+    database = Database(settings.database_url)
+
+    async def write() -> None:
+        async with database.transaction():
+            pytest.fail("somebody else has the lock")
+
+    async with others_write(settings):
+        refused = await asyncio.gather(*(write() for _ in range(10)), return_exceptions=True)
+    assert [Unavailable] * 10 == [type(error) for error in refused]
+    assert {"database is locked", "TimeoutError"} == {note for error in refused for note in error.__notes__}
+    await database.close()

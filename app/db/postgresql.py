@@ -1,0 +1,122 @@
+"""What is PostgreSQL's own: as many writers as come, and a server that may be slow, gone, or back.
+
+Each wait ends: for a connection, for an answer, for a row that somebody else has locked. What is committed is on disk, whatever the
+server's default is. A connection that the server has closed is not used again; the next one is opened in its place.
+"""
+
+from asyncio import CancelledError
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
+
+from asyncpg import InterfaceError
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.db.backend import Backend
+
+POOL_SIZE = 10
+"""Connections of one process. PostgreSQL takes 100 by default: those of nine processes, and some for people."""
+POOL_TIMEOUT_S = 3.0
+"""For a connection of the pool to be free. All are busy for so long only when the server answers nothing."""
+CONNECT_TIMEOUT_S = 3.0
+"""For a new connection."""
+STATEMENT_TIMEOUT_MS = 4_000
+"""For one statement, after which the server ends it. None of ours takes a tenth of that."""
+LOCK_TIMEOUT_MS = 3_000
+"""For a row that another transaction has locked."""
+ANSWER_TIMEOUT_S = 5.0
+"""For an answer: a server that is frozen, or behind a cable that is cut, does not end statements by itself."""
+IDLE_TIMEOUT_MS = 15_000
+"""After which the server ends a transaction that says nothing: a node that froze in its middle would keep others from its rows."""
+CHECK_TIMEOUT_S = 2.0
+"""For the server to count as there. Balancers ask every few seconds."""
+
+_LOST_CLASSES = {"08", "57"}
+"""The connection failed; the server is stopping, starting, or was told to cancel."""
+_PASSING_CLASSES = {*_LOST_CLASSES, "40", "53", "58"}
+"""Classes of SQLSTATE: rolled back in favour of another transaction; out of connections, memory, disk; its system failed."""
+_PASSING_STATES = {
+    "25006",  # read only: it is a standby, or about to become the primary
+    "25P03",  # the idle timeout above
+    "55P03",  # the lock timeout above
+}
+
+_SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+"""With `off`, a server that crashes loses what it has answered. The other words are about standbys: the operator's to choose."""
+
+
+class Postgresql(Backend):
+    """A server of its own, and as many processes of ours as there are."""
+
+    check_timeout_s = CHECK_TIMEOUT_S
+
+    def make_engine(self, url: str) -> AsyncEngine:
+        """An engine whose connections have timeouts and are asked whether they are still open before each use."""
+        engine = create_async_engine(
+            url,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_S,
+            hide_parameters=True,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_S,
+                "command_timeout": ANSWER_TIMEOUT_S,
+                "server_settings": {
+                    "application_name": "wsx",
+                    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+                    "lock_timeout": str(LOCK_TIMEOUT_MS),
+                    "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
+                },
+            },
+        )
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(engine.sync_engine, "handle_error", _give_up_lost)
+        return engine
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """At once: the server takes many writers."""
+        return nullcontext()
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        """By its SQLSTATE; without one it is the driver that speaks, of its connection or of a value that is none."""
+        state = _state(error)
+        if state is None:
+            cause = getattr(error.orig, "driver_exception", None)
+            return error.connection_invalidated or (isinstance(cause, InterfaceError) and not isinstance(cause, ValueError))
+        return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+
+    def may_be_stored(self, error: Exception) -> bool:
+        """Where the connection was lost before the answer came."""
+        state = _state(error)
+        return state is None or state[:2] in _LOST_CLASSES
+
+
+def _state(error: Exception) -> str | None:
+    """The SQLSTATE, where the server or the driver gave one."""
+    state: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(_SYNCHRONOUS)
+    cursor.close()
+    connection.commit()
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """The pool opens another one in its place. A ping would ask the same at the price of a round trip for each transaction."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _give_up_lost(context: ExceptionContext) -> None:
+    """A connection that did not answer, or whose user does not wait any more, is cut: to close it politely needs an answer, too."""
+    if isinstance(context.original_exception, OSError | CancelledError) and context.connection is not None:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+        pooled: Any = context.connection.connection
+        pooled.driver_connection.terminate()

@@ -1,0 +1,74 @@
+"""What is SQLite's own.
+
+WAL with `synchronous=FULL` (a power cut loses nothing that was committed), foreign keys on, and one writer at a time in this
+process: a second one would only wait inside SQLite, holding a thread.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.db.backend import WRITES, Backend
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long SQLite waits for another process that writes before we answer 503."""
+TURN_TIMEOUT_S = 5.0
+"""How long a writer waits for those of this process that came before. Behind one that waits for another process they would wait for
+that one's time, and each for its own, one after the other."""
+
+
+class Sqlite(Backend):
+    """One file, one process, one writer."""
+
+    check_timeout_s = None  # readers wait for nobody, and who is cut off in SQLite's thread leaves a connection that nobody closes
+
+    def __init__(self) -> None:
+        self._writer = asyncio.Lock()
+
+    def make_engine(self, url: str) -> AsyncEngine:
+        """An engine whose connections are prepared."""
+        engine = create_async_engine(url, hide_parameters=True)
+        event.listen(engine.sync_engine, "connect", _prepare)
+        event.listen(engine.sync_engine, "begin", _begin)
+        return engine
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One writer after the other. Raises TimeoutError."""
+        async with asyncio.timeout(TURN_TIMEOUT_S):
+            await self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def is_passing(self, error: DBAPIError) -> bool:
+        """Locked, full, not to be opened: by what others do to the file."""
+        return isinstance(error, OperationalError | InterfaceError)
+
+    def may_be_stored(self, error: Exception) -> bool:  # noqa: ARG002 - of PostgreSQL's, it depends on the error
+        """Never: its commit is a call that answers."""
+        return False
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver begins no transaction by itself: `_begin` does
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests tests-of-features tests-of-the-rest tests-again lock openapi bench autobahn clean
+.PHONY: help install run test check tests lock openapi bench autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -27,31 +27,33 @@ check: .venv/.tested-with ## the gates that run nothing: style, types, import co
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive app --configfile pyproject.toml
 
-tests: .venv/.tested-with ## only the tests, with coverage; two halves at once
+tests: .venv/.tested-with ## only the tests, with coverage; two parts at once
 	@rm -rf .coverage .coverage.* .build/tests && mkdir -p .build/tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-of-features tests-of-the-rest
-	@$(MAKE) --no-print-directory tests-again
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS:%=tests-of-%)
+	@$(MAKE) --no-print-directory --jobs=1 $(PARTS:%=again-%)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=100
 	$(BIN)/coverage report --omit='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=90
 
-PYTEST = PYTHONASYNCIODEBUG=1 $(BIN)/coverage run --parallel-mode -m pytest -o cache_dir=.build/tests/$(1)
+PYTEST = PYTHONASYNCIODEBUG=1 $(BIN)/coverage run --parallel-mode -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 
-tests-of-features:
-	$(call PYTEST,features) api_tests/features || touch .build/tests/features.failed
+# The longest first: what is started last must not be what is waited for.
+PARTS := rest features postgresql
+PART.rest := api_tests --ignore=api_tests/features
+PART.features := api_tests/features
+# All that is stored, on the other database.
+PART.postgresql := --database postgresql api_tests/features api_tests/db
 
-tests-of-the-rest:
-	$(call PYTEST,rest) api_tests --ignore=api_tests/features || touch .build/tests/rest.failed
+tests-of-%:
+	$(PYTEST) || touch .build/tests/$*.failed
 
-# Some tests have to be quicker than a moment that was chosen, which a busy machine cannot always be. What fails beside the other
-# half is tried once more with the machine to itself, and what fails then too is broken. So is a half that names no failed test.
-tests-again:
-	@for half in features rest; do \
-	  if test -e .build/tests/$$half.failed; then \
-	    echo "once more, alone: what failed of $$half"; \
-	    $(call PYTEST,$$half) --last-failed --last-failed-no-failures=none --maxfail=1 || exit 1; \
-	  fi; \
-	done
+# Some tests have to be quicker than a moment that was chosen, which a busy machine cannot always be. What fails beside another
+# part is tried once more with the machine to itself, and what fails then too is broken. So is a part that names no failed test.
+again-%:
+	@if test -e .build/tests/$*.failed; then \
+	  echo "once more, alone: what failed of $*"; \
+	  $(PYTEST) --last-failed --last-failed-no-failures=none --maxfail=1; \
+	fi
 
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/wsx openapi

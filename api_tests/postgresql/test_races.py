@@ -141,9 +141,8 @@ async def test_an_edit_that_meets_its_hour_is_shown(clock, settings: Settings, n
 
     async with nodes[0].database.transaction() as session:
         assert await announcement_store.claim(session, row.id, utc_now()) is not None
-        editing = asyncio.create_task(
-            announcements.edit(nodes[1], row.id, Change("new")), context=Context()
-        )  # not inside of this one
+        edit = announcements.edit(nodes[1], row.id, Change("new"))
+        editing = asyncio.create_task(edit, context=Context())  # it is in no transaction of ours
         await both_waiting(settings, 1)
     edited = await editing
     assert ("in_force", "new") == (edited.state, edited.message)

@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from app.db.session import Database
+from app.journal.port import Journal
 from app.kernel.errors import Unavailable
 
 
@@ -35,16 +36,24 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-def health_routes(database: Database) -> Sequence[HTTPRouteHandler]:
+def health_routes(database: Database, journal: Journal) -> Sequence[HTTPRouteHandler]:
     """The routes of health, and of the socket's address."""
 
     @get("/health/ready", include_in_schema=False)
     async def ready() -> Response[Health]:
-        """It can do its work: 200, or 503 and which part is missing."""
+        """It can do its work, or which part is missing: 503 when people are better sent elsewhere.
+
+        While the journal is away this node still holds its sockets, answers, and takes what is stored: so does every other node,
+        and none of them is better. One that never reached it is another matter: it may be set up wrongly.
+        """
+        state = journal.health().state
         try:
             await database.check()
         except Unavailable:
-            return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        return Response(Health("ok", {"database": "ok"}))
+            return Response(Health("degraded", {"database": "away", "journal": state}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(
+            Health("ok" if state == "ok" else "degraded", {"database": "ok", "journal": state}),
+            status_code=HTTPStatus.SERVICE_UNAVAILABLE if state == "never reached" else HTTPStatus.OK,
+        )
 
     return [live, ready, upgrade_needed]

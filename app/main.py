@@ -21,6 +21,7 @@ from app import __version__
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
+from app.cluster.client import make_client
 from app.db.session import Database
 from app.features import FEATURES
 from app.features import demo as demo_page
@@ -36,6 +37,8 @@ from app.hub.handlers import Handlers
 from app.hub.hub import Hub
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
+from app.journal.port import Journal
+from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
@@ -155,13 +158,14 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
+    node_id = new_node_id()
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
             return await find_record(session, key_id)
 
     hub = Hub(
-        MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
+        _make_journal(settings, node_id),
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
@@ -177,8 +181,16 @@ def _build(settings: Settings) -> Parts:
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
-        node_id=new_node_id(),
+        node_id=node_id,
     )
+
+
+def _make_journal(settings: Settings, node_id: str) -> Journal:
+    max_entries, max_age_s = settings.replay_entries, settings.replay_s
+    if not settings.redis_url:
+        return MemoryJournal(max_entries, max_age_s=max_age_s)
+    commands, follower = (make_client(settings.redis_url, node_id, waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
+    return RedisJournal(commands, follower, max_entries=max_entries, max_age_s=max_age_s)
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -201,6 +213,7 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.node_id))
         stack.push_async_callback(parts.database.close)
+        await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
         stack.callback(parts.hub.stop)

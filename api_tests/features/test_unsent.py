@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api_tests.client import ApiClient
-from api_tests.db.beside import another_process_writes, impatient, path_of, rows
+from api_tests.db.beside import others_write, rows
 from api_tests.fakes import journal_away
 from api_tests.features.announcing import announce, change, later
 from api_tests.features.changing import CHANGES, NAMES, READER, ROOM, Change, hear, make, prepare, write
@@ -204,9 +204,8 @@ async def test_what_is_under_way_is_not_pushed_by_this_node_a_second_time(
 
 
 async def test_it_waits_for_a_journal_that_stays_away_and_for_a_database_that_is_busy(
-    soon: None, services: Services, logged: Callable[[], str]
+    soon: None, impatient: None, services: Services, logged: Callable[[], str]
 ):
-    impatient(services.database)
     page = tab(services.hub)
     publication_id = await note(services)
     with journal_away(services.hub):
@@ -214,9 +213,8 @@ async def test_it_waits_for_a_journal_that_stays_away_and_for_a_database_that_is
             await eventually(lambda: "the journal is away" in logged())
             assert [(publication_id, IT_HAPPENED)] == rows(services.settings, NOTED)
     assert not page.heard
-    with another_process_writes(path_of(services.settings)):
-        async with services.of(Unsent).running({IT_HAPPENED: say_again}):
-            await eventually(lambda: "the database cannot be used" in logged())
+    async with others_write(services.settings), services.of(Unsent).running({IT_HAPPENED: say_again}):
+        await eventually(lambda: "the database cannot be used" in logged())
     async with services.of(Unsent).running({IT_HAPPENED: say_again}):
         await nothing_is_noted(services.settings)
     assert ["again "] == page.heard

@@ -73,7 +73,7 @@ async def test_the_end_is_told_once_whoever_began_it(logged: Callable[[], str]):
 async def test_at_the_end_the_journal_is_followed_no_longer():
     hub = make_hub()
     hub.stop()
-    assert not hub._journal._followers
+    assert not hub.journal._followers._followers
 
 
 async def test_receipts_are_kept_for_a_while(monkeypatch: pytest.MonkeyPatch):
@@ -87,7 +87,7 @@ async def test_nothing_is_told_of_what_may_be_rolled_back():
     hub = make_hub()
     with marked_open(), pytest.raises(PublishedInsideTransaction, match="Move the call behind"):
         await hub.publish(one(everyone, Update("#a", "x")))
-    assert hub._journal.head().endswith("-000000000000")
+    assert hub.journal.head().endswith("-000000000000")
 
 
 def test_notes_of_handlers_are_made_at_first_use():

@@ -41,13 +41,21 @@ def health_routes(database: Database, hub: Hub) -> Sequence[HTTPRouteHandler]:
 
     @get("/health/ready", include_in_schema=False)
     async def ready() -> Response[Health]:
-        """It can do its work: 200, or 503: it stops, or which part is missing."""
+        """It can do its work, or which part is missing: 503 when people are better sent elsewhere, also while it stops.
+
+        While the journal is away this node still holds its sockets, answers, and takes what is stored: so does every other node,
+        and none of them is better. One that never reached it is another matter: it may be set up wrongly.
+        """
         if hub.is_draining:
             return Response(Health("draining"), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        state = hub.journal.health().state
         try:
             await database.check()
         except Unavailable:
-            return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        return Response(Health("ok", {"database": "ok"}))
+            return Response(Health("degraded", {"database": "away", "journal": state}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(
+            Health("ok" if state == "ok" else "degraded", {"database": "ok", "journal": state}),
+            status_code=HTTPStatus.SERVICE_UNAVAILABLE if state == "never reached" else HTTPStatus.OK,
+        )
 
     return [live, ready, upgrade_needed]

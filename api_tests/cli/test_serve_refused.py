@@ -22,10 +22,16 @@ def test_a_host_that_is_not_known_is_named(wsx):
     assert (1, "wsx: cannot listen on nowhere.invalid:0") == (refused.status, refused.err[:39])
 
 
-def test_more_processes_than_one_are_refused(operator, wsx):
-    refused = wsx("serve", "--workers", "2")
+@pytest.mark.parametrize(
+    ("redis_url", "wanted"),
+    [("", "several processes hear of each other by Redis"), ("redis://127.0.0.1:1/0", "a SQLite file is written by one process")],
+    ids=["without Redis", "with SQLite"],
+)
+def test_several_processes_need_what_they_can_share(operator, wsx, redis_url: str, wanted: str):
+    refused = wsx("serve", "--workers", "2", redis_url=redis_url)
     assert (2, 1) == (refused.status, refused.err.count("\n"))
     assert "WSX_WORKERS is 2" in refused.err
+    assert wanted in refused.err
     assert not operator.database.exists()
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import __version__
 from app.db import migrate
 from app.db.session import Database
-from app.db.url import parse, shown
+from app.db.url import is_sqlite, parse, shown
 from app.kernel.errors import Unavailable
 from app.settings import Settings, SettingsError
 
@@ -55,6 +55,11 @@ def read_settings(**overrides: object) -> Settings:
     except ValueError as error:
         message = f"WSX_DATABASE_URL: {error}"
         raise SettingsError(message) from None
+    if settings.workers > 1 and is_sqlite(settings.database_url):
+        message = (
+            f"WSX_WORKERS is {settings.workers}, and a SQLite file is written by one process: WSX_DATABASE_URL must be another"
+        )
+        raise SettingsError(message)
     return settings
 
 

@@ -57,7 +57,7 @@ def read_settings(**overrides: object) -> Settings:
         raise SettingsError(message) from None
     if settings.workers > 1 and is_sqlite(settings.database_url):
         message = (
-            f"WSX_WORKERS is {settings.workers}, and a SQLite file is written by one process: WSX_DATABASE_URL must be another"
+            f"WSX_WORKERS is {settings.workers}, and a SQLite file is written by one process: WSX_DATABASE_URL is to be PostgreSQL"
         )
         raise SettingsError(message)
     return settings

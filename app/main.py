@@ -30,12 +30,17 @@ from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
 from app.features.services import Services
+from app.hub.answering import Answering
 from app.hub.close import Close
+from app.hub.everywhere import Everywhere
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
+from app.hub.peers import Alone, Peers
+from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
+from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.answering import answering
@@ -78,6 +83,7 @@ class Parts(NamedTuple):
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
+    peers: Peers
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> Front:
@@ -88,7 +94,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
-    services = Services(parts.settings, parts.database, parts.hub, parts.tokens)
+    services = Services(parts.settings, parts.database, parts.hub, parts.tokens, Everywhere(parts.hub, parts.peers))
     for feature in features:
         for name, action in feature.actions.items():
             handlers.on(name)(partial(action, services))
@@ -153,26 +159,30 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
+    node_id = new_node_id()
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
             return await find_record(session, key_id)
 
+    hub = Hub(
+        MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
+        outbox_bytes=settings.outbox_bytes,
+        outbox_total_bytes=settings.outbox_total_bytes,
+        presence_grace_s=settings.presence_grace_s,
+        replay_s=settings.replay_s,
+        events=wsx.events,
+        follows=StoredFollows(database),
+        session_ids=SessionIds(node_id),
+    )
     return Parts(
         settings=settings,
         database=database,
-        hub=Hub(
-            MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
-            outbox_bytes=settings.outbox_bytes,
-            outbox_total_bytes=settings.outbox_total_bytes,
-            presence_grace_s=settings.presence_grace_s,
-            replay_s=settings.replay_s,
-            events=wsx.events,
-            follows=StoredFollows(database),
-        ),
+        hub=hub,
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
+        peers=Alone(node_id, Answering(hub).answer),
     )
 
 

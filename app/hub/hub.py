@@ -1,7 +1,6 @@
 """The hub: publish, deliver here, open and close connections."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
 import structlog
@@ -20,9 +19,10 @@ from app.hub.past import NO_PAST
 from app.hub.port import Sink
 from app.hub.presence import Presence
 from app.hub.publication import Part, Publication, Receipt
+from app.hub.receipts import Receipts
 from app.hub.registry import Registry
-from app.hub.returning import Back, Returning
-from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
+from app.hub.returning import BACK_ELSEWHERE, Back, Returning
+from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
 from app.hub.settling import Follows, NoFollows, is_settled, settled, without_absent
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
@@ -32,9 +32,6 @@ from app.kernel.transaction import refuse_inside_transaction
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
 from app.wire.update import Update
-
-RECEIPTS_KEPT = 10_000
-"""Newest publications whose receipt can be asked for: about 2 MiB."""
 
 _log = structlog.get_logger()
 
@@ -53,11 +50,12 @@ class Hub:
         events: Events | None = None,
         follows: Follows | None = None,
         sessions: Sessions | None = None,
+        session_ids: SessionIds | None = None,
     ) -> None:
         """`replay_s`: as long as a page may be away and still catch up."""
         self.registry = Registry(journal.head)
         kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
-        self.returning = Returning(journal, self.registry, kept, replay_s=replay_s)
+        self.returning = Returning(journal, self.registry, kept, session_ids or SessionIds(), replay_s=replay_s)
         self.events = events or Events()
         self.presence = Presence(self.events, presence_grace_s, self.registry.of_user)
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
@@ -71,7 +69,7 @@ class Hub:
         self._follows = follows or NoFollows()
         self._journal = journal
         self._outbox_bytes = outbox_bytes
-        self._receipts: OrderedDict[str, Receipt] = OrderedDict()
+        self.receipts = Receipts()
         self._unfollow = journal.follow(self.deliver_local)
 
     async def publish(self, publication: Publication) -> Receipt:
@@ -85,7 +83,7 @@ class Hub:
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = Publication(publication.id, tuple(parts), publication.is_batch)
         await self._journal.append(publications.encode(publication))
-        receipt = self._receipts[publication.id]  # now: it may be forgotten while this waits
+        receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
         return receipt
 
@@ -93,9 +91,7 @@ class Hub:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
-        self._receipts[publication.id] = self.delivery.deliver(publication, entry.cursor)
-        if len(self._receipts) > RECEIPTS_KEPT:
-            self._receipts.popitem(last=False)
+        self.receipts.add(self.delivery.deliver(publication, entry.cursor))
 
     async def settle(self, audience: Audience, *, also_absent: bool = False) -> Audience:
         """The audience with what stands in the database looked up. Raises Unavailable.
@@ -123,10 +119,6 @@ class Hub:
         queue = Paced(name, self.publish, max_per_s=max_per_s, max_waiting=max_waiting)
         add_queue(self.paced_queues, queue)
         return queue
-
-    def receipt(self, publication_id: str) -> Receipt | None:
-        """What became of a publication; None when it is unknown or too long ago."""
-        return self._receipts.get(publication_id)
 
     def cursor(self) -> str:
         """The place of what was delivered here last: a page that is made now and comes with it misses nothing."""
@@ -182,10 +174,10 @@ class Hub:
         )
         self.returning.came_back(connection, back)
         self._register(connection, was_here=self.returning.is_from_before(back))
-        if (old := back.successor_of) is not None:
-            if old.place is not None and connection.place is None:
-                self.registry.locate(connection, old.place)
-            self.close(old, Close.NOT_ALLOWED, "this page is back by another connection")
+        if back.place is not None and connection.place is None:
+            self.registry.locate(connection, back.place)
+        if back.successor_of is not None:
+            self.close(back.successor_of, Close.NOT_ALLOWED, BACK_ELSEWHERE)
         catch_up.start()
 
     def _register(self, connection: Connection, *, was_here: bool) -> None:

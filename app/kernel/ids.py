@@ -1,5 +1,6 @@
-"""Ids that sort by the time they were made."""
+"""Ids. Those of things sort by the time they were made."""
 
+import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +15,11 @@ def new_id() -> UUID:
 def new_short_id() -> str:
     """A UUIDv7 as 32 hexadecimal digits, for ids that live in memory and in URLs."""
     return uuid_utils.uuid7().hex
+
+
+def new_node_id() -> str:
+    """The name of one process among those of a cluster, in its life: 8 hexadecimal digits. It is in log lines and lists."""
+    return secrets.token_hex(4)
 
 
 def first_id_of(moment: datetime) -> UUID:

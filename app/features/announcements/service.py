@@ -30,7 +30,7 @@ class Announced(NamedTuple):
     receipt: Receipt | None
     """None: its time has not come."""
     user_count: int
-    """Users whom it reached at once, however many tabs they have."""
+    """Users whom it reached at once, on all nodes that answered, however many tabs they have."""
 
 
 async def announce(
@@ -81,11 +81,11 @@ async def show(services: Services, row: AnnouncementRow, audience: Audience) -> 
         return Announced(row, None, 0)
     hub = services.hub
     hearing = hub.without_absent(audience)
-    reached = {connection.user.id for connection in hub.registry.resolve(hearing) if connection.user is not None}
+    reached = await services.everywhere.count(hearing)
     receipt = await hub.publish(one(hearing, view.published(row)))
     services.of(Board).put(row, audience)
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
-    return Announced(row, receipt, len(reached))
+    return Announced(row, receipt, reached.users)
 
 
 async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct) -> AnnouncementRow:

@@ -11,6 +11,7 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.clock import Clock
+from api_tests.redis_server import RedisServer, run_redis
 from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
 from api_tests.waiting import MS
 from app.auth import tokens
@@ -74,6 +75,13 @@ def settings(tmp_path: Path, migrated: Path) -> Settings:
         drain_s=1,
         log_format="json",
     )
+
+
+@pytest.fixture
+async def redis(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A Redis of this test alone."""
+    async with run_redis(tmp_path / "redis") as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,13 +1,22 @@
 #!/bin/sh
-# What the tests need beyond Python: Chromium. As root on Debian it is installed; else it is said which tests are skipped.
-set -eu
-for name in chromium chromium-browser google-chrome; do
-  command -v "$name" >/dev/null 2>&1 && exit 0
-done
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-  echo "installing Chromium for the browser tests"
-  export DEBIAN_FRONTEND=noninteractive
-  if apt-get install -y -qq chromium >/dev/null 2>&1; then exit 0; fi
-  apt-get update -qq >/dev/null && apt-get install -y -qq chromium >/dev/null && exit 0
-fi
-echo "Chromium is missing: the tests in api_tests/browser are skipped (on Debian: apt install chromium)" >&2
+# What the tests need beyond Python: Chromium and Redis. As root on Debian they are installed; else it is said which tests are skipped.
+set -u
+
+# need WHAT PACKAGE TESTS COMMAND...: any of the commands will do
+need() {
+  what=$1 package=$2 tests=$3
+  shift 3
+  for name in "$@"; do
+    command -v "$name" >/dev/null 2>&1 && return
+  done
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "installing $what"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -qq "$package" >/dev/null 2>&1 && return
+    apt-get update -qq >/dev/null && apt-get install -y -qq "$package" >/dev/null && return
+  fi
+  echo "$what is missing: $tests are skipped (on Debian: apt install $package)" >&2
+}
+
+need Chromium chromium "the tests in api_tests/browser" chromium chromium-browser google-chrome
+need Redis redis-server "the tests of clusters" redis-server valkey-server

@@ -40,6 +40,7 @@ from app.hub.peers import Alone, Peers
 from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
+from app.kernel import log
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
@@ -83,6 +84,7 @@ class Parts(NamedTuple):
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
+    node_id: str
     peers: Peers
 
 
@@ -182,6 +184,7 @@ def _build(settings: Settings) -> Parts:
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
+        node_id=node_id,
         peers=Alone(node_id, Answering(hub).answer),
     )
 
@@ -216,6 +219,8 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Everything that lives as long as the application."""
     async with AsyncExitStack() as stack:
+        if parts.settings.redis_url:
+            stack.enter_context(log.in_all_lines(node=parts.node_id))
         stack.push_async_callback(parts.database.close)
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)

@@ -1,8 +1,10 @@
 """Every setting: its name, meaning, unit, zero. Read once from the environment; a wrong or unknown one refuses to start."""
 
+import re
 from collections.abc import Mapping
 from math import isinf
 from typing import Annotated, Literal, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -11,6 +13,10 @@ MIN_SECRET_CHARS = 32
 """Short secrets can be guessed; HS256 wants a key of at least 32 bytes (RFC 7518, 3.2)."""
 
 
+_REDIS_SCHEMES = ("redis", "rediss", "unix")
+_REDIS_OPTIONS = {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
+_REDIS_DATABASE = re.compile(r"(?:/\d{0,4})?")
+_REDIS_EXAMPLE = "redis://127.0.0.1:6379/0"
 _WANTED = {
     "Expected `int`, got `str`": "a whole number is wanted",
     "Expected `float`, got `str`": "a number is wanted",
@@ -33,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Processes."""
     database_url: str = "sqlite+aiosqlite:///var/wsx.db"
     """SQLAlchemy URL."""
+    redis_url: str = ""
+    """Redis, or Valkey, of a cluster: `redis://[user:password@]host[:port][/number]`, `rediss://` for TLS. Empty: one process."""
     admin_key: str = ""
     """A known admin key of at least 32 characters for automated set-ups. Empty: one is made and printed at the first start."""
     templates: str = ""
@@ -133,11 +141,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         key = settings.admin_key
         if not (key.isascii() and key.isprintable() and key == key.strip()):
             raise SettingsError("WSX_ADMIN_KEY: printable ASCII is wanted, and no space at its ends: it travels in a header")
+        if settings.redis_url and (wrong := _wrong_redis_url(settings.redis_url)):
+            message = f"WSX_REDIS_URL: {wrong}"
+            raise SettingsError(message)
         for name in ("admin_key", "token_secret"):
             if 0 < len(getattr(settings, name)) < MIN_SECRET_CHARS:
                 message = f"{PREFIX}{name.upper()}: at least {MIN_SECRET_CHARS} characters are needed, and this has fewer"
                 raise SettingsError(message)
         return settings
+
+
+def _wrong_redis_url(url: str) -> str:
+    """What is wrong with it, in words that have no password in them; empty when nothing is."""
+    nowhere = f"it does not say where Redis is, as in {_REDIS_EXAMPLE}; / ? # @ in a password are written %2F %3F %23 %40"
+    try:
+        parts = urlsplit(url)
+        has_place = bool(parts.path if parts.scheme == "unix" else parts.hostname) and parts.port != 0
+    except ValueError:  # what stands for the port is none: perhaps a part of the password
+        return nowhere
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme not in _REDIS_SCHEMES:
+        return f"it begins with one of {', '.join(f'{scheme}://' for scheme in _REDIS_SCHEMES)}, as in {_REDIS_EXAMPLE}"
+    if not has_place:
+        return nowhere
+    if parts.scheme != "unix" and not _REDIS_DATABASE.fullmatch(parts.path):
+        return f"behind the address only the number of a database may stand, as in {_REDIS_EXAMPLE}"
+    if options.keys() - _REDIS_OPTIONS or parts.fragment:
+        return f"behind a ? only {', '.join(sorted(_REDIS_OPTIONS))} may stand"
+    if not options.get("db", "0").isdecimal():
+        return "?db= wants the number of a database"
+    return ""
 
 
 def _as_list(text: str) -> tuple[str, ...]:

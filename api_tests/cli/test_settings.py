@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from app.cluster.client import make_client
 from app.settings import Settings, SettingsError
 
 GIVEN = {
@@ -10,6 +11,7 @@ GIVEN = {
     "port": ("0", 0),
     "workers": ("3", 3),
     "database_url": ("sqlite+aiosqlite:///x.db", "sqlite+aiosqlite:///x.db"),
+    "redis_url": ("redis://:secret@127.0.0.1/3", "redis://:secret@127.0.0.1/3"),
     "admin_key": ("k" * 32, "k" * 32),
     "templates": ("own", "own"),
     "token_secret": ("s" * 32, "s" * 32),
@@ -116,6 +118,44 @@ def test_a_secret_that_is_refused_is_not_shown():
     with pytest.raises(SettingsError) as refused:
         Settings.from_environment({"WSX_TOKEN_SECRET": "hunter2"})
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1",
+        "redis://user:pass%40word@redis.example:6380/15",
+        "rediss://[::1]:6380/?ssl_ca_certs=/etc/ca.pem",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_redis_may_be_named_in_these_ways(url):
+    assert url == Settings.from_environment({"WSX_REDIS_URL": url}).redis_url
+    make_client(url, "12345678")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("127.0.0.1:6379", "redis://, rediss://, unix://"),
+        ("http://:hunter2@127.0.0.1", "redis://, rediss://, unix://"),
+        ("redis://:hunter2@/0", "does not say where Redis is"),
+        ("unix://", "does not say where Redis is"),
+        ("redis://127.0.0.1:0", "does not say where Redis is"),
+        ("redis://:hunter2@127.0.0.1:port", "in a password are written"),
+        ("redis://:hunter2/3@127.0.0.1", "in a password are written"),
+        ("redis://[::1:hunter2", "in a password are written"),
+        ("redis://:hunter2@127.0.0.1/one", "only the number of a database"),
+        ("redis://:hunter2@127.0.0.1/0?socket_timeout=1", "only db, ssl_ca_certs, ssl_certfile, ssl_keyfile"),
+        ("redis://:hunter#2@127.0.0.1/0", "in a password are written"),
+        ("unix:///run/redis.sock?db=two", "the number of a database"),
+    ],
+)
+def test_a_wrong_url_of_redis_is_refused_without_its_password(url, said):
+    with pytest.raises(SettingsError, match=r"^WSX_REDIS_URL: ") as refused:
+        Settings.from_environment({"WSX_REDIS_URL": url})
+    assert said in str(refused.value)
+    assert "hunter" not in str(refused.value)
 
 
 def test_unknown_settings_are_refused_by_name():

@@ -8,6 +8,8 @@ import atexit
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import RLock
 from typing import Literal
 
@@ -19,6 +21,9 @@ from app.kernel.clock import utc_now
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Without the values of local variables: tokens and keys are among them."""
+
+_process: dict[str, str] = {}
+"""What is in every line."""
 
 LogFormat = Literal["console", "json"]
 
@@ -81,6 +86,7 @@ def configure(log_format: LogFormat | None = None, level: int = logging.INFO) ->
     chosen = log_format or ("console" if sys.stderr.isatty() else "json")
     rendering: list[Processor] = (
         [
+            _with_process,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -102,6 +108,21 @@ def configure(log_format: LogFormat | None = None, level: int = logging.INFO) ->
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
 
 
+@contextmanager
+def in_all_lines(**context: str) -> Iterator[None]:
+    """Put this into every line of the process: what is bound by `structlog.contextvars` stays in the task that bound it."""
+    _process.update(context)
+    try:
+        yield
+    finally:
+        for name in context:
+            _process.pop(name, None)
+
+
+def _with_process(_logger: object, _level: str, event: EventDict) -> EventDict:
+    return {**_process, **event} if _process else event
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
@@ -111,7 +132,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 def _as_json(logger: object, level: str, event: EventDict) -> str:
     """Context, level, time and traceback, and the line, in one step: a processor of structlog for each took twice as long."""
-    event = structlog.contextvars.merge_contextvars(logger, level, event)
+    event = structlog.contextvars.merge_contextvars(logger, level, _with_process(logger, level, event))
     event["level"] = level
     event["timestamp"] = utc_now()
     if "exc_info" in event:

@@ -1,0 +1,57 @@
+"""Clients of Redis: every wait is bounded, and nothing is sent twice by itself."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from app.kernel.errors import Unavailable
+
+CONNECT_S = 2.0
+"""Seconds within which Redis must accept a connection. Both are in one data centre: later is never."""
+ANSWER_S = 2.0
+"""Seconds within which it must answer: a request that needs Redis fails after so long, and does not try its caller's patience."""
+MAX_CONNECTIONS = 16
+"""Connections of one client. Redis works through one command after the other: more would only queue there."""
+HEALTH_CHECK_S = 15.0
+"""A connection that was not used for so long is asked before it is used: a firewall may have forgotten it."""
+
+ERRORS = (RedisError, OSError)
+"""Whatever a client raises when Redis is away, too slow, or says no. `TimeoutError` is an `OSError`."""
+
+
+def make_client(url: str, node_id: str, *, waits_s: float = 0.0) -> Redis:
+    """A client, not yet connected. `aclose()` ends it.
+
+    `url` as `WSX_REDIS_URL`. `waits_s`: the longest wait that its commands ask Redis for (`BLOCK`); answers may take so much longer.
+    No command is tried again by itself: one whose answer was lost may have been done, and only its caller knows whether twice is
+    too often. Answers are bytes. Its name in `CLIENT LIST` is `wsx-<node_id>`.
+    """
+    return Redis.from_pool(
+        BlockingConnectionPool.from_url(
+            url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=ANSWER_S,
+            socket_connect_timeout=CONNECT_S,
+            socket_timeout=waits_s + ANSWER_S,
+            health_check_interval=HEALTH_CHECK_S,
+            retry=Retry(NoBackoff(), 0),
+            client_name=f"wsx-{node_id}",
+            protocol=2,  # the older form, which every server and proxy speaks; nothing of the newer one is used
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),  # only for the vendor's own cloud
+        )
+    )
+
+
+@contextmanager
+def unavailable(what: str) -> Iterator[None]:
+    """Raise Unavailable in place of what a client raises. `what`: the words for the caller, such as "who is connected"."""
+    try:
+        yield
+    except ERRORS as error:
+        message = f"{what} cannot be known at the moment: Redis is away"
+        raise Unavailable(message) from error

@@ -3,8 +3,8 @@
 import asyncio
 import importlib
 import traceback
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,9 @@ from app import __version__
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
+from app.cluster.asking import RedisPeers
+from app.cluster.client import make_client
+from app.cluster.sessions import RedisSessions
 from app.db.session import Database
 from app.features import FEATURES
 from app.features import demo as demo_page
@@ -37,7 +40,7 @@ from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
 from app.hub.peers import Alone, Peers
-from app.hub.sessions import SessionIds
+from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
 from app.kernel import log
@@ -85,7 +88,9 @@ class Parts(NamedTuple):
     key_ring: KeyRing
     key_usage: KeyUsage
     node_id: str
-    peers: Peers
+    everywhere: Everywhere
+    links: Sequence[Callable[[], AbstractAsyncContextManager[None]]]
+    """What keeps this node in touch with the others: entered at start, left in reverse order when all pages are gone."""
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> Front:
@@ -96,7 +101,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
-    services = Services(parts.settings, parts.database, parts.hub, parts.tokens, Everywhere(parts.hub, parts.peers))
+    services = Services(parts.settings, parts.database, parts.hub, parts.tokens, parts.everywhere)
     for feature in features:
         for name, action in feature.actions.items():
             handlers.on(name)(partial(action, services))
@@ -141,7 +146,11 @@ def state_folder(settings: Settings) -> Path:
 
 
 def make_tokens(settings: Settings) -> Tokens:
-    """The maker and reader of connection tokens; its secret is made at first use."""
+    """The maker and reader of connection tokens; its secret is made at first use. Raises SettingsError where nodes share none."""
+    if settings.redis_url and not settings.token_secret:
+        raise SettingsError(
+            "WSX_TOKEN_SECRET: needed with WSX_REDIS_URL, and the same on all nodes: each must read the tokens of all"
+        )
     secret = settings.token_secret or secret_beside(state_folder(settings))
     return Tokens(secret, issuer=settings.token_issuer, audience=settings.token_audience)
 
@@ -161,7 +170,8 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
-    node_id = new_node_id()
+    node_id, tokens = new_node_id(), make_tokens(settings)
+    sessions = _sessions(settings, node_id)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
@@ -175,18 +185,35 @@ def _build(settings: Settings) -> Parts:
         replay_s=settings.replay_s,
         events=wsx.events,
         follows=StoredFollows(database),
-        session_ids=SessionIds(node_id),
+        sessions=sessions,
+        session_ids=SessionIds(node_id, tokens.derived_key("ids of sessions")),
     )
+    peers = _peers(settings, hub)
+    everywhere = Everywhere(hub, peers)
+    hub.returning.ask_to_hand_over = everywhere.hand_over
     return Parts(
         settings=settings,
         database=database,
         hub=hub,
-        tokens=make_tokens(settings),
+        tokens=tokens,
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
         node_id=node_id,
-        peers=Alone(node_id, Answering(hub).answer),
+        everywhere=everywhere,
+        links=[one.running for one in (sessions, peers) if isinstance(one, RedisSessions | RedisPeers)],
     )
+
+
+def _sessions(settings: Settings, node_id: str) -> Sessions:
+    keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
+    return RedisSessions(make_client(settings.redis_url, node_id), keep_s) if settings.redis_url else MemorySessions(keep_s)
+
+
+def _peers(settings: Settings, hub: Hub) -> Peers:
+    node_id, answer = hub.returning.ids.node, Answering(hub).answer
+    if not settings.redis_url:
+        return Alone(node_id, answer)
+    return RedisPeers(make_client(settings.redis_url, node_id), node_id, answer, lambda: ())
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -225,6 +252,8 @@ async def _running(
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
         stack.callback(parts.hub.stop)
+        for link in parts.links:
+            await stack.enter_async_context(link())
         await stack.enter_async_context(parts.key_usage.running())
         for feature in features:
             if feature.running is not None:

@@ -23,6 +23,7 @@ from app.hub.peers import (
     CountConnections,
     Counted,
     CountInRooms,
+    HandOver,
     ListConnections,
     ListUsers,
     Peers,
@@ -30,6 +31,7 @@ from app.hub.peers import (
     TellReceipt,
     Told,
 )
+from app.hub.sessions import Origin, Taken
 from app.kernel.clock import utc_now
 from app.kernel.errors import AppError, NotFound, Unavailable
 
@@ -161,6 +163,11 @@ class Everywhere:
         """What became on one node of what was published just now; None: it is not known yet."""
         answers = await self._peers.ask(TellReceipt(publication_id, DELIVERED_WITHIN_S), node)
         return answers.by_node.get(node)
+
+    async def hand_over(self, origin: Origin, user_id: str | None) -> Taken | None:
+        """What a connection of another node had, whose page is back here; it ends with that. None: it is not there."""
+        answers = await self._peers.ask(HandOver(origin.connection_id, user_id), origin.node)
+        return answers.by_node.get(origin.node)
 
     async def _settled(self, audience: Audience) -> Audience:
         """With who follows whom looked up; those who are not on this node may be on another."""

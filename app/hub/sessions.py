@@ -113,7 +113,7 @@ class MemorySessions:
         """Keep it; the oldest go when there are too many."""
         now = monotonic()
         self._kept[kept.connection_id] = kept, now
-        self._bytes += _weight(kept)
+        self._bytes += weight(kept)
         while self._kept:
             oldest, since = next(iter(self._kept.values()))
             if now - since <= self._keep_s and len(self._kept) <= MAX_SESSIONS and self._bytes <= self._max_bytes:
@@ -140,7 +140,7 @@ class MemorySessions:
 
     def _remove(self, kept: Kept) -> None:
         del self._kept[kept.connection_id]
-        self._bytes -= _weight(kept)
+        self._bytes -= weight(kept)
 
 
 class SessionIds:
@@ -188,5 +188,6 @@ def what_is_left(connection: Connection) -> Kept | None:
     return Kept(connection.id, user_id, dict(connection.rooms_since), notes, connection.place is not None, connection.past)
 
 
-def _weight(kept: Kept) -> int:
+def weight(kept: Kept) -> int:
+    """Bytes of what one connection had, about."""
     return len(kept.notes) + sum(100 + len(room_id) for room_id in kept.rooms) + 200 * len(kept.past.ids)

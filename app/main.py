@@ -22,6 +22,7 @@ from app import __version__
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
+from app.cluster.member import Member, make_member
 from app.db.session import Database
 from app.features import FEATURES
 from app.features import demo as demo_page
@@ -30,6 +31,7 @@ from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
 from app.features.services import Services
+from app.hub.audience import roles
 from app.hub.close import Close
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
@@ -37,6 +39,7 @@ from app.hub.hub import Hub
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
 from app.kernel import log
+from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
@@ -80,7 +83,7 @@ class Parts(NamedTuple):
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
-    node_id: str
+    member: Member
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> Front:
@@ -91,7 +94,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
-    services = Services(parts.settings, parts.database, parts.hub, parts.tokens)
+    services = Services(parts.settings, parts.database, parts.hub, parts.tokens, lease=parts.member.lease)
     for feature in features:
         for name, action in feature.actions.items():
             handlers.on(name)(partial(action, services))
@@ -99,10 +102,10 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.database),
+        *health_routes(parts.database, parts.hub.roster),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.key_ring),
+        metrics_route(parts.hub, parts.member.lease, parts.key_ring),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -156,6 +159,7 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
+    member = make_member(settings, new_node_id())
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
@@ -172,11 +176,12 @@ def _build(settings: Settings) -> Parts:
             replay_s=settings.replay_s,
             events=wsx.events,
             follows=StoredFollows(database),
+            roster=member.roster,
         ),
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
-        node_id=new_node_id(),
+        member=member,
     )
 
 
@@ -211,7 +216,7 @@ async def _running(
     """Everything that lives as long as the application."""
     async with AsyncExitStack() as stack:
         if parts.settings.redis_url:
-            stack.enter_context(log.in_all_lines(node=parts.node_id))
+            stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
@@ -222,6 +227,8 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
+        admins = roles(ADMIN_ROLE)
+        await stack.enter_async_context(parts.member.running(lambda: len(hub.registry.resolve(admins))))
         yield
         await _say_last_words(hub, settings.drain_s)  # a server of others did not ask for them
         hub.close_all(Close.RESTARTING)

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from app.auth.tokens import Tokens
 from app.db.session import Database
 from app.hub.hub import Hub
+from app.hub.lease import Lease, OwnLease
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -15,11 +16,13 @@ T = TypeVar("T")
 class Services:
     """The parts that every feature may use, and one object of each kind that features keep their state in."""
 
-    def __init__(self, settings: Settings, database: Database, hub: Hub, tokens: Tokens) -> None:
+    def __init__(self, settings: Settings, database: Database, hub: Hub, tokens: Tokens, *, lease: Lease | None = None) -> None:
         self.settings = settings
         self.database = database
         self.hub = hub
         self.tokens = tokens
+        self.lease = lease or OwnLease()
+        """Of what one node of the cluster does for all, on a clock."""
         self._made: dict[type, object] = {}
 
     def of(self, kind: type[T]) -> T:

@@ -3,8 +3,8 @@
 import asyncio
 import importlib
 import traceback
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +22,7 @@ from app import __version__
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
-from app.cluster.asking import RedisPeers
-from app.cluster.client import make_client
-from app.cluster.sessions import RedisSessions
+from app.cluster.member import Member, make_member
 from app.db.session import Database
 from app.features import FEATURES
 from app.features import demo as demo_page
@@ -33,17 +31,17 @@ from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
 from app.features.services import Services
-from app.hub.answering import Answering
+from app.hub.audience import roles
 from app.hub.close import Close
 from app.hub.everywhere import Everywhere
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
-from app.hub.peers import Alone, Peers
-from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
+from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
 from app.kernel import log
+from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
@@ -87,10 +85,8 @@ class Parts(NamedTuple):
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
-    node_id: str
     everywhere: Everywhere
-    links: Sequence[Callable[[], AbstractAsyncContextManager[None]]]
-    """What keeps this node in touch with the others: entered at start, left in reverse order when all pages are gone."""
+    member: Member
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> Front:
@@ -101,7 +97,9 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
-    services = Services(parts.settings, parts.database, parts.hub, parts.tokens, parts.everywhere)
+    services = Services(
+        parts.settings, parts.database, parts.hub, parts.tokens, everywhere=parts.everywhere, lease=parts.member.lease
+    )
     for feature in features:
         for name, action in feature.actions.items():
             handlers.on(name)(partial(action, services))
@@ -109,10 +107,10 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.database),
+        *health_routes(parts.database, parts.hub.roster),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.key_ring),
+        metrics_route(parts.hub, parts.member.lease, parts.key_ring),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -170,8 +168,7 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
-    node_id, tokens = new_node_id(), make_tokens(settings)
-    sessions = _sessions(settings, node_id)
+    member, tokens = make_member(settings, new_node_id()), make_tokens(settings)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
@@ -185,12 +182,10 @@ def _build(settings: Settings) -> Parts:
         replay_s=settings.replay_s,
         events=wsx.events,
         follows=StoredFollows(database),
-        sessions=sessions,
-        session_ids=SessionIds(node_id, tokens.derived_key("ids of sessions")),
+        sessions=member.sessions,
+        session_ids=SessionIds(member.roster.node, tokens.derived_key("ids of sessions")),
+        roster=member.roster,
     )
-    peers = _peers(settings, hub)
-    everywhere = Everywhere(hub, peers)
-    hub.returning.ask_to_hand_over = everywhere.hand_over
     return Parts(
         settings=settings,
         database=database,
@@ -198,22 +193,9 @@ def _build(settings: Settings) -> Parts:
         tokens=tokens,
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
-        node_id=node_id,
-        everywhere=everywhere,
-        links=[one.running for one in (sessions, peers) if isinstance(one, RedisSessions | RedisPeers)],
+        everywhere=Everywhere(hub, member.peers),
+        member=member,
     )
-
-
-def _sessions(settings: Settings, node_id: str) -> Sessions:
-    keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
-    return RedisSessions(make_client(settings.redis_url, node_id), keep_s) if settings.redis_url else MemorySessions(keep_s)
-
-
-def _peers(settings: Settings, hub: Hub) -> Peers:
-    node_id, answer = hub.returning.ids.node, Answering(hub).answer
-    if not settings.redis_url:
-        return Alone(node_id, answer)
-    return RedisPeers(make_client(settings.redis_url, node_id), node_id, answer, lambda: ())
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -247,19 +229,19 @@ async def _running(
     """Everything that lives as long as the application."""
     async with AsyncExitStack() as stack:
         if parts.settings.redis_url:
-            stack.enter_context(log.in_all_lines(node=parts.node_id))
+            stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
         stack.callback(parts.hub.stop)
-        for link in parts.links:
-            await stack.enter_async_context(link())
         await stack.enter_async_context(parts.key_usage.running())
         for feature in features:
             if feature.running is not None:
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
+        admins = roles(ADMIN_ROLE)
+        await stack.enter_async_context(parts.member.running(lambda: len(hub.registry.resolve(admins))))
         yield
         await _say_last_words(hub, settings.drain_s)  # a server of others did not ask for them
         hub.close_all(Close.RESTARTING)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api_tests.cluster.nodes import Node, run_nodes
+from api_tests.cluster.asked import Node, run_nodes
 from api_tests.hub.recording import tab
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, SOON_S, eventually
@@ -79,12 +79,12 @@ async def test_a_node_that_is_not_known_yet_is_heard(nodes: list[Node]):
 
 async def test_a_node_that_says_nothing_is_named_and_the_others_count(nodes: list[Node], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(asking, "WITHIN_S", 200 * MS)
-    nodes[1].answer = never
+    nodes[1].peers.answer = never
     assert ({A: 0, C: 0}, [B]) == await asked(nodes[0])
 
 
 async def test_a_node_that_is_held_for_dead_and_says_nothing_costs_a_moment(nodes: list[Node]):
-    nodes[1].answer = never
+    nodes[1].peers.answer = never
     nodes[0].lists.discard(B)
     began = monotonic()
     assert ({A: 0, C: 0}, []) == await asked(nodes[0])
@@ -92,7 +92,7 @@ async def test_a_node_that_is_held_for_dead_and_says_nothing_costs_a_moment(node
 
 
 async def test_a_node_that_fails_is_named_at_once_and_both_log_it(nodes: list[Node], logged: Callable[[], str]):
-    nodes[1].answer = fails
+    nodes[1].peers.answer = fails
     assert ({A: 0, C: 0}, [B]) == await asked(nodes[0])
     said = logged()
     assert ("a question of another node failed" in said, "a node could not answer" in said) == (True, True)
@@ -102,7 +102,7 @@ async def test_an_answer_that_is_no_answer_to_that_question_is_none(nodes: list[
     async def nonsense(_question: Question[Any]) -> Any:
         return {"connections": "many"}
 
-    nodes[1].answer = nonsense
+    nodes[1].peers.answer = nonsense
     assert ({A: 0, C: 0}, [B]) == await asked(nodes[0])
     assert "an answer cannot be read" in logged()
 
@@ -127,7 +127,7 @@ async def test_a_question_that_another_node_does_not_know_is_answered_with_a_no(
     async def forty_two(_question: Question[Any]) -> Any:
         return 42
 
-    nodes[0].answer = forty_two
+    nodes[0].peers.answer = forty_two
     answers = await nodes[0].peers.ask(Unknown())
     assert ({A: 42}, [B, C]) == (answers.by_node, list(answers.missing))
     assert "unknown question" in logged()
@@ -149,7 +149,7 @@ async def test_more_questions_than_a_node_takes_at_once_are_told_no(
     nodes: list[Node], monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
 ):
     monkeypatch.setattr(asking, "MAX_ANSWERING", 1)
-    nodes[1].answer = never
+    nodes[1].peers.answer = never
     waiting = asyncio.create_task(nodes[2].peers.ask(COUNT, B))
     await eventually(lambda: nodes[1].peers._answering)
     assert ({}, [B]) == await nodes[0].peers.ask(COUNT, B)
@@ -164,7 +164,7 @@ async def test_more_questions_than_may_be_asked_at_once_wait_for_their_turn(node
 
 
 async def test_who_is_cancelled_while_it_asks_leaves_nothing_behind(nodes: list[Node]):
-    nodes[1].answer = never
+    nodes[1].peers.answer = never
     task = asyncio.create_task(asked(nodes[0]))
     await eventually(lambda: nodes[1].peers._answering)
     task.cancel()
@@ -254,7 +254,7 @@ async def test_an_answer_that_cannot_be_sent_is_logged(redis: RedisServer, nodes
         await redis.stop()
         return question
 
-    nodes[1].answer = late
+    nodes[1].peers.answer = late
     task = asyncio.create_task(nodes[0].peers.ask(ListConnections(everyone, "", 1), B))
     await answering.wait()
     await task

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from redis.exceptions import RedisError
@@ -21,21 +22,24 @@ def kept(connection_id: str, notes: bytes = b"") -> Kept:
     return Kept(connection_id, "ada", {}, notes)
 
 
-def make(redis: RedisServer, node: str = HERE, **how: float) -> RedisSessions:
-    return RedisSessions(make_client(redis.url, node), how.pop("keep_s", 120), **how)
+@asynccontextmanager
+async def running(redis: RedisServer, node: str = HERE, *, keep_s: float = 120, **how: int) -> AsyncIterator[RedisSessions]:
+    client = make_client(redis.url, node)
+    sessions = RedisSessions(client, keep_s, **how)
+    async with sessions.running():
+        yield sessions
+    await client.aclose()
 
 
 @pytest.fixture
 async def here(redis: RedisServer) -> AsyncIterator[RedisSessions]:
-    sessions = make(redis)
-    async with sessions.running():
+    async with running(redis) as sessions:
         yield sessions
 
 
 @pytest.fixture
 async def there(redis: RedisServer) -> AsyncIterator[RedisSessions]:
-    sessions = make(redis, THERE)
-    async with sessions.running():
+    async with running(redis, THERE) as sessions:
         yield sessions
 
 
@@ -61,8 +65,7 @@ async def test_what_one_node_kept_is_taken_by_another_once(here: RedisSessions, 
 
 
 async def test_it_goes_by_itself_when_its_time_is_over(redis: RedisServer):
-    sessions = make(redis, keep_s=0.2)
-    async with sessions.running():
+    async with running(redis, keep_s=0.2) as sessions:
         sessions.keep(kept("a"))
         await written(sessions)
         async with asyncio.timeout(SOON_S):
@@ -111,8 +114,7 @@ async def test_what_is_taken_while_it_is_written_is_removed_again(redis: RedisSe
 
 
 async def test_no_more_than_so_many_bytes_of_one_node_are_kept_and_the_oldest_go(redis: RedisServer):
-    sessions = make(redis, max_bytes=1_000)
-    async with sessions.running():
+    async with running(redis, max_bytes=1_000) as sessions:
         for number in range(5):
             sessions.keep(kept(str(number), b"x" * 300))
         assert (3, 900) == (len(sessions._kept), sessions._bytes)
@@ -150,8 +152,7 @@ async def test_while_redis_is_away_its_own_node_still_finds_it_and_it_is_written
 
 async def test_a_redis_that_hangs_costs_who_comes_back_a_bounded_time(redis: RedisServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(clients, "ANSWER_S", 100 * MS)
-    sessions = make(redis)
-    async with sessions.running():
+    async with running(redis) as sessions:
         assert Origin("a", HERE) == await take(sessions, "a")
         redis.pause()
         with pytest.raises(RedisError):
@@ -178,16 +179,14 @@ async def test_a_redis_that_is_back_empty_has_no_sessions_and_takes_new_ones(red
 
 
 async def test_what_waits_is_written_before_the_end(redis: RedisServer):
-    sessions = make(redis)
-    async with sessions.running():
+    async with running(redis) as sessions:
         for number in range(3):
             sessions.keep(kept(str(number)))
     assert {"0", "1", "2"} == await names(redis)
 
 
 async def test_an_end_without_redis_is_not_held_up_and_says_what_is_lost(redis: RedisServer, logged: Callable[[], str]):
-    sessions = make(redis)
-    async with sessions.running():
+    async with running(redis) as sessions:
         await redis.stop()
         sessions.keep(kept("a"))
     assert "sessions are lost" in logged()

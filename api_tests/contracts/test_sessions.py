@@ -20,9 +20,11 @@ async def sessions(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Se
         yield MemorySessions(120)
         return
     async with run_redis(tmp_path / "redis") as redis:
-        made = RedisSessions(make_client(redis.url, HERE), 120)
+        client = make_client(redis.url, HERE)
+        made = RedisSessions(client, 120)
         async with made.running():
             yield made
+        await client.aclose()
 
 
 @pytest.fixture(params=["at once", "in a moment"])

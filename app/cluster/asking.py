@@ -105,11 +105,11 @@ class RedisPeers:
 
     is_alone = False
 
-    def __init__(self, client: Redis, node: str, answer: Answer, nodes: Callable[[], Collection[str]]) -> None:
-        """`client` is this one's own, and closed with it. `nodes`: the ids of those that live, as far as is known."""
+    def __init__(self, client: Redis, node: str, nodes: Callable[[], Collection[str]]) -> None:
+        """`nodes`: the ids of those that live, as far as is known."""
         self.node = node
         self._client = client
-        self._answer = answer
+        self.answer: Answer
         self._nodes = nodes
         database = client.connection_pool.connection_kwargs.get("db") or 0  # channels know no databases: it is in their names
         self._to_all = f"{_CHANNELS}:{database}:all"
@@ -118,17 +118,18 @@ class RedisPeers:
         self._slots = asyncio.Semaphore(MAX_ASKING)
         self._answering: set[asyncio.Task[None]] = set()
         self._listens = asyncio.Event()
+        self._ends = False
 
     async def ask(self, question: Question[A], node: str | None = None) -> Answers[A]:
         """Ask all nodes that live, or just this one."""
         if node == self.node:
-            return Answers({node: await self._answer(question)})
+            return Answers({node: await self.answer(question)})
         encoded = _encode(question)
         if len(encoded) > MAX_QUESTION_BYTES:
             words = f"it stands for so many that it cannot be sent to other nodes ({MAX_QUESTION_BYTES} bytes)"
             raise InvalidFields([FieldError("/audience", words)])
         others, missing = await self._ask_others(question, encoded, node)
-        own = {self.node: await self._answer(question)} if node is None else {}
+        own = {self.node: await self.answer(question)} if node is None else {}
         return Answers({**own, **others}, missing)
 
     @asynccontextmanager
@@ -141,10 +142,11 @@ class RedisPeers:
                     await self._listens.wait()
             yield
         finally:
-            for one in (task, *self._answering):
+            self._ends = True  # Redis's client has been seen to swallow a cancellation
+            ending = {task, *self._answering}
+            for one in ending:
                 one.cancel()
-            await asyncio.gather(task, *self._answering, return_exceptions=True)
-            await self._client.aclose()
+            await asyncio.wait(ending)
 
     # -- asking ------------------------------------------------------------------------------------------------------
     async def _ask_others(self, question: Question[A], encoded: bytes, node: str | None) -> tuple[dict[str, A], Collection[str]]:
@@ -173,7 +175,7 @@ class RedisPeers:
 
     # -- answering ---------------------------------------------------------------------------------------------------
     async def _listen_on(self) -> None:
-        while True:
+        while not self._ends:
             try:
                 await self._listen()
             except ERRORS as error:
@@ -189,7 +191,7 @@ class RedisPeers:
         async with self._client.pubsub() as subscribed:
             await subscribed.subscribe(*channels)
             is_asked = False
-            while True:
+            while not self._ends:
                 message = await subscribed.get_message(timeout=SILENCE_S)
                 if message is not None:
                     is_asked = False
@@ -232,7 +234,7 @@ class RedisPeers:
     async def _own(self, asked: Asked) -> tuple[bytes, str]:
         """The answer of this node; or none, and why."""
         try:
-            answer = _encode(await self._answer(_read_question(asked.question)))
+            answer = _encode(await self.answer(_read_question(asked.question)))
         except msgspec.DecodeError as error:
             return b"", f"unknown question: {error}"
         except Exception as error:

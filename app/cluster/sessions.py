@@ -70,7 +70,7 @@ class RedisSessions:
     """`app.hub.sessions.Sessions` in Redis. Writes between start and end of `running`."""
 
     def __init__(self, client: Redis, keep_s: float, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
-        """`client` is this one's own, and closed with it. `max_bytes`: what this node keeps there, about; the oldest go first."""
+        """`max_bytes`: what this node keeps there, about; the oldest go first."""
         self._client = client
         self._keep_s = keep_s
         self._max_bytes = max_bytes
@@ -80,6 +80,7 @@ class RedisSessions:
         self._kept: OrderedDict[str, tuple[int, float]] = OrderedDict()
         """What this node keeps, written or not, by weight and time; some of it may have been taken by others."""
         self._bytes = 0
+        self._ends = False
 
     def keep(self, kept: Kept) -> None:
         """Keep it; the oldest go when there are too many."""
@@ -108,6 +109,8 @@ class RedisSessions:
             origin = due.what
         if due is not None and isinstance(due.what, Kept):
             return self._take_unwritten(due.what, due.since, user_id)
+        if due is not None and due.what is None:  # it may be in Redis still
+            return origin
         found = await self._client.eval(TAKE, 1, PREFIX, origin.connection_id, _digest(user_id), MAX_HEIRS)
         return self._taken(found, origin)
 
@@ -118,15 +121,16 @@ class RedisSessions:
         try:
             yield
         finally:
+            self._ends = True  # Redis's client has been seen to swallow a cancellation
+            self._has_due.set()
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait((task,))
             try:
                 async with asyncio.timeout(LAST_WRITE_S):
                     while self._due:
                         await self._write()
             except ERRORS as error:
                 _log.warning("sessions are lost", sessions=len(self._due), error=str(error))
-            await self._client.aclose()
 
     def _take_unwritten(self, kept: Kept, since: float, user_id: str | None) -> Taken | None:
         if kept.user_id != user_id:
@@ -164,7 +168,7 @@ class RedisSessions:
         self._bytes -= self._kept.pop(connection_id, (0, 0.0))[0]
 
     async def _write_on(self) -> None:
-        while True:
+        while not self._ends:
             await self._has_due.wait()
             try:
                 await self._write()

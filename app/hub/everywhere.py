@@ -87,11 +87,13 @@ class Everywhere:
     def __init__(self, hub: Hub, peers: Peers) -> None:
         self._hub = hub
         self._peers = peers
+        peers.answer = Answering(hub).answer
+        hub.returning.ask_to_hand_over = self.hand_over
 
     @classmethod
     def of_one(cls, hub: Hub) -> Self:
         """Where there is no other node."""
-        return cls(hub, Alone(hub.returning.ids.node, Answering(hub).answer))
+        return cls(hub, Alone(hub.returning.ids.node))
 
     async def connections(
         self, audience: Audience, *, after: str = "", limit: int, node: str | None = None
@@ -100,7 +102,7 @@ class Everywhere:
 
         Raises Unavailable when the audience stands in a database that is away.
         """
-        answers = await self._peers.ask(ListConnections(await self._settled(audience), after, limit + 1), node)
+        answers = await self._peers.ask(ListConnections(await self._hub.settle(audience), after, limit + 1), node)
         found = list(islice(merge(*answers.by_node.values(), key=attrgetter("id")), limit + 1))
         return Some(found[:limit], len(found) > limit, answers.missing)
 
@@ -113,13 +115,13 @@ class Everywhere:
 
     async def users(self, audience: Audience, *, after: str = "", limit: int) -> Some[Present]:
         """The first so many users of an audience who have connections, by id, each once. Raises Unavailable."""
-        answers = await self._peers.ask(ListUsers(await self._settled(audience), after, limit + 1))
+        answers = await self._peers.ask(ListUsers(await self._hub.settle(audience), after, limit + 1))
         found = list(islice(_each_once(answers.by_node.values()), limit + 1))
         return Some(found[:limit], len(found) > limit, answers.missing)
 
     async def count(self, audience: Audience) -> Count:
         """How many connections and users an audience has. Raises Unavailable."""
-        settled = await self._settled(audience)
+        settled = await self._hub.settle(audience)
         answers = await self._peers.ask(CountConnections(settled, with_digests=not self._peers.is_alone))
         counted = answers.by_node.values()
         users = _distinct(answers) if len(counted) > 1 else sum(one.users for one in counted)
@@ -137,10 +139,10 @@ class Everywhere:
 
         Raises Unavailable, and Incomplete: those of the nodes that answered are closed then, others may be. Again does no harm.
         """
-        answers = await self._peers.ask(CloseConnections(await self._settled(audience), reason))
+        answers = await self._peers.ask(CloseConnections(await self._hub.settle(audience), reason))
         closed = sum(answers.by_node.values())
         if answers.missing:
-            raise Incomplete(answers.missing, f"{closed} connections of the other nodes were closed; ")
+            raise Incomplete(answers.missing, f"{closed} connections of the others were closed; ")
         return closed
 
     async def close_one(self, connection_id: str) -> None:
@@ -168,10 +170,6 @@ class Everywhere:
         """What a connection of another node had, whose page is back here; it ends with that. None: it is not there."""
         answers = await self._peers.ask(HandOver(origin.connection_id, user_id), origin.node)
         return answers.by_node.get(origin.node)
-
-    async def _settled(self, audience: Audience) -> Audience:
-        """With who follows whom looked up; those who are not on this node may be on another."""
-        return await self._hub.settle(audience, also_absent=not self._peers.is_alone)
 
 
 def _not_there(missing: Collection[str]) -> AppError:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 
 import structlog
 
@@ -22,8 +23,9 @@ from app.hub.publication import Part, Publication, Receipt
 from app.hub.receipts import Receipts
 from app.hub.registry import Registry
 from app.hub.returning import BACK_ELSEWHERE, Back, Returning
+from app.hub.roster import LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
-from app.hub.settling import Follows, NoFollows, is_settled, settled, without_absent
+from app.hub.settling import Follows, NoFollows, Reach, is_settled, settled, without_absent
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
 from app.kernel.identity import User
@@ -51,13 +53,21 @@ class Hub:
         follows: Follows | None = None,
         sessions: Sessions | None = None,
         session_ids: SessionIds | None = None,
+        roster: Roster | None = None,
     ) -> None:
         """`replay_s`: as long as a page may be away and still catch up."""
         self.registry = Registry(journal.head)
         kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
         self.returning = Returning(journal, self.registry, kept, session_ids or SessionIds(), replay_s=replay_s)
         self.events = events or Events()
-        self.presence = Presence(self.events, presence_grace_s, self.registry.of_user)
+        self.roster = roster or LoneRoster()
+        self.presence = Presence(
+            self.events,
+            presence_grace_s,
+            self.registry.of_user,
+            roster=self.roster,
+            left_elsewhere=self.returning.just_left.add,
+        )
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
@@ -98,17 +108,20 @@ class Hub:
 
         Users who are out of reach are left out, unless the audience is kept for those who come later: `also_absent`.
         """
-        counts = (lambda _: True) if also_absent else self.is_within_reach
-        return audience if is_settled(audience) else await settled(audience, self._follows, counts)
+        reach: Reach = (lambda user_ids: user_ids) if also_absent else self.within_reach
+        return audience if is_settled(audience) else await settled(audience, self._follows, reach)
 
     def without_absent(self, audience: Audience) -> Audience:
         """The audience without the users who are out of reach: to publish, in this turn, to one that was settled to be kept."""
-        registry, just_left = self.registry, self.returning.just_left
-        return without_absent(audience, lambda user_ids: registry.connected(user_ids) | just_left.among(user_ids))
+        return without_absent(audience, self.within_reach)
 
-    def is_within_reach(self, user_id: str) -> bool:
-        """Whether the user has a connection, or has just left and may come back to hear what was published meanwhile."""
-        return self.registry.is_connected(user_id) or user_id in self.returning.just_left
+    def within_reach(self, user_ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of the users who may hear what is published now: they have a connection, or have just left and may come back to it.
+
+        On whatever node. All of them, while it is not known who is on other nodes.
+        """
+        here = self.registry.connected(user_ids) | self.returning.just_left.among(user_ids)
+        return here | self.roster.may_be_elsewhere(user_ids)
 
     async def find(self, audience: Audience) -> Collection[Connection]:
         """The connections of an audience, as they are now. Raises Unavailable."""

@@ -141,6 +141,9 @@ class Peers(Protocol):
     def is_alone(self) -> bool:
         """Whether there can be no other one."""
 
+    answer: Answer
+    """Set by whoever knows the connections of this node, before anybody asks."""
+
     async def ask(self, question: Question[A], node: str | None = None) -> Answers[A]:
         """Ask all nodes, this one too; or just this `node`. Bounded in time.
 
@@ -153,10 +156,10 @@ class Alone:
 
     is_alone = True
 
-    def __init__(self, node: str, answer: Answer) -> None:
+    def __init__(self, node: str) -> None:
         self.node = node
-        self._answer = answer
+        self.answer: Answer
 
     async def ask(self, question: Question[A], node: str | None = None) -> Answers[A]:
         """Ask oneself."""
-        return Answers({self.node: await self._answer(question)} if node in (None, self.node) else {})
+        return Answers({self.node: await self.answer(question)} if node in (None, self.node) else {})

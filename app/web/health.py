@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from app.db.session import Database
+from app.hub.roster import Roster
 from app.kernel.errors import Unavailable
 
 
@@ -35,16 +36,20 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-def health_routes(database: Database) -> Sequence[HTTPRouteHandler]:
+def health_routes(database: Database, roster: Roster) -> Sequence[HTTPRouteHandler]:
     """The routes of health, and of the socket's address."""
 
     @get("/health/ready", include_in_schema=False)
     async def ready() -> Response[Health]:
-        """It can do its work: 200, or 503 and which part is missing."""
+        """It can do its work: 200, or 503 and which part is missing.
+
+        Who does not know the other nodes is degraded, and still serves its own pages: 200.
+        """
         try:
             await database.check()
         except Unavailable:
             return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        return Response(Health("ok", {"database": "ok"}))
+        parts = {"database": "ok"} if roster.is_alone else {"database": "ok", "roster": "stale" if roster.is_stale else "ok"}
+        return Response(Health("degraded" if roster.is_stale else "ok", parts))
 
     return [live, ready, upgrade_needed]

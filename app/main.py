@@ -22,6 +22,7 @@ from app import __version__
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
+from app.cluster.client import make_client
 from app.cluster.member import Member, make_member
 from app.db.session import Database
 from app.features import FEATURES
@@ -40,6 +41,8 @@ from app.hub.hub import Hub
 from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
+from app.journal.port import Journal
+from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
@@ -107,7 +110,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.database, parts.hub.roster),
+        *health_routes(parts.database, parts.hub.journal, parts.hub.roster),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.member.lease, parts.key_ring),
@@ -175,7 +178,7 @@ def _build(settings: Settings) -> Parts:
             return await find_record(session, key_id)
 
     hub = Hub(
-        MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
+        _make_journal(settings, member.roster.node),
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
@@ -196,6 +199,14 @@ def _build(settings: Settings) -> Parts:
         everywhere=Everywhere(hub, member.peers),
         member=member,
     )
+
+
+def _make_journal(settings: Settings, node_id: str) -> Journal:
+    max_entries, max_age_s = settings.replay_entries, settings.replay_s
+    if not settings.redis_url:
+        return MemoryJournal(max_entries, max_age_s=max_age_s)
+    commands, follower = (make_client(settings.redis_url, node_id, waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
+    return RedisJournal(commands, follower, max_entries=max_entries, max_age_s=max_age_s)
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -231,6 +242,7 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
+        await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
         stack.callback(parts.hub.stop)

@@ -27,18 +27,18 @@ def dashboard_that_rests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def said(server: Running, head: str) -> list[Audience]:
     """To whom something was published since."""
-    entries = await server.hub._journal.read(head, 100)
+    entries = await server.hub.journal.read(head, 100)
     return [part.audience for entry in entries for part in publication.decode(entry.payload).parts]
 
 
 async def test_what_is_published_names_only_followers_who_are_there_and_the_board_all(server: Running, api: ApiClient) -> None:
     await follow(api, ("zoe", "ada"), ("bob", "ada"), ("cleo", "ada"))
     async with server.socket("zoe") as zoe, server.socket("bob") as bob, server.socket("eve"):
-        head = server.hub._journal.head()
+        head = server.hub.journal.head()
         made = await announce(api, audience=FOLLOWERS)
         await change(api, made, message="Cake")
         other = await announce(api)
-        head_of_move = server.hub._journal.head()
+        head_of_move = server.hub.journal.head()
         await change(api, other, audience=FOLLOWERS)
         there = users("zoe", "bob")
         assert [there, there] == (await said(server, head))[:2]

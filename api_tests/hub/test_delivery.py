@@ -32,7 +32,7 @@ async def test_a_frame_is_made_once_per_dialect_and_shared():
     assert tabs[0].sink.writes[-1] is tabs[1].sink.writes[-1]
     assert tabs[2].sink.writes[-1] is tabs[3].sink.writes[-1]
     assert {"id": receipt.id, "target": "#a", "html": "x", "swap": "innerHTML"} == tabs[0].sink.messages[-1]
-    assert hub._journal.head() == tabs[2].sink.messages[-1]["cursor"]
+    assert hub.journal.head() == tabs[2].sink.messages[-1]["cursor"]
 
 
 async def test_one_turn_is_one_write_shared_by_those_who_hear_the_same():

@@ -118,7 +118,7 @@ async def test_a_send_that_fails_unwatched_is_logged(hub: Hub, logged: Callable[
     async def append(_payload: bytes) -> str:
         raise OSError("the journal is away")
 
-    hub._journal.append = append
+    hub.journal.append = append
     wsx.broadcast("#a", "x")
     cancelled = wsx.broadcast("#a", "y")
     cancelled.cancel()
@@ -201,9 +201,9 @@ def test_events_are_kept_for_as_long_as_the_process_lives():
 
 
 async def test_what_is_over_a_limit_is_refused_before_it_has_a_place(hub: Hub):
-    head = hub._journal.head()
+    head = hub.journal.head()
     too_many = Users(frozenset(map(str, range(MAX_IDS + 1))))
     for audience, target in ((too_many, "#a"), (users("x" * 129), "#a"), (everyone, ""), (everyone, "#" + "x" * 256)):
         with pytest.raises(ValueError, match="Expected"):
             await wsx.publish(audience, Update(target, "x"))
-    assert head == hub._journal.head()
+    assert head == hub.journal.head()

@@ -77,7 +77,7 @@ async def test_all_are_closed_at_the_end():
     assert [(1012, "restarting")] * 3 == [page.sink.closed_with for page in tabs]
     assert 0 == len(hub.registry)
     hub.stop()
-    assert not hub._journal._followers
+    assert not hub.journal._followers._followers
 
 
 async def test_receipts_are_kept_for_a_while(monkeypatch: pytest.MonkeyPatch):
@@ -91,7 +91,7 @@ async def test_nothing_is_told_of_what_may_be_rolled_back():
     hub = make_hub()
     with marked_open(), pytest.raises(PublishedInsideTransaction, match="Move the call behind"):
         await hub.publish(one(everyone, Update("#a", "x")))
-    assert hub._journal.head().endswith("-000000000000")
+    assert hub.journal.head().endswith("-000000000000")
 
 
 def test_notes_of_handlers_are_made_at_first_use():

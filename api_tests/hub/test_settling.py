@@ -93,10 +93,10 @@ async def test_each_is_found_and_hears(audience: Audience, who: list[str]):
 
 async def test_the_journal_names_the_users_who_are_connected():
     hub, follows = make()
-    head = hub._journal.head()
+    head = hub.journal.head()
     told = Publication("p", (Part(followers_of("ada"), Update("#a", "1")), Part(everyone, Update("#a", "2"))), is_batch=True)
     assert "p" == (await hub.publish(told)).id
-    (entry,) = await hub._journal.read(head, 10)
+    (entry,) = await hub.journal.read(head, 10)
     said = publication.decode(entry.payload)
     assert [Users(frozenset({"bob", "cleo"})), everyone] == [part.audience for part in said.parts]
     assert (told.id, True, ["1", "2"]) == (said.id, said.is_batch, [part.update.html for part in said.parts])
@@ -125,13 +125,13 @@ async def test_the_database_is_not_asked_about_what_stands_in_the_registry():
 
 async def test_when_the_database_is_away_nothing_is_published_and_the_caller_knows():
     hub, follows = make()
-    head = hub._journal.head()
+    head = hub.journal.head()
     follows.is_away = True
     with pytest.raises(Unavailable):
         await hub.publish(one(AnyOf((everyone, friends_of("ada"))), Update("#a", "x")))
     with pytest.raises(Unavailable):
         await hub.find(friends_of("ada"))
-    assert head == hub._journal.head()
+    assert head == hub.journal.head()
     assert 1 == (await hub.publish(one(users("ada"), Update("#a", "x")))).matched
 
 

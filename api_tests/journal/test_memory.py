@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.journal import memory
+from app.journal import ring
 from app.journal.memory import MemoryJournal
 from app.journal.port import GapError
 
@@ -15,7 +15,7 @@ async def test_it_keeps_so_many_entries_and_forgets_the_oldest():
     journal = MemoryJournal(3)
     start, first, *_ = await filled(journal, b"1", b"2", b"3", b"4")
     assert [b"2", b"3", b"4"] == [entry.payload for entry in await journal.read(first, 9)]
-    assert (3, 3) == (len(journal._entries), len(journal._kept_at))
+    assert (3, 3) == (len(journal._ring._entries), len(journal._ring._kept_at))
     with pytest.raises(GapError):
         await journal.read(start, 9)
 
@@ -23,10 +23,10 @@ async def test_it_keeps_so_many_entries_and_forgets_the_oldest():
 async def test_it_keeps_no_more_bytes_than_these():
     journal = MemoryJournal(100, max_bytes=10)
     _, first, second, _ = await filled(journal, b"x" * 4, b"y" * 4, b"z" * 4)
-    assert 8 == journal._bytes
+    assert 8 == journal._ring._bytes
     assert [b"y" * 4, b"z" * 4] == [entry.payload for entry in await journal.read(first, 9)]
     await journal.append(b"longer than all")
-    assert (0, 0) == (journal._bytes, len(journal._entries))
+    assert (0, 0) == (journal._ring._bytes, len(journal._ring._entries))
     assert [] == list(await journal.read(journal.head(), 9))
     with pytest.raises(GapError):
         await journal.read(second, 9)
@@ -34,7 +34,7 @@ async def test_it_keeps_no_more_bytes_than_these():
 
 async def test_it_forgets_what_is_too_old_also_when_nothing_new_comes(monkeypatch: pytest.MonkeyPatch):
     now = 1_000.0
-    monkeypatch.setattr(memory, "monotonic", lambda: now)
+    monkeypatch.setattr(ring, "monotonic", lambda: now)
     journal = MemoryJournal(100, max_age_s=300)
     start, first = await filled(journal, b"1")
     now += 200

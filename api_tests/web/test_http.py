@@ -83,7 +83,7 @@ async def test_a_database_that_is_away_is_503_with_retry_after_and_not_ready(
     monkeypatch.setattr(main, "Database", lambda _url: database)
     path = Path(settings.database_url.partition(":///")[2])
     async with run_server(settings) as server, ApiClient(server.url, ADMIN_KEY) as api:
-        assert {"status": "ok", "parts": {"database": "ok"}} == (await api.http.get("/health/ready")).json()
+        assert {"status": "ok", "parts": {"database": "ok", "journal": "ok"}} == (await api.http.get("/health/ready")).json()
         path.rename(path.with_suffix(".away"))
         path.mkdir()
         await eventually(lambda: not database.engine.pool.checkedout())  # the server looks for scheduled announcements

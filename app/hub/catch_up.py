@@ -21,6 +21,7 @@ from app.hub.registry import Registry
 from app.hub.returning import Back, Returning
 from app.journal.port import Entry, GapError
 from app.kernel.clock import monotonic
+from app.kernel.errors import Unavailable
 from app.wire.prepared import Prepared
 
 STEP = 200
@@ -109,7 +110,7 @@ class CatchUp:
         try:
             position = await self._begin(is_sure=await self._check_rooms(unchecked) and self._back.is_known)
             await self._read_on(position)
-        except GapError:
+        except (GapError, Unavailable):  # it comes back to where it was
             self._connection.close(Close.SLOW)
         except Exception:
             _log.exception("catching up failed", connection=self._connection.id)
@@ -169,7 +170,7 @@ class CatchUp:
     async def _is_kept(self, cursor: str) -> bool:
         try:
             await self._returning.journal.read(cursor, 1)
-        except GapError:
+        except (GapError, Unavailable):
             return False
         return True
 

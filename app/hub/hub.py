@@ -13,6 +13,7 @@ from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.delivery import Delivery
 from app.hub.events import Events
+from app.hub.gap import tell_gap
 from app.hub.hooks import Hooks
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
@@ -56,6 +57,8 @@ class Hub:
         roster: Roster | None = None,
     ) -> None:
         """`replay_s`: as long as a page may be away and still catch up."""
+        self.journal = journal
+        """For those who ask how it is; what is published goes by `publish`."""
         self.registry = Registry(journal.head)
         kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
         self.returning = Returning(journal, self.registry, kept, session_ids or SessionIds(), replay_s=replay_s)
@@ -77,22 +80,21 @@ class Hub:
         self.paced_queues: list[Paced] = []
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
         self._follows = follows or NoFollows()
-        self._journal = journal
         self._outbox_bytes = outbox_bytes
         self.receipts = Receipts()
-        self._unfollow = journal.follow(self.deliver_local)
+        self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.until_few_wait)
 
     async def publish(self, publication: Publication) -> Receipt:
         """Give the publication its place in the journal; every node delivers it. Returns what this node's share was.
 
         Raises PublishedInsideTransaction inside an open transaction, ValueError for what is over a limit, Unavailable when the
-        audience stands in a database that is away. Not safe to cancel: it may be delivered all the same.
+        audience stands in a database that is away, or the journal is. Not safe to cancel: it may be delivered all the same.
         """
         refuse_inside_transaction()
         if not all(is_settled(part.audience) for part in publication.parts):
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = Publication(publication.id, tuple(parts), publication.is_batch)
-        await self._journal.append(publications.encode(publication))
+        await self.journal.append(publications.encode(publication))
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
         return receipt
@@ -102,6 +104,10 @@ class Hub:
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
         self.receipts.add(self.delivery.deliver(publication, entry.cursor))
+
+    def _lost(self) -> None:
+        self.returning.forget_touched()
+        tell_gap(self.registry, self.delivery, self.journal.head())
 
     async def settle(self, audience: Audience, *, also_absent: bool = False) -> Audience:
         """The audience with what stands in the database looked up. Raises Unavailable.
@@ -135,7 +141,7 @@ class Hub:
 
     def cursor(self) -> str:
         """The place of what was delivered here last: a page that is made now and comes with it misses nothing."""
-        return self._journal.head()
+        return self.journal.head()
 
     def connect(
         self,
@@ -167,7 +173,7 @@ class Hub:
         if back is not None:
             self._connect_again(connection, back)
             return connection
-        hello = dialect.encode_hello(connection.id, self.returning.ids.of(connection.id), self._journal.head(), resumed=False)
+        hello = dialect.encode_hello(connection.id, self.returning.ids.of(connection.id), self.journal.head(), resumed=False)
         if hello is not None:
             self.delivery.offer(connection, Prepared(hello))
         self._register(connection, was_here=is_back)

@@ -19,6 +19,9 @@ from app.wire.update import Update
 MAX_WAITING = 1_000
 """Publications that wait in one queue, unless said otherwise: at five a second the last one goes out after three minutes."""
 
+RETRY_S = 1.0
+"""Seconds before a publication is tried again that could not be published, because the journal or the database is away."""
+
 _log = structlog.get_logger()
 
 
@@ -125,7 +128,10 @@ class Paced:
         try:
             await self._publish(publication)
             self._sent += 1
-        except Exception:
+        except Exception as error:
+            if isinstance(error, Unavailable) and not self._hurries:  # whoever queued it was told that it will be heard
+                self._next_at = monotonic() + RETRY_S
+                return
             self._failed += 1
             _log.exception("paced broadcast failed", queue=self.name, publication=publication.id)
         self._waiting.popleft()

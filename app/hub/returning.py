@@ -85,6 +85,11 @@ class Returning:
         self._sessions = sessions
         self._heirs = Heirs(RESTORED_WITHIN_S)
 
+    def forget_touched(self) -> None:
+        """The journal is another one from its head on: what is from before is known to nobody."""
+        self._began = self.journal.head()
+        self.touched = Touched(self._began)
+
     async def recognise(self, cursor: str | None, session: str | None, user: User | None) -> Back:
         """What is known of a page that says these two. Takes its session, if it is this user's.
 

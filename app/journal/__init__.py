@@ -1,1 +1,1 @@
-"""One order of publications for everybody. A port of few verbs; `memory` keeps a ring for one process."""
+"""One order of publications for all. A port of few verbs; `memory` is a ring for one process, `redis` a stream for all nodes."""

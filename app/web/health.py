@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from app.db.session import Database
 from app.hub.roster import Roster
+from app.journal.port import Journal
 from app.kernel.errors import Unavailable
 
 
@@ -36,20 +37,27 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-def health_routes(database: Database, roster: Roster) -> Sequence[HTTPRouteHandler]:
+def health_routes(database: Database, journal: Journal, roster: Roster) -> Sequence[HTTPRouteHandler]:
     """The routes of health, and of the socket's address."""
 
     @get("/health/ready", include_in_schema=False)
     async def ready() -> Response[Health]:
-        """It can do its work: 200, or 503 and which part is missing.
+        """It can do its work, or which part is missing: 503 when people are better sent elsewhere.
 
-        Who does not know the other nodes is degraded, and still serves its own pages: 200.
+        While the journal is away this node still holds its sockets, answers, and takes what is stored: so does every other node,
+        and none of them is better. The same holds for one that does not know the others. One that never reached the journal is another
+        matter: it may be set up wrongly.
         """
+        state = journal.health().state
+        parts = {"database": "ok", "journal": state} | ({} if roster.is_alone else {"roster": "stale" if roster.is_stale else "ok"})
         try:
             await database.check()
         except Unavailable:
-            return Response(Health("degraded", {"database": "away"}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        parts = {"database": "ok"} if roster.is_alone else {"database": "ok", "roster": "stale" if roster.is_stale else "ok"}
-        return Response(Health("degraded" if roster.is_stale else "ok", parts))
+            away = Health("degraded", parts | {"database": "away"})
+            return Response(away, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(
+            Health("ok" if state == "ok" and not roster.is_stale else "degraded", parts),
+            status_code=HTTPStatus.SERVICE_UNAVAILABLE if state == "never reached" else HTTPStatus.OK,
+        )
 
     return [live, ready, upgrade_needed]

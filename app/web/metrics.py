@@ -34,6 +34,7 @@ class HubCollector(Collector):
         held = "Bytes that wait for connections that take nothing at the moment"
         yield GaugeMetricFamily("wsx_outbox_held_bytes", held, value=hub.delivery.held_bytes)
         yield from self._cluster()
+        yield from self._journal()
         yield from self._returned()
         yield from self._paced()
 
@@ -47,6 +48,15 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("wsx_roster_stale", "1 while it is not known who is on other nodes", roster.is_stale)
         is_held = self._lease.owner is Owner.HERE
         yield GaugeMetricFamily("wsx_lease_held", "1 on the node that does what is done once in the cluster, on a clock", is_held)
+
+    def _journal(self) -> Iterator[Metric]:
+        health = self._hub.journal.health()
+        away = health.state in {"away", "never reached"}
+        yield GaugeMetricFamily("wsx_journal_up", "Whether the journal can be reached", value=not away)
+        lag = "Seconds that this node is behind the journal; while that is away, since it was last heard of"
+        yield GaugeMetricFamily("wsx_journal_lag_seconds", lag, value=health.lag_s)
+        yield CounterMetricFamily("wsx_journal_reconnects", "How often the journal was away and came back", value=health.reconnects)
+        yield CounterMetricFamily("wsx_journal_entries", "Entries of the journal that reached this node", value=health.entries)
 
     def _returned(self) -> Iterator[Metric]:
         counts = self._hub.returning.counts

@@ -1,0 +1,330 @@
+"""The journal in Redis, on several nodes, while Redis and the way to it misbehave."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from api_tests.journals import RedisNode, redis_node
+from api_tests.proxy import proxy_to
+from api_tests.redis_server import RedisServer
+from api_tests.waiting import MS, eventually
+from app.journal import appends
+from app.journal import lag as lags
+from app.journal import redis as journals
+from app.journal.place import Place
+from app.journal.port import GapError
+from app.journal.scripts import LIFE, stream_of
+from app.kernel.clock import monotonic
+from app.kernel.errors import Unavailable
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked at every second is looked at more often."""
+    monkeypatch.setattr(journals, "LOOK_EVERY_S", 20 * MS)
+    monkeypatch.setattr(journals, "RECONNECT_MAX_S", 50 * MS)
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer, quick: None) -> AsyncIterator[tuple[RedisNode, RedisNode]]:
+    async with redis_node(redis) as one, redis_node(redis) as other:
+        yield one, other
+
+
+async def say(node: RedisNode, *texts: str) -> list[str]:
+    return [await node.append(text.encode()) for text in texts]
+
+
+async def test_every_node_hears_all_in_the_same_order(nodes: tuple[RedisNode, RedisNode]):
+    one, other = nodes
+    await asyncio.gather(*(node.append(f"{name}{number}".encode()) for number in range(200) for name, node in zip("ab", nodes)))
+    await eventually(lambda: len(other.heard) == len(one.heard) == 400)
+    assert one.heard == other.heard
+    assert [f"a{number}" for number in range(200)] == [text for text in one.texts if text[0] == "a"]
+    assert one.head() == other.head()
+
+
+async def test_a_page_that_comes_to_another_node_reads_there_what_it_missed(nodes: tuple[RedisNode, RedisNode]):
+    one, other = nodes
+    first, *_ = await say(one, "1", "2", "3")
+    assert ["2", "3"] == [entry.payload.decode() for entry in await other.read(first, 10)]
+
+
+async def test_a_node_that_has_just_been_started_knows_what_was_said_before(redis: RedisServer):
+    async with redis_node(redis) as one:
+        start = one.head()
+        await say(one, "1", "2", "3")
+    async with redis_node(redis) as other:
+        assert one.head() == other.head()
+        assert ["1", "2", "3"] == [entry.payload.decode() for entry in await other.read(start, 10)]
+        assert ["1", "2"] == [entry.payload.decode() for entry in await other.read(start, 2)]
+        assert [] == other.heard
+
+
+async def test_a_cursor_that_this_node_has_not_come_to_is_waited_for(nodes: tuple[RedisNode, RedisNode]):
+    one, other = nodes
+    held = asyncio.Event()
+    other.follow(lambda _: None, until_ready=held.wait)
+    cursors = await say(one, "1", "2", "3")
+    reading = asyncio.create_task(other.read(cursors[1], 10))
+    await eventually(lambda: other._delivered._waiting)
+    assert not reading.done()
+    held.set()
+    assert ["3"] == [entry.payload.decode() for entry in await reading]
+    assert ["1", "2"] == other.texts[:2]
+
+
+async def test_a_cursor_that_nobody_gave_is_a_gap_at_once(nodes: tuple[RedisNode, RedisNode]):
+    one, _ = nodes
+    cursor, *_ = await say(one, "1")
+    epoch = cursor.split("-")[0]
+    for forged in (Place(epoch, 900, 5), Place(epoch, 1, 5), Place(epoch, 0, 5)):
+        with pytest.raises(GapError):
+            await one.read(forged.cursor, 10)
+
+
+async def test_while_redis_is_gone_nothing_is_published_and_everybody_is_told_at_once(
+    nodes: tuple[RedisNode, RedisNode], redis: RedisServer, logged: Callable[[], str]
+):
+    one, other = nodes
+    start = one.head()
+    await say(one, "1")
+    await redis.stop()
+    with pytest.raises(Unavailable) as refused:
+        await one.append(b"lost")
+    assert ("1", 503) == (refused.value.headers["Retry-After"], refused.value.status)
+    await eventually(lambda: one.state == other.state == "away")
+    began = monotonic()
+    for _ in range(100):
+        with pytest.raises(Unavailable):
+            await one.append(b"lost")
+    assert monotonic() - began < journals.ANSWER_S  # a hundred of them cost less than to wait for one
+    assert ["1"] == [entry.payload.decode() for entry in await one.read(start, 10)]
+    await redis.start()
+    await asyncio.gather(one.until_reached(), other.until_reached())
+    await say(other, "2")
+    await eventually(lambda: one.texts == other.texts == ["1", "2"])
+    assert [[], []] == [node.lost_before[1:] for node in nodes]
+    assert 1 == one.health().reconnects
+    told = logged()
+    assert 2 == told.count("the journal is away") == told.count("the journal is back")
+
+
+async def test_a_redis_that_is_back_empty_is_another_life_and_every_follower_is_told(
+    nodes: tuple[RedisNode, RedisNode], redis: RedisServer
+):
+    one, other = nodes
+    old = (await say(one, "1", "2"))[0]
+    await eventually(lambda: len(other.heard) == 2)
+    await redis.restart_empty()
+    await eventually(lambda: len(one.lost_before) == len(other.lost_before) == 2)
+    await asyncio.gather(one.until_reached(), other.until_reached())
+    for node in nodes:
+        with pytest.raises(GapError):
+            await node.read(old, 10)
+    (new,) = await say(other, "3")
+    assert old < one.lost_before[1] < new
+    await eventually(lambda: one.texts == other.texts == ["1", "2", "3"])
+
+
+async def test_a_redis_that_was_emptied_under_way_is_noticed(nodes: tuple[RedisNode, RedisNode], redis: RedisServer):
+    one, other = nodes
+    await say(one, "1", "2")
+    await redis.client.flushall()
+    await eventually(lambda: len(one.lost_before) == len(other.lost_before) == 2)
+    await one.until_reached()
+    await say(one, "3")
+    await eventually(lambda: other.texts == ["1", "2", "3"])
+
+
+async def copied(redis: RedisServer, node: RedisNode) -> Callable[[], object]:
+    """What Redis holds now; the call that puts it back, as a copy does that takes over and was behind."""
+    keys = [LIFE, stream_of(node.head().split("-")[0])]
+    dumps = [await redis.client.dump(key) for key in keys]
+
+    async def put_back() -> None:
+        for key, dump in zip(keys, dumps, strict=True):
+            await redis.client.restore(key, 0, dump, replace=True)
+
+    return put_back
+
+
+async def test_a_copy_of_redis_that_is_behind_is_another_life(nodes: tuple[RedisNode, RedisNode], redis: RedisServer):
+    one, other = nodes
+    await say(one, "1")
+    put_back = await copied(redis, one)
+    await say(one, "2")
+    await eventually(lambda: len(other.heard) == 2)
+    await put_back()
+    await eventually(lambda: len(one.lost_before) == len(other.lost_before) == 2)
+
+
+async def test_a_copy_that_was_behind_and_went_on_is_another_life(redis: RedisServer):
+    async with AsyncExitStack() as stack:
+        one = await stack.enter_async_context(redis_node(redis))
+        await say(one, "1")
+        put_back = await copied(redis, one)
+        await say(one, "2", "3")
+        known = one._place
+    await put_back()
+    async with redis_node(redis) as other:
+        await say(other, "2 of another", "3 of another", "4")
+        one._place = known  # as if it had only now come back
+        one._lost = []
+        one._commands, one._follower = other._commands, other._follower
+        await one._look()
+        assert one.head() > known.cursor
+        assert one.head().split("-")[0] != known.epoch
+        with pytest.raises(GapError):
+            await other.read(known.cursor, 10)
+
+
+async def test_a_node_that_was_away_for_longer_than_is_kept_is_told_so(redis: RedisServer, quick: None, logged: Callable[[], str]):
+    async with redis_node(redis) as one, proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as other:
+        await say(one, "1")
+        await eventually(lambda: other.texts == ["1"])
+        proxy.refuse()
+        await eventually(lambda: other.state == "away")
+        await say(one, "2", "3", "4")
+        await one.forget_all_but(2, redis)
+        proxy.accept()
+        await other.until_reached()
+        await eventually(lambda: other.texts == ["1", "3", "4"])
+        assert 2 == len(other.lost_before)
+        assert other.heard[0].cursor < other.lost_before[1] < other.heard[1].cursor
+        assert "are lost to this node" in logged()
+
+
+async def test_a_node_that_was_away_until_nothing_was_kept_goes_on_from_there(redis: RedisServer, quick: None):
+    async with redis_node(redis) as one, proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as other:
+        proxy.refuse()
+        await eventually(lambda: other.state == "away")
+        await say(one, "1", "2")
+        await redis.client.delete(stream_of(one.head().split("-")[0]))
+        proxy.accept()
+        await other.until_reached()
+        assert one.head() == other.head() == other.lost_before[1]
+        with pytest.raises(GapError):
+            await other.read(one.heard[0].cursor, 10)
+        assert [] == list(await other.read(one.head(), 10))
+
+
+async def test_a_cut_connection_costs_no_more_than_what_was_on_its_way(redis: RedisServer, quick: None):
+    async with proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as node:
+        for number in range(5):
+            await node.until_reached()
+            await say(node, str(number))
+            proxy.cut()
+            await asyncio.sleep(0)
+        await eventually(lambda: node.texts == list("01234"))
+        await eventually(lambda: node.state == "ok")
+
+
+async def test_an_answer_that_is_lost_is_no_success_though_it_may_have_been_done(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(appends, "APPEND_S", 200 * MS)
+    monkeypatch.setattr(journals, "APPEND_S", 200 * MS)
+    async with redis_node(redis) as other, proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as node:
+        proxy.hold_answers()
+        with pytest.raises(Unavailable, match="not known whether it was published"):
+            await node.append(b"perhaps")
+        await eventually(lambda: other.texts == ["perhaps"])
+        proxy.release_answers()
+        await eventually(lambda: node.texts == ["perhaps"])
+
+
+async def test_a_redis_that_stands_still_is_away_soon_and_does_nothing_late(
+    nodes: tuple[RedisNode, RedisNode], redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(appends, "APPEND_S", 200 * MS)
+    monkeypatch.setattr(journals, "APPEND_S", 200 * MS)
+    one, other = nodes
+    await say(one, "before")
+    redis.pause()
+    outcomes = await asyncio.gather(*(one.append(b"meanwhile") for _ in range(50)), return_exceptions=True)
+    assert {Unavailable} == set(map(type, outcomes))
+    await eventually(lambda: one.state == other.state == "away")
+    redis.resume()
+    await asyncio.gather(one.until_reached(), other.until_reached())
+    await say(one, "after")
+    await eventually(lambda: one.texts == other.texts == ["before", "after"])
+
+
+async def test_what_redis_refuses_is_not_published(nodes: tuple[RedisNode, RedisNode], redis: RedisServer):
+    one, _ = nodes
+    await redis.client.config_set("maxmemory", "1")
+    with pytest.raises(Unavailable):
+        await one.append(b"too much")
+    await redis.client.config_set("maxmemory", "0")
+    await one.until_reached()
+    await say(one, "1")
+    assert ["1"] == one.texts
+
+
+async def test_a_redis_that_is_not_there_at_the_start_is_waited_for(redis: RedisServer, quick: None, logged: Callable[[], str]):
+    await redis.stop()
+    async with redis_node(redis) as node:
+        assert "never reached" == node.state
+        with pytest.raises(Unavailable):
+            await node.append(b"x")
+        with pytest.raises(Unavailable):
+            await node.read(node.head()[:-1] + "1", 10)
+        assert 1 == logged().count("the journal is away")
+        await redis.start()
+        await node.until_reached()
+        assert [node.head()] == node.lost_before
+        await say(node, "1")
+        assert ("ok", ["1"]) == (node.state, node.texts)
+
+
+async def test_following_goes_on_whatever_happens_in_it(
+    redis: RedisServer, quick: None, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
+):
+    async with redis_node(redis) as node:
+        with monkeypatch.context() as broken:
+            broken.setattr(node._marks, "note", lambda *_: 1 / 0)
+            with pytest.raises(Unavailable):
+                await node.append(b"1")
+            await eventually(lambda: "following the journal failed" in logged())
+        await node.until_reached()
+        await say(node, "2")
+        assert ["1", "2"] == sorted(set(node.texts))
+        assert not node._task.done()
+        node._task.cancel()
+        await asyncio.wait((node._task,))
+        assert "away" == node.state
+
+
+async def test_followers_that_fail_in_whatever_they_are_called_for_keep_nothing_from_the_others(
+    redis: RedisServer, quick: None, logged: Callable[[], str]
+):
+    def broken(*_: object) -> None:
+        raise OSError
+
+    async with redis_node(redis) as node:
+        node.follow(broken, lost=broken, until_ready=broken)
+        node.follow(lambda _: None, lost=None)
+        await say(node, "1", "2")
+        await redis.client.flushall()
+        await eventually(lambda: len(node.lost_before) == 2)
+        assert ["1", "2"] == node.texts
+        told = logged()
+        assert [2, 2, 1] == [told.count(f"journal follower failed{what}") for what in ('"', " to get ready", " to note")]
+
+
+async def test_a_node_that_cannot_keep_up_says_so_and_when_it_is_over(
+    nodes: tuple[RedisNode, RedisNode], monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
+):
+    monkeypatch.setattr(lags, "MAX_LAG_S", 50 * MS)
+    one, other = nodes
+    held = asyncio.Event()
+    other.follow(lambda _: None, until_ready=held.wait)
+    await say(one, "1")
+    await eventually(lambda: other.health().lag_s > 60 * MS)
+    await say(one, "2")
+    held.set()
+    await eventually(lambda: "the journal lags no more" in logged())
+    assert ("ok", 0.0) == (other.state, other.health().lag_s)

@@ -1,0 +1,88 @@
+"""A TCP proxy between a client and its server, which a test makes cut, hold back, or swallow what goes through it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+PIECE_BYTES = 65_536
+
+
+class Proxy:
+    """Passes everything on, until it is told otherwise."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers = asyncio.Event()
+        self._answers.set()
+        self._refuses = False
+        self.port = 0
+        self.connections = 0
+        """How many were made."""
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def cut(self) -> None:
+        """End every connection. The next ones are taken."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def refuse(self) -> None:
+        """End every connection, and each new one at once."""
+        self._refuses = True
+        self.cut()
+
+    def accept(self) -> None:
+        """Take connections again."""
+        self._refuses = False
+
+    def hold_answers(self) -> None:
+        """What is asked goes through; what is answered waits."""
+        self._answers.clear()
+
+    def release_answers(self) -> None:
+        """What has waited goes on."""
+        self._answers.set()
+
+    async def taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        if self._refuses:
+            writer.transport.abort()
+            return
+        there, onward = await asyncio.open_connection("127.0.0.1", self._target)
+        self._writers |= {writer, onward}
+        for task in (self._pass(reader, onward, None), self._pass(there, writer, self._answers)):
+            running = asyncio.ensure_future(task)
+            self._tasks.add(running)
+            running.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may: asyncio.Event | None) -> None:
+        with suppress(OSError):
+            while piece := await reader.read(PIECE_BYTES):
+                if may is not None:
+                    await may.wait()
+                writer.write(piece)
+                await writer.drain()
+        self._writers.discard(writer)
+        writer.close()
+
+    async def end(self) -> None:
+        self.cut()
+        self._answers.set()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
+
+@asynccontextmanager
+async def proxy_to(port: int) -> AsyncIterator[Proxy]:
+    proxy = Proxy(port)
+    server = await asyncio.start_server(proxy.taken, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await proxy.end()

@@ -39,7 +39,9 @@ async def say(node: RedisNode, *texts: str) -> list[str]:
 
 async def test_every_node_hears_all_in_the_same_order(nodes: tuple[RedisNode, RedisNode]):
     one, other = nodes
-    await asyncio.gather(*(node.append(f"{name}{number}".encode()) for number in range(200) for name, node in zip("ab", nodes)))
+    await asyncio.gather(
+        *(node.append(f"{name}{number}".encode()) for number in range(200) for name, node in zip("ab", nodes, strict=True))
+    )
     await eventually(lambda: len(other.heard) == len(one.heard) == 400)
     assert one.heard == other.heard
     assert [f"a{number}" for number in range(200)] == [text for text in one.texts if text[0] == "a"]

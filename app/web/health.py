@@ -45,7 +45,7 @@ def health_routes(database: Database, journal: Journal, roster: Roster) -> Seque
         """It can do its work, or which part is missing: 503 when people are better sent elsewhere.
 
         While the journal is away this node still holds its sockets, answers, and takes what is stored: so does every other node,
-        and none of them is better. The same holds for one that does not know the others. One that never reached the journal is another
+        and none of them is better, nor is one that does not know the others. One that never reached the journal is another
         matter: it may be set up wrongly.
         """
         state = journal.health().state

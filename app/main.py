@@ -22,6 +22,7 @@ from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
 from app.cluster.client import make_client
+from app.cluster.member import Member, make_member
 from app.db.session import Database
 from app.features import FEATURES
 from app.features import demo as demo_page
@@ -31,15 +32,19 @@ from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
 from app.features.services import Services
 from app.features.unsent import Unsent
+from app.hub.audience import roles
 from app.hub.drain import Drain
+from app.hub.everywhere import Everywhere
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
+from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
 from app.journal.port import Journal
 from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
+from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
@@ -82,7 +87,8 @@ class Parts(NamedTuple):
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
-    node_id: str
+    everywhere: Everywhere
+    member: Member
 
 
 def create_app(settings: Settings, *, demo: bool = False) -> Front:
@@ -93,7 +99,9 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
-    services = Services(parts.settings, parts.database, parts.hub, parts.tokens)
+    services = Services(
+        parts.settings, parts.database, parts.hub, parts.tokens, everywhere=parts.everywhere, lease=parts.member.lease
+    )
     for feature in features:
         for name, action in feature.actions.items():
             handlers.on(name)(partial(action, services))
@@ -104,7 +112,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         *health_routes(parts.database, parts.hub),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.key_ring),
+        metrics_route(parts.hub, parts.member.lease, parts.key_ring),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -138,7 +146,11 @@ def state_folder(settings: Settings) -> Path:
 
 
 def make_tokens(settings: Settings) -> Tokens:
-    """The maker and reader of connection tokens; its secret is made at first use."""
+    """The maker and reader of connection tokens; its secret is made at first use. Raises SettingsError where nodes share none."""
+    if settings.redis_url and not settings.token_secret:
+        raise SettingsError(
+            "WSX_TOKEN_SECRET: needed with WSX_REDIS_URL, and the same on all nodes: each must read the tokens of all"
+        )
     secret = settings.token_secret or secret_beside(state_folder(settings))
     return Tokens(secret, issuer=settings.token_issuer, audience=settings.token_audience)
 
@@ -158,30 +170,34 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
-    node_id = new_node_id()
+    member, tokens = make_member(settings, new_node_id()), make_tokens(settings)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
             return await find_record(session, key_id)
 
     hub = Hub(
-        _make_journal(settings, node_id),
+        _make_journal(settings, member.roster.node),
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
         replay_s=settings.replay_s,
         events=wsx.events,
         follows=StoredFollows(database),
+        sessions=member.sessions,
+        session_ids=SessionIds(member.roster.node, tokens.derived_key("ids of sessions")),
+        roster=member.roster,
     )
     return Parts(
         settings=settings,
         database=database,
         hub=hub,
         drain=Drain(hub, settings.drain_s),
-        tokens=make_tokens(settings),
+        tokens=tokens,
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
-        node_id=node_id,
+        everywhere=Everywhere(hub, member.peers),
+        member=member,
     )
 
 
@@ -211,7 +227,7 @@ async def _running(
     """Everything that lives as long as the application."""
     async with AsyncExitStack() as stack:
         if parts.settings.redis_url:
-            stack.enter_context(log.in_all_lines(node=parts.node_id))
+            stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
         await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
@@ -225,6 +241,8 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
+        admins = roles(ADMIN_ROLE)
+        await stack.enter_async_context(parts.member.running(lambda: len(hub.registry.resolve(admins))))
         yield
         await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:

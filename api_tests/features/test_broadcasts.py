@@ -115,7 +115,7 @@ async def test_a_mass_update_is_for_admins(server: Running, api: ApiClient, who:
 
 async def test_a_broadcast_is_remembered(api: ApiClient) -> None:
     receipt = await api.broadcast("x")
-    assert receipt == (await api.get(f"/broadcasts/{receipt['id']}")).json()
+    assert {**receipt, "incomplete": []} == (await api.get(f"/broadcasts/{receipt['id']}")).json()
 
 
 async def test_html_of_a_key_without_html_raw_is_cleaned(server: Running, api: ApiClient) -> None:

@@ -10,7 +10,7 @@ import pytest
 from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab, turns
 from api_tests.waiting import eventually
 from app.hub import delivery
-from app.hub import hub as hub_module
+from app.hub import receipts as receipts_module
 from app.hub.audience import Connections, everyone, roles, users
 from app.hub.hub import Hub
 from app.hub.publication import Part, Publication, one
@@ -207,7 +207,7 @@ async def test_a_flush_that_fails_goes_on_in_the_next_turn(monkeypatch: pytest.M
 
 
 async def test_more_publications_at_once_than_receipts_are_kept_all_have_theirs(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hub_module, "RECEIPTS_KEPT", 10)
+    monkeypatch.setattr(receipts_module, "KEPT", 10)
     hub = make_hub()
     page = tab(hub)
     many = [one(everyone, Update("#a", str(number), "beforeend")) for number in range(2 * delivery.MAX_JOINED)]

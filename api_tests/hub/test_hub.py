@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from api_tests.hub.recording import V1, make_hub, tab, turns
-from app.hub import hub as hub_module
+from app.hub import receipts as receipts_module
 from app.hub.audience import everyone
 from app.hub.close import Close
 from app.hub.publication import one
@@ -77,10 +77,10 @@ async def test_at_the_end_the_journal_is_followed_no_longer():
 
 
 async def test_receipts_are_kept_for_a_while(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hub_module, "RECEIPTS_KEPT", 2)
+    monkeypatch.setattr(receipts_module, "KEPT", 2)
     hub = make_hub()
     receipts = [await hub.publish(one(everyone, Update("#a", "x"))) for _ in range(3)]
-    assert [None, *receipts[1:]] == [hub.receipt(receipt.id) for receipt in receipts]
+    assert [None, *receipts[1:]] == [hub.receipts.get(receipt.id) for receipt in receipts]
 
 
 async def test_nothing_is_told_of_what_may_be_rolled_back():

@@ -246,7 +246,7 @@ async def test_it_reaches_the_pages_of_its_audience():
     assert published.id == queue.put(published)
     await eventually(lambda: ada.heard == ["1", "2", "3"])
     assert ["2"] == nobody.heard
-    assert published.id == hub.receipt(published.id).id
+    assert published.id == hub.receipts[published.id].id
 
 
 async def test_a_queue_that_is_made_at_import_serves_one_server_after_the_other(logged: Callable[[], str]):

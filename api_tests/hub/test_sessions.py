@@ -11,7 +11,7 @@ from app.hub import sessions as module
 from app.hub.absent import JustLeft
 from app.hub.close import Close
 from app.hub.returning import MAX_CURSOR_CHARS
-from app.hub.sessions import Kept, MemorySessions, SessionIds, what_is_left
+from app.hub.sessions import Kept, MemorySessions, Origin, SessionIds, Taken, what_is_left
 
 
 def kept(connection_id: str, *, user_id: str | None = "ada", rooms: tuple[str, ...] = (), notes: bytes = b"") -> Kept:
@@ -32,14 +32,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-async def test_a_session_is_taken_once_and_by_its_own_user_only(clock: list[float]):
-    sessions = MemorySessions(120)
-    sessions.keep(kept("a"))
-    clock[0] += 7
-    assert None is await sessions.take("a", "bob")
-    assert None is await sessions.take("a", None)
-    assert (kept("a"), 7) == await sessions.take("a", "ada")
-    assert None is await sessions.take("a", "ada")
+async def take(sessions: MemorySessions, name: str) -> bool:
+    """Whether it is there."""
+    found = await sessions.take(Origin(name, "node0001"), "ada")
+    assert found == Origin(name, "node0001") or (isinstance(found, Taken) and found.kept.connection_id == name)
+    return isinstance(found, Taken)
 
 
 async def test_an_old_session_is_gone_and_removed_when_another_one_comes(clock: list[float]):
@@ -47,7 +44,7 @@ async def test_an_old_session_is_gone_and_removed_when_another_one_comes(clock: 
     sessions.keep(kept("a"))
     sessions.keep(kept("b"))
     clock[0] += 121
-    assert None is await sessions.take("a", "ada")
+    assert not await take(sessions, "a")
     assert 1 == len(sessions)
     sessions.keep(kept("c"))
     assert 1 == len(sessions)
@@ -58,8 +55,7 @@ async def test_there_are_no_more_than_so_many_and_the_oldest_goes(monkeypatch: p
     sessions = MemorySessions(120)
     for name in "abc":
         sessions.keep(kept(name))
-    assert None is await sessions.take("a", "ada")
-    assert None is not await sessions.take("c", "ada")
+    assert [False, True] == [await take(sessions, name) for name in "ac"]
 
 
 async def test_there_are_no_more_bytes_than_these_in_all():
@@ -72,9 +68,12 @@ async def test_there_are_no_more_bytes_than_these_in_all():
 
 
 def test_an_id_of_a_session_is_that_of_its_connection_and_cannot_be_made_by_others():
-    ids, others = SessionIds(), SessionIds()
-    assert "connection" == ids.read(ids.of("connection"))
-    for forged in ("connection", others.of("connection"), ids.of("connection")[:-1] + "x", "", "ü"):
+    ids, others = SessionIds("node0001", b"k" * 32), SessionIds("node0001")
+    session = ids.of("connection")
+    for reader in (ids, SessionIds("node0002", b"k" * 32)):
+        assert Origin("connection", "node0001") == reader.read(session)
+    moved = session.replace("node0001", "node0002")
+    for forged in ("connection", others.of("connection"), session[:-1] + "x", moved, "", "ü", ids.of("c" * 200)):
         assert None is ids.read(forged)
 
 

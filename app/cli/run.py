@@ -32,7 +32,7 @@ def check(_options: argparse.Namespace) -> None:
         say("database: ok")
     else:
         say("database: not there yet; `wsx serve` makes it")
-    if not settings.token_secret and not (state_folder(settings) / SECRET_FILE).exists():
+    if not settings.token_secret and not settings.redis_url and not (state_folder(settings) / SECRET_FILE).exists():
         settings = msgspec.structs.replace(settings, token_secret="-" * MIN_SECRET_CHARS)  # else it would be made now
     application(settings)
     say("handlers and templates: ok")

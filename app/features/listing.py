@@ -23,6 +23,21 @@ class Page(msgspec.Struct, Generic[Item]):
     next_cursor: Annotated[str | None, Meta(description="Ask for the next page with it; null: this was the last")] = None
 
 
+Incomplete = Annotated[
+    list[str],
+    Meta(
+        description="Ids of the nodes that did not answer in time: what is on them is not in here. "
+        "`redis`: it is away, so only the node that was asked is in here. Empty: nothing is missing"
+    ),
+]
+
+
+class ClusterPage(Page[Item]):
+    """One page of what is on the nodes of the cluster now."""
+
+    incomplete: Incomplete = msgspec.field(default_factory=list)
+
+
 AnyPage = TypeVar("AnyPage", bound=Page[Any])
 
 

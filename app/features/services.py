@@ -6,7 +6,9 @@ from litestar.di import NamedDependency
 
 from app.auth.tokens import Tokens
 from app.db.session import Database
+from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
+from app.hub.lease import Lease, OwnLease
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -15,11 +17,24 @@ T = TypeVar("T")
 class Services:
     """The parts that every feature may use, and one object of each kind that features keep their state in."""
 
-    def __init__(self, settings: Settings, database: Database, hub: Hub, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        hub: Hub,
+        tokens: Tokens,
+        *,
+        everywhere: Everywhere | None = None,
+        lease: Lease | None = None,
+    ) -> None:
         self.settings = settings
         self.database = database
         self.hub = hub
         self.tokens = tokens
+        self.everywhere = everywhere or Everywhere.of_one(hub)
+        """The connections of all nodes; `hub` has those of this one."""
+        self.lease = lease or OwnLease()
+        """Of what one node of the cluster does for all, on a clock."""
         self._made: dict[type, object] = {}
 
     def of(self, kind: type[T]) -> T:

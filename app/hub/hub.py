@@ -1,8 +1,8 @@
 """The hub: publish, deliver here, open and close connections."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 
 import structlog
 
@@ -21,10 +21,12 @@ from app.hub.past import NO_PAST
 from app.hub.port import Sink
 from app.hub.presence import Presence
 from app.hub.publication import Part, Publication, Receipt
+from app.hub.receipts import Receipts
 from app.hub.registry import Registry
-from app.hub.returning import Back, Returning
-from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
-from app.hub.settling import Follows, NoFollows, is_settled, settled, without_absent
+from app.hub.returning import BACK_ELSEWHERE, Back, Returning
+from app.hub.roster import LoneRoster, Roster
+from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
+from app.hub.settling import Follows, NoFollows, Reach, is_settled, settled, without_absent
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
 from app.kernel.identity import User
@@ -33,9 +35,6 @@ from app.kernel.transaction import refuse_inside_transaction
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
 from app.wire.update import Update
-
-RECEIPTS_KEPT = 10_000
-"""Newest publications whose receipt can be asked for: about 2 MiB."""
 
 _log = structlog.get_logger()
 
@@ -54,15 +53,24 @@ class Hub:
         events: Events | None = None,
         follows: Follows | None = None,
         sessions: Sessions | None = None,
+        session_ids: SessionIds | None = None,
+        roster: Roster | None = None,
     ) -> None:
         """`replay_s`: as long as a page may be away and still catch up."""
         self.journal = journal
         """For those who ask how it is; what is published goes by `publish`."""
         self.registry = Registry(journal.head)
         kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
-        self.returning = Returning(journal, self.registry, kept, replay_s=replay_s)
+        self.returning = Returning(journal, self.registry, kept, session_ids or SessionIds(), replay_s=replay_s)
         self.events = events or Events()
-        self.presence = Presence(self.events, presence_grace_s, self.registry.of_user)
+        self.roster = roster or LoneRoster()
+        self.presence = Presence(
+            self.events,
+            presence_grace_s,
+            self.registry.of_user,
+            roster=self.roster,
+            left_elsewhere=self.returning.just_left.add,
+        )
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
@@ -75,7 +83,7 @@ class Hub:
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
         self._follows = follows or NoFollows()
         self._outbox_bytes = outbox_bytes
-        self._receipts: OrderedDict[str, Receipt] = OrderedDict()
+        self.receipts = Receipts()
         self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.until_few_wait)
 
     async def publish(self, publication: Publication) -> Receipt:
@@ -89,7 +97,7 @@ class Hub:
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = Publication(publication.id, tuple(parts), publication.is_batch)
         await self.journal.append(publications.encode(publication))
-        receipt = self._receipts[publication.id]  # now: it may be forgotten while this waits
+        receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
         return receipt
 
@@ -97,9 +105,7 @@ class Hub:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
-        self._receipts[publication.id] = self.delivery.deliver(publication, entry.cursor)
-        if len(self._receipts) > RECEIPTS_KEPT:
-            self._receipts.popitem(last=False)
+        self.receipts.add(self.delivery.deliver(publication, entry.cursor))
 
     def deliver_here(self, publication: Publication) -> Receipt:
         """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.
@@ -117,17 +123,20 @@ class Hub:
 
         Users who are out of reach are left out, unless the audience is kept for those who come later: `also_absent`.
         """
-        counts = (lambda _: True) if also_absent else self.is_within_reach
-        return audience if is_settled(audience) else await settled(audience, self._follows, counts)
+        reach: Reach = (lambda user_ids: user_ids) if also_absent else self.within_reach
+        return audience if is_settled(audience) else await settled(audience, self._follows, reach)
 
     def without_absent(self, audience: Audience) -> Audience:
         """The audience without the users who are out of reach: to publish, in this turn, to one that was settled to be kept."""
-        registry, just_left = self.registry, self.returning.just_left
-        return without_absent(audience, lambda user_ids: registry.connected(user_ids) | just_left.among(user_ids))
+        return without_absent(audience, self.within_reach)
 
-    def is_within_reach(self, user_id: str) -> bool:
-        """Whether the user has a connection, or has just left and may come back to hear what was published meanwhile."""
-        return self.registry.is_connected(user_id) or user_id in self.returning.just_left
+    def within_reach(self, user_ids: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of the users who may hear what is published now: they have a connection, or have just left and may come back to it.
+
+        On whatever node. All of them, while it is not known who is on other nodes.
+        """
+        here = self.registry.connected(user_ids) | self.returning.just_left.among(user_ids)
+        return here | self.roster.may_be_elsewhere(user_ids)
 
     async def find(self, audience: Audience) -> Collection[Connection]:
         """The connections of an audience, as they are now. Raises Unavailable."""
@@ -138,10 +147,6 @@ class Hub:
         queue = Paced(name, self.publish, max_per_s=max_per_s, max_waiting=max_waiting)
         add_queue(self.paced_queues, queue)
         return queue
-
-    def receipt(self, publication_id: str) -> Receipt | None:
-        """What became of a publication; None when it is unknown or too long ago."""
-        return self._receipts.get(publication_id)
 
     def cursor(self) -> str:
         """The place of what was delivered here last: a page that is made now and comes with it misses nothing."""
@@ -197,10 +202,10 @@ class Hub:
         )
         self.returning.came_back(connection, back)
         self._register(connection, was_here=self.returning.is_from_before(back))
-        if (old := back.successor_of) is not None:
-            if old.place is not None and connection.place is None:
-                self.registry.locate(connection, old.place)
-            self.close(old, Close.NOT_ALLOWED, "this page is back by another connection")
+        if back.place is not None and connection.place is None:
+            self.registry.locate(connection, back.place)
+        if back.successor_of is not None:
+            self.close(back.successor_of, Close.NOT_ALLOWED, BACK_ELSEWHERE)
         catch_up.start()
 
     def _register(self, connection: Connection, *, was_here: bool) -> None:

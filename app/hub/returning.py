@@ -2,27 +2,34 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
 from app.hub.absent import JustLeft
+from app.hub.close import Close
 from app.hub.connection import Connection
+from app.hub.geometry import Place
 from app.hub.past import NO_PAST, Heirs, Past
 from app.hub.recall import Recall
 from app.hub.registry import Registry
-from app.hub.sessions import MAX_ID_CHARS, RESTORED_WITHIN_S, Kept, SessionIds, Sessions, what_is_left
+from app.hub.sessions import RESTORED_WITHIN_S, Kept, Origin, SessionIds, Sessions, Taken, what_is_left
 from app.hub.touched import Touched
 from app.journal.port import Journal
 from app.kernel.identity import User
 
 MAX_CURSOR_CHARS = 64
 """A longer text is no cursor; of such ones no more is kept than this."""
+BACK_ELSEWHERE: Final = "this page is back by another connection"
+"""What the older connection of a page is told."""
 AT_ONCE = 8
 """Connections that read the journal at the same time: a step of each is a millisecond, and others have their turn in between."""
 
 CheckRooms = Callable[[Connection, Collection[str]], Awaitable[None]]
 """Take the connection out of those of the rooms which its user may not be in any more. Raises what looking it up raises."""
+
+AskToHandOver = Callable[[Origin, str | None], Awaitable[Taken | None]]
+"""Ask another node for what a connection of its own has, which is this user's and ends with that. None: it is not there."""
 
 _log = structlog.get_logger()
 
@@ -39,7 +46,9 @@ class Back(NamedTuple):
     session_of: str | None = None
     """The id of the connection whose session it named."""
     successor_of: Connection | None = None
-    """The connection that it takes over from, if that seems to be open."""
+    """The connection of this node that it takes over from, if that seems to be open."""
+    place: Place | None = None
+    """Where it is, as a connection that it takes over from knows it, on whatever node."""
 
 
 class Counts:
@@ -57,17 +66,19 @@ class Counts:
 class Returning:
     """Recognises pages that come back, and holds what they read from."""
 
-    def __init__(self, journal: Journal, registry: Registry, sessions: Sessions, *, replay_s: float) -> None:
+    def __init__(self, journal: Journal, registry: Registry, sessions: Sessions, ids: SessionIds, *, replay_s: float) -> None:
         self.journal = journal
         self._began = journal.head()
         self.touched = Touched(self._began)
         self.recall = Recall()
         self.slots = asyncio.Semaphore(AT_ONCE)
-        self.ids = SessionIds()
+        self.ids = ids
         self.just_left = JustLeft(replay_s)
         self.counts = Counts()
         self.check_rooms: CheckRooms = _leave_all(registry)
         """Set by whoever knows who belongs to rooms. Without it nobody comes back to a room by itself."""
+        self.ask_to_hand_over: AskToHandOver = _is_nowhere_else
+        """Set by whoever knows other nodes."""
         self.running: set[asyncio.Task[None]] = set()
         """Those who catch up."""
         self._registry = registry
@@ -88,32 +99,52 @@ class Returning:
             cursor = cursor[:MAX_CURSOR_CHARS]
         if session is None:
             return Back(cursor)
-        session_of = self._read(session)
-        if session_of is None:
+        origin = self.ids.read(session)
+        if origin is None:
             return Back(cursor, is_known=False)
         user_id = user.id if user is not None else None
-        connection_id = self._heirs.newest(session_of)
-        old = self._registry.get(connection_id)
-        if old is not None:
-            if not _may_be_taken_over(old, user_id):
-                return Back(cursor, is_known=False)
-            return Back(cursor, what_is_left(old), session_of=session_of, successor_of=old)
-        try:
-            found = await self._sessions.take(connection_id, user_id)
-        except Exception:
-            _log.exception("session not found", connection=connection_id)
-            found = None
+        if (old := self._registry.get(self._newest(origin).connection_id)) is not None:
+            kept = left_to(old, user_id)
+            known = {"successor_of": old, "place": old.place} if kept is not None else {"is_known": False}
+            return Back(cursor, kept, session_of=origin.connection_id, **known)
+        found = await self._find(origin, user_id)
         if found is None:
             return Back(cursor, is_known=False)
-        kept, age_s = found
+        kept, age_s, place = found
         if age_s <= RESTORED_WITHIN_S:
-            return Back(cursor, kept, session_of=session_of)
-        return Back(cursor, kept._replace(rooms={}, notes=b""), is_known=not kept.rooms, session_of=session_of)
+            return Back(cursor, kept, session_of=origin.connection_id, place=place)
+        return Back(cursor, kept._replace(rooms={}, notes=b""), is_known=not kept.rooms, session_of=origin.connection_id)
+
+    async def hand_over(self, origin: Origin, user_id: str | None) -> Taken | None:
+        """A page is back on another node: what its connection here had, open or not, if it is this user's. An open one is closed.
+
+        None: it is not here. Raises whatever says that the store is away.
+        """
+        old = self._registry.get(self._newest(origin).connection_id)
+        if old is None:
+            taken = await self._sessions.take(self._newest(origin), user_id)
+            return taken if isinstance(taken, Taken) else None
+        if (kept := left_to(old, user_id)) is None:
+            return None
+        place = old.place
+        old.close(Close.NOT_ALLOWED, BACK_ELSEWHERE)
+        return Taken(kept, 0.0, place)
+
+    async def _find(self, origin: Origin, user_id: str | None) -> Taken | None:
+        """What is kept, or what another node still has open."""
+        try:
+            found = await self._sessions.take(self._newest(origin), user_id)
+            if isinstance(found, Origin):
+                found = await self.ask_to_hand_over(found, user_id) if found.node != self.ids.node else None
+        except Exception:
+            _log.exception("session not found", connection=origin.connection_id)
+            return None
+        return found
 
     def takes_over(self, session: str, user: User) -> bool:
         """Whether whoever comes with this session takes the place of an open connection of this user."""
-        session_of = self._read(session)
-        old = self._registry.get(self._heirs.newest(session_of)) if session_of is not None else None
+        origin = self.ids.read(session)
+        old = self._registry.get(self._newest(origin).connection_id) if origin is not None else None
         return old is not None and old.outbox.sink.is_open and _may_be_taken_over(old, user.id)
 
     def past_of(self, back: Back) -> Past:
@@ -121,7 +152,7 @@ class Returning:
         kept, head = back.kept, self.journal.head()
         if kept is None:
             return NO_PAST
-        is_placed = kept.was_placed and back.successor_of is None  # an open connection hands it on
+        is_placed = kept.was_placed and back.place is None  # an open connection hands it on
         return kept.past.and_then(kept.connection_id, head, was_placed=is_placed, heard_until=back.cursor)
 
     def came_back(self, connection: Connection, back: Back) -> None:
@@ -129,6 +160,7 @@ class Returning:
         if back.kept is not None and back.session_of is not None:
             for one in {back.session_of, back.kept.connection_id}:
                 self._heirs.add(one, connection.id)
+                self._sessions.pass_on(one, Origin(connection.id, self.ids.node))
 
     def is_from_before(self, back: Back) -> bool:
         """Whether the page seems to be from before this node was started: its place is older, or it names a session of then."""
@@ -139,12 +171,23 @@ class Returning:
         if (kept := what_is_left(connection)) is not None:
             self._sessions.keep(kept)
 
-    def _read(self, session: str) -> str | None:
-        return self.ids.read(session) if len(session) <= MAX_ID_CHARS else None
+    def _newest(self, origin: Origin) -> Origin:
+        newest = self._heirs.newest(origin.connection_id)
+        return origin if newest == origin.connection_id else Origin(newest, self.ids.node)
+
+
+def left_to(connection: Connection, user_id: str | None) -> Kept | None:
+    """What an open connection has for whoever takes over from it; None: it is not this user's, or knows no sessions."""
+    return what_is_left(connection) if _may_be_taken_over(connection, user_id) else None
 
 
 def _may_be_taken_over(connection: Connection, user_id: str | None) -> bool:
     return connection.dialect.extended and user_id == (connection.user.id if connection.user is not None else None)
+
+
+async def _is_nowhere_else(_origin: Origin, _user_id: str | None) -> Taken | None:
+    """There is no other node."""
+    return None
 
 
 def _leave_all(registry: Registry) -> CheckRooms:

@@ -1,7 +1,8 @@
 """What a page had, kept for when it comes back: whose it was, its rooms, and the notes of handlers.
 
-The id of a session is that of its connection and a code that only we can make: it cannot be guessed, and a page whose old socket
-still seems to be open finds that, too. Only the user whose connection it was at its end gets it back; anybody else gets a new one.
+The id of a session is that of its connection, that of the node, and a code that only we can make: it cannot be guessed, and a page
+whose old socket still seems to be open finds that, too, wherever it is. Only the user whose connection it was at its end gets it
+back; anybody else gets a new one.
 It is never in two places: whoever comes with a session that was given back takes over from the connection that has it, and that
 one is closed.
 """
@@ -18,8 +19,10 @@ import structlog
 
 from app.hub.close import Close
 from app.hub.connection import Connection
+from app.hub.geometry import Place
 from app.hub.past import NO_PAST, Past
 from app.kernel.clock import monotonic
+from app.kernel.ids import new_node_id
 
 RESTORED_WITHIN_S = 120.0
 """Seconds after its end in which a connection's rooms and notes come back; also after they were taken over, to its heir."""
@@ -29,9 +32,10 @@ MAX_SESSION_BYTES = 16_384
 """Notes of one connection; more are not kept. They are for a name and a number, not for documents."""
 MAX_TOTAL_BYTES = 67_108_864
 """Rooms and notes of all that are kept."""
-MAX_ID_CHARS = 64
+MAX_ID_CHARS = 96
 _CODE_BYTES = 16
 _CODE_CHARS = 2 * _CODE_BYTES
+_NODE_CHARS = 8
 
 _ENDING = frozenset({Close.PROTOCOL, Close.TOKEN_ENDED, Close.NOT_ALLOWED, Close.BACK_OFFICE, Close.TOO_MANY_MESSAGES})
 """Whoever was sent away for one of these has nothing to come back to."""
@@ -62,14 +66,38 @@ class Kept(NamedTuple):
         return notes
 
 
+class Origin(NamedTuple):
+    """A connection, and the node that has or had it."""
+
+    connection_id: str
+    node: str
+
+
+class Taken(NamedTuple):
+    """What a page that is back finds again."""
+
+    kept: Kept
+    age_s: float
+    """Seconds since its connection ended; 0 for one that was open until now."""
+    place: Place | None = None
+    """Where it is, as an open connection hands it on."""
+
+
 class Sessions(Protocol):
     """Keeps what ended connections had, for a while. Each is taken once, whichever node asks."""
 
     def keep(self, kept: Kept) -> None:
         """Keep it. Does not wait, and does not fail: it may be lost, and its page is told so when it comes back."""
 
-    async def take(self, connection_id: str, user_id: str | None) -> tuple[Kept, float] | None:
-        """Take it out, if it is this user's. Returns it and how many seconds ago it was kept; None: it is not here."""
+    def pass_on(self, connection_id: str, heir: Origin) -> None:
+        """Note for all nodes that a connection has taken over from this one. Does not wait, and may be lost, too."""
+
+    async def take(self, origin: Origin, user_id: str | None) -> Taken | Origin | None:
+        """Take it out, if it is this user's; None: it is somebody else's.
+
+        What is not kept may be open still: the answer then is the last that took over from it, as far as known, or itself.
+        Raises whatever says that the store is away.
+        """
 
 
 class MemorySessions:
@@ -85,21 +113,26 @@ class MemorySessions:
         """Keep it; the oldest go when there are too many."""
         now = monotonic()
         self._kept[kept.connection_id] = kept, now
-        self._bytes += _weight(kept)
+        self._bytes += weight(kept)
         while self._kept:
             oldest, since = next(iter(self._kept.values()))
             if now - since <= self._keep_s and len(self._kept) <= MAX_SESSIONS and self._bytes <= self._max_bytes:
                 break
             self._remove(oldest)
 
-    async def take(self, connection_id: str, user_id: str | None) -> tuple[Kept, float] | None:
+    def pass_on(self, connection_id: str, heir: Origin) -> None:
+        """Whoever recognises pages knows it already: there is no other node."""
+
+    async def take(self, origin: Origin, user_id: str | None) -> Taken | Origin | None:
         """Take it out."""
-        kept, since = self._kept.get(connection_id, (None, 0.0))
-        if kept is None or kept.user_id != user_id:
+        kept, since = self._kept.get(origin.connection_id, (None, 0.0))
+        if kept is None:
+            return origin
+        if kept.user_id != user_id:
             return None
         self._remove(kept)
         age_s = monotonic() - since
-        return (kept, age_s) if age_s <= self._keep_s else None
+        return Taken(kept, age_s) if age_s <= self._keep_s else origin
 
     def __len__(self) -> int:
         """How many are kept."""
@@ -107,23 +140,30 @@ class MemorySessions:
 
     def _remove(self, kept: Kept) -> None:
         del self._kept[kept.connection_id]
-        self._bytes -= _weight(kept)
+        self._bytes -= weight(kept)
 
 
 class SessionIds:
-    """Makes ids of sessions, and reads them. Nothing is stored for a connection that is open."""
+    """Makes ids of sessions, and reads those of all nodes with the same key. Nothing is stored for a connection that is open."""
 
-    def __init__(self, key: bytes | None = None) -> None:
+    def __init__(self, node: str | None = None, key: bytes | None = None) -> None:
+        """`node`: the id of this one, 8 characters. `key`: 16 to 64 bytes; without one, nobody else can read them."""
+        self.node = node or new_node_id()
         self._key = key or os.urandom(32)
 
     def of(self, connection_id: str) -> str:
-        """The session of a connection: 1 µs."""
-        return connection_id + blake2b(connection_id.encode(), key=self._key, digest_size=_CODE_BYTES).hexdigest()
+        """The session of a connection of this node: 1 µs."""
+        return self._coded(connection_id + self.node)
 
-    def read(self, session: str) -> str | None:
-        """The id of its connection; None: we have not made it."""
-        connection_id = session[:-_CODE_CHARS]
-        return connection_id if compare_digest(self.of(connection_id).encode(), session.encode()) else None
+    def read(self, session: str) -> Origin | None:
+        """Its connection; None: none of us has made it."""
+        said = session[:-_CODE_CHARS]
+        if len(session) > MAX_ID_CHARS or not compare_digest(self._coded(said).encode(), session.encode()):
+            return None
+        return Origin(said[:-_NODE_CHARS], said[-_NODE_CHARS:])
+
+    def _coded(self, said: str) -> str:
+        return said + blake2b(said.encode(), key=self._key, digest_size=_CODE_BYTES).hexdigest()
 
 
 def what_is_left(connection: Connection) -> Kept | None:
@@ -148,5 +188,6 @@ def what_is_left(connection: Connection) -> Kept | None:
     return Kept(connection.id, user_id, dict(connection.rooms_since), notes, connection.place is not None, connection.past)
 
 
-def _weight(kept: Kept) -> int:
+def weight(kept: Kept) -> int:
+    """Bytes of what one connection had, about."""
     return len(kept.notes) + sum(100 + len(room_id) for room_id in kept.rooms) + 200 * len(kept.past.ids)

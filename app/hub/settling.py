@@ -10,6 +10,9 @@ from typing import Protocol
 
 from app.hub.audience import AllOf, AnyOf, Audience, Except, FollowersOf, FriendsOf, Users, any_of, nobody, users
 
+Reach = Callable[[AbstractSet[str]], AbstractSet[str]]
+"""Those of the users who may hear what is published now."""
+
 
 class Follows(Protocol):
     """Who follows whom."""
@@ -46,33 +49,33 @@ def is_settled(audience: Audience) -> bool:
             return True
 
 
-async def settled(audience: Audience, follows: Follows, is_connected: Callable[[str], object]) -> Audience:
-    """The audience with users in place of what must be looked up. Users without a connection are left out: they cannot hear."""
+async def settled(audience: Audience, follows: Follows, within_reach: Reach) -> Audience:
+    """The audience with users in place of what must be looked up. Users who are out of reach are left out: they cannot hear."""
     match audience:
         case FollowersOf(user_id):
-            return users(*filter(is_connected, await follows.followers_of(user_id)))
+            return users(*within_reach(frozenset(await follows.followers_of(user_id))))
         case FriendsOf(user_id):
-            return users(*filter(is_connected, await follows.friends_of(user_id)))
+            return users(*within_reach(frozenset(await follows.friends_of(user_id))))
         case AnyOf(audiences):
-            return AnyOf(tuple([await settled(one, follows, is_connected) for one in audiences]))
+            return AnyOf(tuple([await settled(one, follows, within_reach) for one in audiences]))
         case AllOf(audiences):
-            return AllOf(tuple([await settled(one, follows, is_connected) for one in audiences]))
+            return AllOf(tuple([await settled(one, follows, within_reach) for one in audiences]))
         case Except(included, excluded):
-            return Except(await settled(included, follows, is_connected), await settled(excluded, follows, is_connected))
+            return Except(await settled(included, follows, within_reach), await settled(excluded, follows, within_reach))
         case _:
             return audience
 
 
-def without_absent(audience: Audience, connected: Callable[[AbstractSet[str]], AbstractSet[str]]) -> Audience:
-    """The same audience without the users who have no connection: the same hear it now, and far less travels."""
+def without_absent(audience: Audience, within_reach: Reach) -> Audience:
+    """The same audience without the users who are out of reach: the same hear it now, and far less travels."""
     match audience:
         case Users(ids):
-            return users(*connected(ids))
+            return users(*within_reach(ids))
         case AnyOf(audiences):
-            return any_of(*[found for one in audiences if (found := without_absent(one, connected)) != nobody])
+            return any_of(*[found for one in audiences if (found := without_absent(one, within_reach)) != nobody])
         case AllOf(audiences):
-            return AllOf(tuple([without_absent(one, connected) for one in audiences]))
+            return AllOf(tuple([without_absent(one, within_reach) for one in audiences]))
         case Except(included, excluded):
-            return Except(without_absent(included, connected), without_absent(excluded, connected))
+            return Except(without_absent(included, within_reach), without_absent(excluded, within_reach))
         case _:
             return audience

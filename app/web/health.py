@@ -44,17 +44,20 @@ def health_routes(database: Database, hub: Hub) -> Sequence[HTTPRouteHandler]:
         """It can do its work, or which part is missing: 503 when people are better sent elsewhere, also while it stops.
 
         While the journal is away this node still holds its sockets, answers, and takes what is stored: so does every other node,
-        and none of them is better. One that never reached it is another matter: it may be set up wrongly.
+        and none of them is better, nor is one that does not know the others. One that never reached the journal is another
+        matter: it may be set up wrongly.
         """
         if hub.is_draining:
             return Response(Health("draining"), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        state = hub.journal.health().state
+        state, roster = hub.journal.health().state, hub.roster
+        parts = {"database": "ok", "journal": state} | ({} if roster.is_alone else {"roster": "stale" if roster.is_stale else "ok"})
         try:
             await database.check()
         except Unavailable:
-            return Response(Health("degraded", {"database": "away", "journal": state}), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
+            away = Health("degraded", parts | {"database": "away"})
+            return Response(away, status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         return Response(
-            Health("ok" if state == "ok" else "degraded", {"database": "ok", "journal": state}),
+            Health("ok" if state == "ok" and not roster.is_stale else "degraded", parts),
             status_code=HTTPStatus.SERVICE_UNAVAILABLE if state == "never reached" else HTTPStatus.OK,
         )
 

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from app.auth.guards import admit
 from app.auth.keys import KeyRing
 from app.hub.hub import Hub
+from app.hub.lease import Lease, Owner
 
 SCOPE = "metrics:read"
 
@@ -20,8 +21,9 @@ SCOPE = "metrics:read"
 class HubCollector(Collector):
     """Reads the hub's numbers when they are asked for: counting costs nothing in between."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, lease: Lease) -> None:
         self._hub = hub
+        self._lease = lease
 
     def collect(self) -> Iterator[Metric]:
         """The numbers as they are now."""
@@ -31,9 +33,21 @@ class HubCollector(Collector):
         yield GaugeMetricFamily("wsx_users_online", "Users who are online, the grace included", value=len(hub.presence))
         held = "Bytes that wait for connections that take nothing at the moment"
         yield GaugeMetricFamily("wsx_outbox_held_bytes", held, value=hub.delivery.held_bytes)
+        yield from self._cluster()
         yield from self._journal()
         yield from self._returned()
         yield from self._paced()
+
+    def _cluster(self) -> Iterator[Metric]:
+        roster = self._hub.roster
+        yield GaugeMetricFamily(
+            "wsx_nodes", "Nodes of the cluster that live, as this one knows, itself among them", len(roster.nodes)
+        )
+        elsewhere = "Users with at least one connection on other nodes; one who is here, too, counts"
+        yield GaugeMetricFamily("wsx_users_elsewhere", elsewhere, roster.users_elsewhere)
+        yield GaugeMetricFamily("wsx_roster_stale", "1 while it is not known who is on other nodes", roster.is_stale)
+        is_held = self._lease.owner is Owner.HERE
+        yield GaugeMetricFamily("wsx_lease_held", "1 on the node that does what is done once in the cluster, on a clock", is_held)
 
     def _journal(self) -> Iterator[Metric]:
         health = self._hub.journal.health()
@@ -68,10 +82,10 @@ class HubCollector(Collector):
         yield from (waiting, sent, failed, refused)
 
 
-def metrics_route(hub: Hub, key_ring: KeyRing) -> HTTPRouteHandler:
+def metrics_route(hub: Hub, lease: Lease, key_ring: KeyRing) -> HTTPRouteHandler:
     """The route `/metrics`."""
     registry = CollectorRegistry()
-    registry.register(HubCollector(hub))
+    registry.register(HubCollector(hub, lease))
 
     @get("/metrics", include_in_schema=False)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

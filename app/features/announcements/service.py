@@ -33,7 +33,7 @@ class Announced(NamedTuple):
     receipt: Receipt | None
     """None: its time has not come."""
     user_count: int
-    """Users whom it reached at once, however many tabs they have."""
+    """Users whom it reached at once, on all nodes that answered, however many tabs they have."""
 
 
 async def announce(
@@ -85,12 +85,11 @@ async def show(services: Services, row: AnnouncementRow, audience: Audience, pub
         services.of(Unsent).done(publication_id)
         return Announced(row, None, 0)
     hub = services.hub
-    hearing = hub.without_absent(audience)
-    reached = {connection.user.id for connection in hub.registry.resolve(hearing) if connection.user is not None}
-    receipt = await _push(services, publication_id, Part(hearing, view.published(row)))
-    services.of(Board).put(row, audience)
+    reached = await services.everywhere.count(audience)
+    services.of(Board).put(row, audience)  # whoever comes from here on is shown it from there
+    receipt = await _push(services, publication_id, Part(hub.without_absent(audience), view.published(row)))
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
-    return Announced(row, receipt, len(reached))
+    return Announced(row, receipt, reached.users)
 
 
 async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct) -> AnnouncementRow:

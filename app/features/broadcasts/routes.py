@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.features.broadcasts import service
 from app.features.broadcasts.content import clean
+from app.features.listing import Incomplete
 from app.features.services import GivenServices
 from app.hub.audience import Audience
 from app.hub.publication import Part, Publication, Receipt, one
@@ -49,11 +50,14 @@ class Broadcast(msgspec.Struct, frozen=True):
     """What became of a broadcast."""
 
     id: str
-    matched: Annotated[int, Meta(description="Connections in the audience")]
+    matched: Annotated[
+        int, Meta(description="Connections in the audience: at first on the node that was asked, when asked again on all")
+    ]
     queued: Annotated[int, Meta(description="Connections that it was queued for; the others were leaving or far behind")]
     waiting: Annotated[
         int | UnsetType, Meta(description="While it waits for its turn: how many go before it. Nobody has heard it yet")
     ] = UNSET
+    incomplete: Incomplete | UnsetType = UNSET
 
 
 _UPDATE = {"target": "#announcements", "html": "<p>Back in five minutes</p>", "swap": "afterbegin"}
@@ -109,19 +113,20 @@ async def create_broadcast_batch(data: JSONBody[NewBatch], hub: GivenHub, caller
     scope="broadcasts:write",
     tag=TAG,
     summary="What became of a broadcast",
-    gives=_RECEIPT,
+    gives={**_RECEIPT, "incomplete": []},
     errors=[404],
 )
 async def get_broadcast(broadcast_id: FromPath[str], services: GivenServices) -> Broadcast:
-    """The newest 10,000 are remembered until the server stops. One that waits for its turn says how many go before it."""
-    receipt = services.hub.receipt(broadcast_id)
-    if receipt is not None:
-        return _shown(receipt)
-    waiting = service.place_of(services, broadcast_id)
-    if waiting is None:
+    """Summed over all nodes. One that waits for its turn says how many go before it.
+
+    Each node remembers its newest 10,000 until it stops. 503 where nobody knows it and a node does not answer.
+    """
+    summed = await services.everywhere.receipt(broadcast_id)
+    if summed is None:
         message = "no broadcast of this id is remembered"
         raise NotFound(message)
-    return Broadcast(broadcast_id, 0, 0, waiting)
+    waiting = UNSET if summed.waiting is None else summed.waiting
+    return Broadcast(broadcast_id, summed.matched, summed.queued, waiting, list(summed.missing))
 
 
 def _shown(receipt: Receipt) -> Broadcast:

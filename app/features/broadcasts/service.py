@@ -41,11 +41,6 @@ def queue(services: Services, publication: Publication) -> int:
     return waiting.place_of(waiting.put(publication)) or 0
 
 
-def place_of(services: Services, publication_id: str) -> int | None:
-    """How many go before a publication that waits for its turn; None: it does not wait."""
-    return services.of(Queues).broadcasts.place_of(publication_id)
-
-
 def queue_update_from(services: Services, user: User) -> None:
     """Let a user's sign of life wait for its turn in everyone's live feed. Raises Refused when the queue is full."""
     try:

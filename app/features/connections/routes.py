@@ -5,24 +5,27 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
+from app.db.page import decode_cursor
 from app.features.broadcasts import clean
-from app.features.closing import ClosedConnections, Reasoned, close_all
-from app.features.connections.view import ConnectionInfo, ConnectionPage, filtered, page
-from app.features.listing import After, Limit, linked
-from app.hub.audience import Audience, connections, signed_in
-from app.hub.close import Close
-from app.hub.connection import Connection
-from app.hub.hub import Hub
+from app.features.closing import ClosedConnections, Reasoned
+from app.features.connections.view import ConnectionPage, filtered, page
+from app.features.listing import After, Incomplete, Limit, linked
+from app.features.services import GivenServices
+from app.hub.audience import Audience, connections, everyone
+from app.hub.listed import ConnectionInfo
 from app.hub.publication import one
-from app.kernel.errors import NotFound
-from app.web.given import GivenCaller, GivenHub
+from app.kernel.text import NO_NUL
+from app.web.given import GivenCaller
 from app.web.operation import operation
 from app.wire.update import Update
 
 TAG = "Connections"
+
+_Word = Annotated[str, Meta(min_length=1, max_length=128, pattern=NO_NUL)]
+ConnectionId = Annotated[str, PathParameter(min_length=1, max_length=128, pattern=NO_NUL)]
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,18 +46,20 @@ class ConnectionCount(msgspec.Struct):
     connections: int
     signed_in: Annotated[int, Meta(description="Connections with a user")]
     users: Annotated[int, Meta(description="Users with at least one connection")]
+    incomplete: Incomplete
 
 
 class SentUpdate(msgspec.Struct):
     """An update on its way to one connection."""
 
     id: str
-    matched: int
-    queued: int
+    matched: Annotated[int, Meta(description="1; 0: it has gone in this moment")]
+    queued: Annotated[int, Meta(description="1; 0: it is leaving or far behind, or its node does not say so in time")]
 
 
 _EXAMPLE = {
     "id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7",
+    "node": "5f0c9a1e",
     "user_id": "ada",
     "user_name": "Ada",
     "roles": ["premium"],
@@ -68,23 +73,25 @@ _EXAMPLE = {
     "sent_count": 12,
     "received_count": 1,
 }
-_PAGE = {"items": [_EXAMPLE], "next_cursor": None}
+_PAGE = {"items": [_EXAMPLE], "next_cursor": None, "incomplete": []}
 _USERS = {"audience": {"kind": "users", "ids": ["ada"]}}
 
 
 @operation("GET", "/connections", scope="connections:read", tag=TAG, summary="List connections", gives=_PAGE, errors=[422])
 async def list_connections(
     *,
-    hub: GivenHub,
+    services: GivenServices,
     limit: Limit = 50,
     cursor: After = None,
-    user_id: Annotated[str | None, QueryParameter(max_length=128, description="Only this user's")] = None,
-    role: Annotated[str | None, QueryParameter(max_length=128, description="Only those of users who have this role")] = None,
-    room_id: Annotated[str | None, QueryParameter(max_length=128, description="Only those in this room")] = None,
+    user_id: Annotated[_Word | None, QueryParameter(description="Only this user's")] = None,
+    role: Annotated[_Word | None, QueryParameter(description="Only those of users who have this role")] = None,
+    room_id: Annotated[_Word | None, QueryParameter(description="Only those in this room")] = None,
+    node: Annotated[str | None, QueryParameter(max_length=64, description="Only those of this node")] = None,
 ) -> Response[ConnectionPage]:
-    """The open connections, oldest first."""
-    found = page(hub.registry.resolve(filtered(user_id, role, room_id)), limit=limit, cursor=cursor)
-    return linked(found, limit=limit, user_id=user_id, role=role, room_id=room_id)
+    """The open connections of all nodes, oldest first."""
+    after = _after(cursor)
+    found = await services.everywhere.connections(filtered(user_id, role, room_id), after=after, limit=limit, node=node)
+    return linked(page(found), limit=limit, user_id=user_id, role=role, room_id=room_id, node=node)
 
 
 @operation(
@@ -98,10 +105,10 @@ async def list_connections(
     gives=_PAGE,
 )
 async def search_connections(
-    data: JSONBody[Search], hub: GivenHub, limit: Limit = 50, cursor: After = None
+    data: JSONBody[Search], services: GivenServices, limit: Limit = 50, cursor: After = None
 ) -> Response[ConnectionPage]:
     """The open connections of an audience, oldest first: who would hear a broadcast to it."""
-    return linked(page(await hub.find(data.audience), limit=limit, cursor=cursor), limit=limit)
+    return linked(page(await services.everywhere.connections(data.audience, after=_after(cursor), limit=limit)), limit=limit)
 
 
 @operation(
@@ -110,12 +117,12 @@ async def search_connections(
     scope="connections:read",
     tag=TAG,
     summary="Count connections",
-    gives={"connections": 3, "signed_in": 2, "users": 2},
+    gives={"connections": 3, "signed_in": 2, "users": 2, "incomplete": []},
 )
-async def count_connections(hub: GivenHub) -> ConnectionCount:
-    """How many connections and users there are."""
-    registry = hub.registry
-    return ConnectionCount(len(registry), len(registry.resolve(signed_in)), registry.user_count())
+async def count_connections(services: GivenServices) -> ConnectionCount:
+    """How many connections and users there are, on all nodes; who has pages on several counts as one user."""
+    counted = await services.everywhere.count(everyone)
+    return ConnectionCount(counted.connections, counted.signed_in, counted.users, list(counted.missing))
 
 
 @operation(
@@ -127,9 +134,9 @@ async def count_connections(hub: GivenHub) -> ConnectionCount:
     gives=_EXAMPLE,
     errors=[404],
 )
-async def get_connection(connection_id: FromPath[str], hub: GivenHub) -> ConnectionInfo:
-    """One open connection."""
-    return ConnectionInfo.of(_open(hub, connection_id))
+async def get_connection(connection_id: ConnectionId, services: GivenServices) -> ConnectionInfo:
+    """One open connection. 503 where a node that may have it does not answer."""
+    return await services.everywhere.connection(connection_id)
 
 
 @operation(
@@ -141,9 +148,9 @@ async def get_connection(connection_id: FromPath[str], hub: GivenHub) -> Connect
     status=HTTPStatus.NO_CONTENT,
     errors=[404],
 )
-async def close_connection(connection_id: FromPath[str], hub: GivenHub) -> None:
-    """Close it with 4409; its page does not come back by itself."""
-    hub.close(_open(hub, connection_id), Close.BACK_OFFICE)
+async def close_connection(connection_id: ConnectionId, services: GivenServices) -> None:
+    """Close it with 4409; its page does not come back by itself. 503 where a node that may have it does not answer."""
+    await services.everywhere.close_one(connection_id)
 
 
 @operation(
@@ -156,9 +163,12 @@ async def close_connection(connection_id: FromPath[str], hub: GivenHub) -> None:
     takes={**_USERS, "reason": "signed out"},
     gives={"closed": 2},
 )
-async def close_connections(data: JSONBody[Closing], hub: GivenHub) -> ClosedConnections:
-    """Close all connections of an audience with 4409; their pages do not come back by themselves."""
-    return await close_all(hub, await hub.find(data.audience), data.reason)
+async def close_connections(data: JSONBody[Closing], services: GivenServices) -> ClosedConnections:
+    """Close all connections of an audience, on all nodes, with 4409; their pages do not come back by themselves.
+
+    503 where a node does not answer: then those of the others are closed, and its own may be. Ask again: it does no harm.
+    """
+    return ClosedConnections(await services.everywhere.close(data.audience, data.reason))
 
 
 @operation(
@@ -172,19 +182,18 @@ async def close_connections(data: JSONBody[Closing], hub: GivenHub) -> ClosedCon
     gives={"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 1, "queued": 1},
     errors=[404],
 )
-async def send_update(connection_id: FromPath[str], data: JSONBody[Update], hub: GivenHub, caller: GivenCaller) -> SentUpdate:
-    """Swap HTML into the page of one connection."""
-    _open(hub, connection_id)
-    receipt = await hub.publish(one(connections(connection_id), clean(data, caller)))
-    return SentUpdate(receipt.id, receipt.matched, receipt.queued)
+async def send_update(
+    connection_id: ConnectionId, data: JSONBody[Update], services: GivenServices, caller: GivenCaller
+) -> SentUpdate:
+    """Swap HTML into the page of one connection. 503 where a node that may have it does not answer: then nothing was sent."""
+    there = await services.everywhere.connection(connection_id)
+    receipt = await services.hub.publish(one(connections(connection_id), clean(data, caller)))
+    told = await services.everywhere.receipt_of(receipt.id, there.node)
+    return SentUpdate(receipt.id, 1, 0) if told is None else SentUpdate(receipt.id, told.matched, told.queued)
 
 
-def _open(hub: Hub, connection_id: str) -> Connection:
-    connection = hub.registry.get(connection_id)
-    if connection is None:
-        message = "no connection of this id is open"
-        raise NotFound(message)
-    return connection
+def _after(cursor: str | None) -> str:
+    return "" if cursor is None else decode_cursor(cursor)
 
 
 routes = [

@@ -59,6 +59,7 @@ _FIGURES = {"revenue": 1234.5, "orders": 17}
         "messages_last_hour": 41,
         "figures": _FIGURES,
         "at": "2026-11-23T20:16:03Z",
+        "incomplete": [],
     },
 )
 async def get_dashboard(services: GivenServices) -> Dashboard:

@@ -15,7 +15,7 @@ from app.features.background import Rest, background
 from app.features.dashboard import store, view
 from app.features.messages import count_since
 from app.features.services import Services
-from app.hub.audience import roles
+from app.hub.audience import everyone, roles
 from app.hub.connection import Connection
 from app.hub.publication import one
 from app.kernel.clock import utc_now
@@ -36,8 +36,8 @@ async def dashboard(services: Services) -> view.Dashboard:
     async with services.database.reading() as session:
         figures = await store.figures(session)
         messages = await count_since(session, now - WINDOW)
-    registry = services.hub.registry
-    return view.Dashboard(registry.user_count(), len(registry), messages, view.as_given(figures), now)
+    live = await services.everywhere.count(everyone)
+    return view.Dashboard(live.users, live.connections, messages, view.as_given(figures), now, list(live.missing))
 
 
 async def set_figures(services: Services, figures: Mapping[str, float]) -> dict[str, int | float]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from app.features.fragments import fragments
+from app.features.listing import Incomplete
 from app.wire.update import Update
 
 PLACE = "#dashboard-stats"
@@ -27,6 +28,7 @@ class Dashboard(msgspec.Struct, frozen=True):
     messages_last_hour: Annotated[int, Meta(description="Messages in rooms and to users")]
     figures: Figures
     at: datetime
+    incomplete: Incomplete
 
 
 def as_given(figures: Mapping[str, float]) -> dict[str, int | float]:
@@ -45,6 +47,8 @@ def _lines(dashboard: Dashboard) -> Iterator[tuple[str, str]]:
         yield name.replace("_", " ").title(), _money(value) if name == MONEY else str(value)
     yield "Connections", str(dashboard.connections)
     yield "Messages in the last hour", str(dashboard.messages_last_hour)
+    if dashboard.incomplete:
+        yield "Not counted", ", ".join(dashboard.incomplete)
 
 
 def _money(value: float) -> str:

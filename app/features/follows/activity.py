@@ -56,8 +56,8 @@ async def tell_friends(services: Services, moves: Mapping[str, Move]) -> None:
     """Tell those who are there, or may be back in a moment: one query and one publication for all moves. Raises Unavailable."""
     async with services.database.reading() as session:
         friends = await store.friends_of_each(session, moves.keys())
-    is_within_reach = services.hub.is_within_reach
-    hearers = {user_id: tuple(filter(is_within_reach, friends.get(user_id, ()))) for user_id in moves}
+    within_reach = services.hub.within_reach
+    hearers = {user_id: within_reach(frozenset(friends.get(user_id, ()))) for user_id in moves}
     parts = tuple(
         Part(users(*hearers[user_id]), view.activity(move.user.name, is_online=move.is_online))
         for user_id, move in moves.items()

@@ -37,9 +37,9 @@ class SentLocalEvent(msgspec.Struct, frozen=True):
     """What became of a local event."""
 
     id: str
-    matched: Annotated[int, Meta(description="Connections within the circle")]
-    queued: Annotated[int, Meta(description="Connections that it was queued for")]
-    users: Annotated[int, Meta(description="Users within the circle")]
+    matched: Annotated[int, Meta(description="Connections within the circle, on the node that was asked")]
+    queued: Annotated[int, Meta(description="Those of them that it was queued for")]
+    users: Annotated[int, Meta(description="Users within the circle, on the nodes that answered in time")]
 
 
 @operation(

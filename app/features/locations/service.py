@@ -27,7 +27,7 @@ class Told(NamedTuple):
 
     receipt: Receipt
     users: int
-    """Users, however many tabs each has. Who tells of it counts, if near."""
+    """Users on all nodes that answered, however many tabs each has. Who tells of it counts, if near."""
 
 
 def check_reach(user: User, radius_km: float) -> None:
@@ -45,6 +45,5 @@ def check_reach(user: User, radius_km: float) -> None:
 async def tell_nearby(services: Services, event: LocalEvent) -> Told:
     """Show an event to those within its circle."""
     audience = near(event.place.latitude, event.place.longitude, event.radius_km)
-    found = services.hub.registry.resolve(audience)
-    users = {connection.user.id for connection in found if connection.user is not None}
-    return Told(await services.hub.publish(one(audience, view.happening(event))), len(users))
+    there = await services.everywhere.count(audience)
+    return Told(await services.hub.publish(one(audience, view.happening(event))), there.users)

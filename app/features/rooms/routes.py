@@ -1,5 +1,6 @@
 """REST: rooms and their members."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Self
@@ -10,7 +11,7 @@ from litestar import Response
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from app.features.listing import After, Limit, Page, linked
+from app.features.listing import After, ClusterPage, Limit, Page, linked
 from app.features.paths import RoomIdInPath, UserIdInPath
 from app.features.rooms import service, store
 from app.features.rooms.model import RoomMemberRow, RoomRow
@@ -47,13 +48,21 @@ class Room(msgspec.Struct, kw_only=True):
     name: str
     is_private: bool
     created_at: datetime
-    connections: Annotated[int, Meta(description="Pages that are in it now")]
+    connections: Annotated[int | None, Meta(description="Pages that are in it now; null: not all nodes answered in time")]
 
     @classmethod
-    def of(cls, row: RoomRow, services: GivenServices) -> Self:
+    async def of(cls, row: RoomRow, services: GivenServices) -> Self:
         """As the REST interface shows it."""
-        there = len(services.hub.registry.in_room(row.id))
-        return cls(id=row.id, name=row.name, is_private=row.is_private, created_at=row.created_at, connections=there)
+        return (await cls.of_all([row], services))[0]
+
+    @classmethod
+    async def of_all(cls, rows: Sequence[RoomRow], services: GivenServices) -> list[Self]:
+        """The same for several: the nodes are asked once."""
+        there = await services.everywhere.count_in_rooms(row.id for row in rows)
+        return [
+            cls(id=row.id, name=row.name, is_private=row.is_private, created_at=row.created_at, connections=there[row.id])
+            for row in rows
+        ]
 
 
 class RoomPage(Page[Room]):
@@ -65,7 +74,7 @@ class RoomMember(msgspec.Struct, kw_only=True):
 
     user_id: str
     joined_at: datetime
-    is_live: Annotated[bool, Meta(description="Whether a page of the user is in the room now")]
+    is_live: Annotated[bool, Meta(description="Whether a page of the user is in the room now, on the nodes that answered")]
 
     @classmethod
     def of(cls, row: RoomMemberRow, *, is_live: bool) -> Self:
@@ -73,7 +82,7 @@ class RoomMember(msgspec.Struct, kw_only=True):
         return cls(user_id=row.user_id, joined_at=row.joined_at, is_live=is_live)
 
 
-class RoomMemberPage(Page[RoomMember]):
+class RoomMemberPage(ClusterPage[RoomMember]):
     """One page of members."""
 
 
@@ -86,7 +95,7 @@ async def list_rooms(services: GivenServices, limit: Limit = 50, cursor: After =
     """All rooms, by id, private ones too."""
     async with services.database.reading() as session:
         found = await store.page(session, limit=limit, cursor=cursor)
-    return linked(RoomPage([Room.of(row, services) for row in found.rows], found.next_cursor), limit=limit)
+    return linked(RoomPage(await Room.of_all(found.rows, services), found.next_cursor), limit=limit)
 
 
 @operation(
@@ -105,14 +114,15 @@ async def create_room(data: JSONBody[NewRoom], services: GivenServices) -> Respo
     room_id = new_short_id() if data.id is UNSET else data.id
     name = room_id if data.name is UNSET else data.name
     row = await service.create(services, room_id, name, is_private=data.is_private)
-    return Response(Room.of(row, services), headers={"Location": f"/api/v1/rooms/{quote(row.id, safe='')}"})
+    return Response(await Room.of(row, services), headers={"Location": f"/api/v1/rooms/{quote(row.id, safe='')}"})
 
 
 @operation("GET", "/rooms/{room_id:str}", scope="rooms:read", tag=TAG, summary="One room", gives=_EXAMPLE, errors=[404])
 async def get_room(room_id: RoomIdInPath, services: GivenServices) -> Room:
     """One room."""
     async with services.database.reading() as session:
-        return Room.of(await store.find(session, room_id), services)
+        row = await store.find(session, room_id)
+    return await Room.of(row, services)
 
 
 @operation(
@@ -131,7 +141,7 @@ async def change_room(room_id: RoomIdInPath, data: JSONBody[ChangedRoom], servic
     A public room that is made private keeps all who ever joined it, and did not leave, as its members.
     """
     given = {name: value for name, value in msgspec.structs.asdict(data).items() if value is not UNSET}
-    return Room.of(await service.change(services, room_id, RoomChange(**given)), services)
+    return await Room.of(await service.change(services, room_id, RoomChange(**given)), services)
 
 
 @operation(
@@ -165,16 +175,10 @@ async def list_room_members(
     live: Annotated[bool, QueryParameter(description="Only those who have a page in the room now")] = False,  # noqa: FBT002 - a query parameter
 ) -> Response[RoomMemberPage]:
     """The members, by user id: those who joined it, and those whom the back office let in."""
-    async with services.database.reading() as session:
-        await store.find(session, room_id)
-        found = (
-            await service.live_members(services, session, room_id, limit=limit, cursor=cursor)
-            if live
-            else await store.members(session, room_id, among=None, limit=limit, cursor=cursor)
-        )
-    there = service.users_in(services, room_id)
-    items = [RoomMember.of(row, is_live=row.user_id in there) for row in found.rows]
-    return linked(RoomMemberPage(items, found.next_cursor), limit=limit, live="true" if live else None)
+    found = await service.list_members(services, room_id, live=live, limit=limit, cursor=cursor)
+    items = [RoomMember.of(row, is_live=row.user_id in found.there) for row in found.members.rows]
+    shown = RoomMemberPage(items, found.members.next_cursor, list(found.missing))
+    return linked(shown, limit=limit, live="true" if live else None)
 
 
 @operation(
@@ -189,7 +193,8 @@ async def list_room_members(
 async def add_room_member(room_id: RoomIdInPath, user_id: UserIdInPath, services: GivenServices) -> RoomMember:
     """Make the user a member, who may then join a private room. Again changes nothing."""
     row = await service.let_in(services, room_id, user_id)
-    return RoomMember.of(row, is_live=user_id in service.users_in(services, room_id))
+    there, _ = await service.live_among(services, room_id, [user_id])
+    return RoomMember.of(row, is_live=user_id in there)
 
 
 @operation(

@@ -6,7 +6,7 @@ and lives in the registry: a page hears a room because it joined it, not because
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -42,6 +42,16 @@ class RoomChange(msgspec.Struct, frozen=True):
 
     name: str | None = None
     is_private: bool | None = None
+
+
+class Members(NamedTuple):
+    """One page of those who belong to a room."""
+
+    members: Slice[RoomMemberRow]
+    there: Collection[str]
+    """Ids of those of them who have a page in it now."""
+    missing: Collection[str]
+    """Nodes that did not answer: a page there is not known of."""
 
 
 async def create(services: Services, room_id: str, name: str, *, is_private: bool) -> RoomRow:
@@ -193,19 +203,28 @@ async def leave(services: Services, connection: Connection, room_id: str, user: 
         await _end_visit(services, room_id, user.id)
 
 
-async def live_members(
-    services: Services, session: AsyncSession, room_id: str, *, limit: int, cursor: str | None
-) -> Slice[RoomMemberRow]:
-    """One page of the members who have a page in the room now, by id."""
-    after = decode_cursor(cursor) if cursor is not None else ""
-    there = sorted(user_id for user_id in users_in(services, room_id) if user_id > after)[: limit + 1]
-    found = await store.members(session, room_id, among=there[:limit], limit=limit, cursor=None)
-    return Slice(found.rows, encode_cursor(there[limit - 1]) if len(there) > limit else None)
+async def list_members(services: Services, room_id: str, *, live: bool, limit: int, cursor: str | None) -> Members:
+    """One page of the members, by id; `live`: only those who have a page in the room now. Raises NotFound, InvalidFields."""
+    if live:
+        after = decode_cursor(cursor) if cursor is not None else ""
+        found = await services.everywhere.users(rooms(room_id), after=after, limit=limit)
+        there = [one.id for one in found.items]
+        async with services.database.reading() as session:
+            await store.find(session, room_id)
+            members = await store.members(session, room_id, among=there, limit=limit, cursor=None)
+        return Members(Slice(members.rows, encode_cursor(there[-1]) if found.has_more else None), set(there), found.missing)
+    async with services.database.reading() as session:
+        await store.find(session, room_id)
+        members = await store.members(session, room_id, among=None, limit=limit, cursor=cursor)
+    return Members(members, *await live_among(services, room_id, [row.user_id for row in members.rows]))
 
 
-def users_in(services: Services, room_id: str) -> Collection[str]:
-    """The ids of the users who have a page in the room now."""
-    return {connection.user.id for connection in services.hub.registry.in_room(room_id) if connection.user is not None}
+async def live_among(services: Services, room_id: str, user_ids: Collection[str]) -> tuple[Collection[str], Collection[str]]:
+    """Those of the users who have a page in the room now; and the nodes that did not answer."""
+    if not user_ids:
+        return (), ()
+    found = await services.everywhere.users(AllOf((rooms(room_id), users(*user_ids))), limit=len(user_ids))
+    return {one.id for one in found.items}, found.missing
 
 
 async def _end_visit(services: Services, room_id: str, user_id: str) -> None:

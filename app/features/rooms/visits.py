@@ -140,9 +140,5 @@ class Visits:
             await self._hub.publish(Publication(new_short_id(), parts))
 
     def _is_cut_off(self, user_id: str) -> bool:
-        """Whether the user is gone because the server stops. Presence hears of that first, and holds for online whom it cuts off.
-
-        Otherwise a user who is online without a connection has been absent since some moment.
-        """
-        presence = self._hub.presence
-        return not self._hub.registry.of_user(user_id) and presence.is_online(user_id) and presence.absent_since(user_id) is None
+        """Whether the user is gone because the server stops. Presence hears of that first."""
+        return not self._hub.registry.is_connected(user_id) and self._hub.presence.is_cut_off(user_id)

@@ -10,7 +10,7 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from app.features.broadcasts import clean
-from app.features.closing import ClosedConnections, Reasoned, close_all
+from app.features.closing import ClosedConnections, Reasoned
 from app.features.listing import After, Limit, Page, linked
 from app.features.services import GivenServices
 from app.features.users import service, store
@@ -103,9 +103,9 @@ class SentUserUpdates(msgspec.Struct):
     """What became of the updates."""
 
     id: Annotated[str, Meta(description=f"Of the broadcast; own lines go out {service.LINES_AT_ONCE} at a time: of the first")]
-    matched: Annotated[int, Meta(description="Connections of these users")]
-    queued: Annotated[int, Meta(description="Connections that their update was queued for")]
-    users: Annotated[int, Meta(description="Users with a connection")]
+    matched: Annotated[int, Meta(description="Connections of these users on the node that was asked")]
+    queued: Annotated[int, Meta(description="Those of them that their update was queued for")]
+    users: Annotated[int, Meta(description="Users with a connection, on the nodes that answered in time")]
 
 
 _EXAMPLE = {
@@ -199,8 +199,11 @@ async def get_user_presence(user_id: UserId, services: GivenServices) -> UserPre
     errors=[404],
 )
 async def disconnect_user(user_id: UserId, data: JSONBody[Reasoned], services: GivenServices) -> ClosedConnections:
-    """Close all connections of a user with 4409; their pages do not come back by themselves."""
-    return await close_all(services.hub, await service.connections_of(services, user_id), data.reason)
+    """Close all connections of a user, on all nodes, with 4409; their pages do not come back by themselves.
+
+    503 where a node does not answer: then those of the others are closed, and its own may be. Ask again: it does no harm.
+    """
+    return ClosedConnections(await service.disconnect(services, user_id, data.reason))
 
 
 @operation(
@@ -218,7 +221,7 @@ async def send_user_updates(data: JSONBody[UserUpdates], services: GivenServices
     if data.updates is None:
         return SentUserUpdates(*await service.send_own_lines(services))
     cleaned = [(one.user_id, clean(one, caller)) for one in data.updates]
-    return SentUserUpdates(*await service.send_updates(services.hub, cleaned))
+    return SentUserUpdates(*await service.send_updates(services, cleaned))
 
 
 def _stored(said: PutUser | UserChange) -> dict[str, object]:

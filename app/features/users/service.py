@@ -1,7 +1,7 @@
 """Use cases: who can be addressed, who is there, and what each user is told of their own."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.features.services import Services
 from app.features.users import store, view
 from app.hub.audience import signed_in, users
-from app.hub.connection import Connection
 from app.hub.hub import Hub
 from app.hub.publication import Part, Publication
 from app.kernel.clock import utc_now
@@ -20,6 +19,9 @@ from app.wire.update import Update
 
 LINES_AT_ONCE = 200
 """Own lines in one publication: they hold the loop for about 10 ms, then others have their turn."""
+
+LINES_LOOKED_UP = 1_000
+"""Users whose lines are looked up at once."""
 
 
 class Presence(NamedTuple):
@@ -36,9 +38,14 @@ class Sent(NamedTuple):
 
     id: str
     matched: int
+    """Connections on this node."""
     queued: int
     users: int
-    """Users with a connection."""
+    """Users with a connection, on whatever node."""
+
+    def and_then(self, more: "Sent") -> "Sent":
+        """This, and others."""
+        return Sent(self.id, self.matched + more.matched, self.queued + more.queued, self.users + more.users)
 
 
 async def addressed(session: AsyncSession, hub: Hub, user_id: str) -> str:
@@ -72,39 +79,49 @@ async def presence(services: Services, user_id: str) -> Presence:
         return Presence(is_online, 0, (await store.find(session, user_id)).last_connected_at)
 
 
-async def connections_of(services: Services, user_id: str) -> Collection[Connection]:
-    """The open connections of a user. Raises NotFound for somebody nobody heard of."""
-    found = services.hub.registry.of_user(user_id)
-    if not found:
+async def disconnect(services: Services, user_id: str, reason: str) -> int:
+    """Close the connections of a user, on all nodes. Returns how many were closed.
+
+    Raises NotFound for somebody nobody heard of, Incomplete when a node did not answer.
+    """
+    closed = await services.everywhere.close(users(user_id), reason)
+    if not closed:
         async with services.database.reading() as session:
             await store.find(session, user_id)
-    return found
+    return closed
 
 
-async def send_updates(hub: Hub, updates: Sequence[tuple[str, Update]]) -> Sent:
+async def send_updates(services: Services, updates: Sequence[tuple[str, Update]]) -> Sent:
     """Send each of these users an update of their own, as one publication."""
-    reached = {user_id for user_id, _ in updates if hub.registry.of_user(user_id)}
-    parts = tuple(Part(users(user_id), update) for user_id, update in updates)
-    receipt = await hub.publish(Publication(new_short_id(), parts))
-    return Sent(receipt.id, receipt.matched, receipt.queued, len(reached))
+    reached = await services.everywhere.count(users(*{user_id for user_id, _ in updates}))
+    return await _send(services.hub, updates, reached.users)
 
 
 async def send_own_lines(services: Services) -> Sent:
-    """Send every connected user a line with their own name and status. One query, however many they are.
+    """Send every connected user a line with their own name and status. One query for each `LINES_LOOKED_UP`.
 
     They are sent in shares of `LINES_AT_ONCE`; the id is the first one's.
     """
-    names = {one.user.id: one.user.name for one in services.hub.registry.resolve(signed_in) if one.user is not None}
-    async with services.database.reading() as session:
-        known = await store.names_and_statuses(session, names)
-    lines = [(user_id, *known.get(user_id, (name, ""))) for user_id, name in names.items()]
-    sent = await _send_share(services.hub, lines[:LINES_AT_ONCE])
-    for start in range(LINES_AT_ONCE, len(lines), LINES_AT_ONCE):
-        await asyncio.sleep(0)
-        more = await _send_share(services.hub, lines[start : start + LINES_AT_ONCE])
-        sent = Sent(sent.id, sent.matched + more.matched, sent.queued + more.queued, sent.users + more.users)
+    sent, after = None, ""
+    while sent is None or after:
+        found = await services.everywhere.users(signed_in, after=after, limit=LINES_LOOKED_UP)
+        after = found.items[-1].id if found.has_more else ""
+        names = {one.id: one.name for one in found.items}
+        async with services.database.reading() as session:
+            known = await store.names_and_statuses(session, names)
+        lines = [(user_id, *known.get(user_id, (name, ""))) for user_id, name in names.items()]
+        for start in range(0, max(len(lines), 1), LINES_AT_ONCE):
+            more = await _send_share(services.hub, lines[start : start + LINES_AT_ONCE])
+            sent = more if sent is None else sent.and_then(more)
+            await asyncio.sleep(0)
     return sent
 
 
 async def _send_share(hub: Hub, lines: Sequence[tuple[str, str, str]]) -> Sent:
-    return await send_updates(hub, [(user_id, view.own_line(name, status)) for user_id, name, status in lines])
+    return await _send(hub, [(user_id, view.own_line(name, status)) for user_id, name, status in lines], len(lines))
+
+
+async def _send(hub: Hub, updates: Sequence[tuple[str, Update]], reached: int) -> Sent:
+    parts = tuple(Part(users(user_id), update) for user_id, update in updates)
+    receipt = await hub.publish(Publication(new_short_id(), parts))
+    return Sent(receipt.id, receipt.matched, receipt.queued, reached)

@@ -1,0 +1,219 @@
+"""Two processes of `wsx serve` on one Redis and one database: what the back office asks of either holds for both."""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api_tests.cli.command import Operator, Serving
+from api_tests.client import ApiClient, SocketClient
+from api_tests.redis_server import RedisServer
+from api_tests.server import ADMIN_KEY, SECRET
+from api_tests.waiting import SOON_S
+from app.auth.tokens import Tokens
+
+
+class Process:
+    """One of the two."""
+
+    def __init__(self, serving: Serving, api: ApiClient) -> None:
+        self.serving = serving
+        self.api = api
+
+    def socket(self, user_id: str, *roles: str, **how: Any) -> SocketClient:
+        token = Tokens(SECRET, audience="wsx").issue(user_id, name=user_id.title(), roles=roles, ttl=timedelta(hours=1))
+        return SocketClient(self.serving.url.replace("http", "ws"), token=token, **how)
+
+    async def connections(self, query: str = "") -> list[str]:
+        page = (await self.api.get(f"/connections?{query}")).json()
+        assert [] == page["incomplete"]
+        return [item["id"] for item in page["items"]]
+
+    def signal(self, number: int) -> None:
+        self.serving.process.send_signal(number)
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[list[Process]]:
+    settings = {
+        "database_url": f"sqlite+aiosqlite:///{tmp_path / 'both.db'}",
+        "redis_url": redis.url,
+        "token_secret": SECRET,
+        "admin_key": ADMIN_KEY,
+        "log_format": "json",
+        "presence_grace_s": "0.2",
+    }
+    async with AsyncExitStack() as stack:
+        processes = []
+        for name in ("a", "b"):
+            folder = tmp_path / name
+            folder.mkdir()
+            serving = await stack.enter_async_context(Operator(folder).serves(**settings))
+            api = await stack.enter_async_context(ApiClient(serving.url, ADMIN_KEY))
+            processes.append(Process(serving, api))
+        yield processes
+
+
+async def ok(call: Any, status: int = 200) -> Any:
+    """The answer's body; of a request that is to succeed."""
+    answer = await call
+    assert status == answer.status_code, answer.text
+    return answer.json() if answer.content else None
+
+
+async def test_whatever_is_asked_of_connections_is_asked_of_both(nodes: list[Process]):
+    a, b = nodes
+    async with a.socket("ada", "premium") as ada, b.socket("ada") as ada_there, b.socket("bob", "premium") as bob:
+        everybody = [ada.id, ada_there.id, bob.id]
+        for node in nodes:
+            assert everybody == await node.connections()
+            assert [ada.id, ada_there.id] == await node.connections("user_id=ada")
+            assert [ada.id, bob.id] == await node.connections("role=premium")
+            assert {"connections": 3, "signed_in": 3, "users": 2, "incomplete": []} == await ok(node.api.get("/connections/count"))
+            shown = await ok(node.api.get(f"/connections/{bob.id}"))
+            assert [ada_there.id, bob.id] == await node.connections(f"node={shown['node']}")
+            search = {
+                "audience": {"kind": "except", "audience": {"kind": "signed_in"}, "excluded": {"kind": "users", "ids": ["bob"]}}
+            }
+            found = await ok(node.api.post("/connections/search", search))
+            assert [ada.id, ada_there.id] == [item["id"] for item in found["items"]]
+            assert (2, 3) == tuple((await ok(node.api.get("/dashboard")))[name] for name in ("active_users", "connections"))
+
+
+async def test_an_update_reaches_a_page_of_the_other_node_and_says_so(nodes: list[Process]):
+    a, b = nodes
+    async with b.socket("bob") as bob:
+        sent = await ok(a.api.post(f"/connections/{bob.id}/updates", {"target": "#status", "html": "Ready"}), 202)
+        assert (1, 1) == (sent["matched"], sent["queued"])
+        assert "Ready" == (await bob.next_of("#status"))["html"]
+
+
+async def test_a_broadcast_is_summed_over_both(nodes: list[Process]):
+    a, b = nodes
+    async with a.socket("ada") as ada, b.socket("bob") as bob:
+        sent = await a.api.broadcast("for both")
+        assert (1, 1) == (sent["matched"], sent["queued"])
+        for node in nodes:
+            known = await ok(node.api.get(f"/broadcasts/{sent['id']}"))
+            assert (2, 2, []) == (known["matched"], known["queued"], known["incomplete"])
+        for page in (ada, bob):
+            assert "for both" == (await page.next_of("#status"))["html"]
+
+
+async def test_pages_are_closed_on_both(nodes: list[Process]):
+    a, b = nodes
+    async with a.socket("ada") as ada, b.socket("ada") as ada_there, b.socket("bob") as bob, b.socket("cleo") as cleo:
+        assert {"closed": 2} == await ok(a.api.post("/users/ada/disconnect", {"reason": "signed out"}))
+        assert [(4409, "signed out")] * 2 == [await page.closed() for page in (ada, ada_there)]
+        assert {"closed": 1} == await ok(a.api.post("/connections/close", {"audience": {"kind": "users", "ids": ["bob"]}}))
+        assert 4409 == (await bob.closed())[0]
+        await ok(a.api.delete(f"/connections/{cleo.id}"), 204)
+        assert 4409 == (await cleo.closed())[0]
+        await ok(a.api.delete(f"/connections/{cleo.id}"), 404)
+
+
+async def test_who_is_in_a_room_is_known_on_both(nodes: list[Process]):
+    a, b = nodes
+    async with a.socket("ada") as ada, b.socket("bob") as bob, b.socket("cleo"):
+        for page in (ada, bob):
+            await page.ask("join-room", {"roomId": "lobby"})
+        for node in nodes:
+            assert 2 == (await ok(node.api.get("/rooms/lobby")))["connections"]
+            for query in ("", "?live=true"):
+                members = await ok(node.api.get(f"/rooms/lobby/members{query}"))
+                assert [("ada", True), ("bob", True)] == [(one["user_id"], one["is_live"]) for one in members["items"]]
+            assert [ada.id, bob.id] == await node.connections("room_id=lobby")
+
+
+async def test_counts_that_people_are_told_are_those_of_both(nodes: list[Process]):
+    a, b = nodes
+    places = [{"latitude": 52.52, "longitude": 13.405}, {"latitude": 52.53, "longitude": 13.41}]
+    async with a.socket("ada", "admin") as ada, b.socket("bob") as bob:
+        for page, place in zip((ada, bob), places, strict=True):
+            await page.ask("set-location", place)
+        told = await ada.ask("admin-announcement", {"message": "Hello", "priority": "high"})
+        assert "<div>Announcement sent to 2 users</div>" == told["html"]
+        event = {"eventData": {"title": "Music", "description": ""}, "location": {"name": "Market", **places[0]}, "radiusKm": 10}
+        assert "Event broadcast to 2 nearby users" in (await ada.ask("local-event", event))["html"]
+        assert "<div>Broadcast sent to 2 users</div>" == (await ada.ask("broadcast-user-updates"))["html"]
+        assert "Bob - " in (await bob.next_of("#user-updates"))["html"]
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_a_page_that_comes_back_to_the_other_node_has_all_it_had(nodes: list[Process], is_closed: bool):
+    """Also one whose old socket still seems to be open."""
+    a, b = nodes
+    async with a.socket("ada") as ada:
+        await ada.ask("join-room", {"roomId": "lobby"})
+        await a.api.broadcast("heard")
+        cursor = (await ada.next_of("#status"))["cursor"]
+        if is_closed:
+            await ada.raw.close()
+        await b.api.broadcast("missed")
+        back = f"/ws?session={ada.hello['session']}&cursor={cursor}"
+        async with b.socket("ada", path=back) as again:
+            assert again.hello["resumed"]
+            if not is_closed:
+                assert "missed" == (await ada.next_of("#status"))["html"]
+                assert (4403, "this page is back by another connection") == await ada.closed()
+            assert "missed" == (await again.next_of("#status"))["html"]
+            assert [again.id] == await a.connections("room_id=lobby")
+        async with a.socket("ada", path=f"/ws?session={ada.hello['session']}&cursor={cursor}") as third:
+            assert third.hello["resumed"]
+            assert [third.id] == await b.connections("room_id=lobby")
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_somebody_else_gets_none_of_it(nodes: list[Process], is_closed: bool):
+    a, b = nodes
+    async with a.socket("ada") as ada:
+        await ada.ask("join-room", {"roomId": "lobby"})
+        if is_closed:
+            await ada.raw.close()
+        async with b.socket("bob", path=f"/ws?session={ada.hello['session']}") as bob:
+            assert not bob.hello["resumed"]
+            assert [] == [one for one in await b.connections("room_id=lobby") if one != ada.id]
+        async with b.socket("ada", path=f"/ws?session={ada.hello['session']}") as again:
+            assert [again.id] == await b.connections("room_id=lobby")
+
+
+async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes: list[Process]):
+    a, b = nodes
+    async with a.socket("ada") as ada, b.socket("ada") as there:
+        node = (await ok(a.api.get(f"/connections/{there.id}")))["node"]
+        b.signal(signal.SIGSTOP)
+        try:
+            page = await ok(a.api.get("/connections"))
+            assert ([ada.id], [node]) == ([item["id"] for item in page["items"]], page["incomplete"])
+            count = await ok(a.api.get("/connections/count"))
+            assert (1, [node]) == (count["connections"], count["incomplete"])
+            for call in (
+                a.api.post("/connections/close", {"audience": {"kind": "users", "ids": ["ada"]}}),
+                a.api.get(f"/connections/{there.id}"),
+                a.api.delete(f"/connections/{there.id}"),
+                a.api.post("/users/ada/disconnect", {}),
+            ):
+                answer = await call
+                assert (503, "urn:wsx:problem:incomplete", "2") == (
+                    answer.status_code,
+                    answer.json()["type"],
+                    answer.headers["retry-after"],
+                )
+                assert node in answer.json()["detail"]
+        finally:
+            b.signal(signal.SIGCONT)
+        assert (4409, "closed by the back office") == await there.closed(SOON_S)
+
+
+async def test_while_redis_is_away_a_node_tells_of_itself_and_says_that_it_is_not_all(nodes: list[Process], redis: RedisServer):
+    a, _ = nodes
+    async with a.socket("ada") as ada:
+        await redis.stop()
+        page = await ok(a.api.get("/connections"))
+        assert ([ada.id], ["redis"]) == ([item["id"] for item in page["items"]], page["incomplete"])
+        assert 503 == (await a.api.post("/connections/close", {"audience": {"kind": "everyone"}})).status_code
+        assert 4409 == (await ada.closed())[0]

@@ -1,0 +1,52 @@
+"""What makes a process one of a cluster: what it shares with the others, or the forms of that for a node that is alone."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import NamedTuple
+
+from app.cluster.asking import RedisPeers
+from app.cluster.client import make_client
+from app.cluster.lease import RedisLease
+from app.cluster.roster import RedisRoster
+from app.cluster.sessions import RedisSessions
+from app.hub.lease import Lease, OwnLease
+from app.hub.peers import Alone, Peers
+from app.hub.roster import LoneRoster, Roster
+from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
+from app.settings import Settings
+
+SCHEDULED = "scheduled"
+"""The lease of all that is done once in the cluster, on a clock: it is little, so one node does it all."""
+
+
+class Member(NamedTuple):
+    """A node, built before it starts."""
+
+    roster: Roster
+    lease: Lease
+    sessions: Sessions
+    peers: Peers
+    running: Callable[[Callable[[], int]], AbstractAsyncContextManager[None]]
+    """Takes part while the block runs. It is given a function that counts the connections of admins here."""
+
+
+def make_member(settings: Settings, node: str) -> Member:
+    """One of a cluster, if there is a Redis where it meets the others."""
+    keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
+    if not settings.redis_url:
+        return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), lambda _: nullcontext())
+    client = make_client(settings.redis_url, node)
+    roster = RedisRoster(client, node, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
+    lease = RedisLease(client, SCHEDULED)
+    sessions = RedisSessions(client, keep_s)
+    peers = RedisPeers(client, node, lambda: roster.nodes)
+
+    @asynccontextmanager
+    async def running(count_admins: Callable[[], int]) -> AsyncIterator[None]:
+        try:
+            async with sessions.running(), peers.running(), roster.running(count_admins), lease.running():
+                yield
+        finally:
+            await client.aclose()
+
+    return Member(roster, lease, sessions, peers, running)

@@ -15,5 +15,5 @@ def journal_away(hub: Hub) -> Iterator[None]:
     async def refuse(_payload: bytes) -> str:
         raise Unavailable("the journal is away", retry_after_s=3)
 
-    with patch.object(hub._journal, "append", refuse):
+    with patch.object(hub.journal, "append", refuse):
         yield

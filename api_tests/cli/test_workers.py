@@ -1,5 +1,6 @@
 """`wsx serve --workers`: one address, several processes."""
 
+import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ import pytest
 from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
 from api_tests.redis_server import RedisServer
+from api_tests.server import SECRET
 from api_tests.waiting import eventually
 from app.hub.close import Close
 
@@ -20,7 +22,8 @@ WORKERS = 2
 @pytest.fixture
 def shared(redis: RedisServer, postgresql_url: str) -> dict[str, str]:
     """What the processes have in common."""
-    return {"redis_url": redis.url, "database_url": postgresql_url, "workers": str(WORKERS), "log_format": "json"}
+    database = {"database_url": postgresql_url, "redis_url": redis.url, "token_secret": SECRET}
+    return {**database, "workers": str(WORKERS), "log_format": "json"}
 
 
 def _workers(server: Serving) -> list[int]:
@@ -104,7 +107,7 @@ async def test_workers_do_not_outlive_their_supervisor(operator: Operator, share
         await eventually(lambda: not any(map(_is_there, workers)))
 
 
-def test_workers_that_cannot_start_are_an_error_of_the_operators(operator: Operator, shared: dict[str, str]):
-    refused = operator.runs("serve", **shared, handlers="no_such_module")
+async def test_workers_that_cannot_start_are_an_error_of_the_operators(operator: Operator, shared: dict[str, str]):
+    refused = await asyncio.to_thread(operator.runs, "serve", **shared, handlers="no_such_module")
     assert (2, "") == (refused.status, refused.out)
     assert "wsx: WSX_HANDLERS: the module no_such_module cannot be imported" in refused.err

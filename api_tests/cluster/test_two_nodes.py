@@ -2,60 +2,20 @@
 
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api_tests.cli.command import Operator, Serving
-from api_tests.client import ApiClient, SocketClient
+from api_tests.cluster.processes import Process, two_processes
 from api_tests.redis_server import RedisServer
-from api_tests.server import ADMIN_KEY, SECRET
 from api_tests.waiting import SOON_S
-from app.auth.tokens import Tokens
-
-
-class Process:
-    """One of the two."""
-
-    def __init__(self, serving: Serving, api: ApiClient) -> None:
-        self.serving = serving
-        self.api = api
-
-    def socket(self, user_id: str, *roles: str, **how: Any) -> SocketClient:
-        token = Tokens(SECRET, audience="wsx").issue(user_id, name=user_id.title(), roles=roles, ttl=timedelta(hours=1))
-        return SocketClient(self.serving.url.replace("http", "ws"), token=token, **how)
-
-    async def connections(self, query: str = "") -> list[str]:
-        page = (await self.api.get(f"/connections?{query}")).json()
-        assert [] == page["incomplete"]
-        return [item["id"] for item in page["items"]]
-
-    def signal(self, number: int) -> None:
-        self.serving.process.send_signal(number)
 
 
 @pytest.fixture
 async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[list[Process]]:
-    settings = {
-        "database_url": f"sqlite+aiosqlite:///{tmp_path / 'both.db'}",
-        "redis_url": redis.url,
-        "token_secret": SECRET,
-        "admin_key": ADMIN_KEY,
-        "log_format": "json",
-        "presence_grace_s": "0.2",
-    }
-    async with AsyncExitStack() as stack:
-        processes = []
-        for name in ("a", "b"):
-            folder = tmp_path / name
-            folder.mkdir()
-            serving = await stack.enter_async_context(Operator(folder).serves(**settings))
-            api = await stack.enter_async_context(ApiClient(serving.url, ADMIN_KEY))
-            processes.append(Process(serving, api))
-        yield processes
+    async with two_processes(tmp_path, redis.url) as both:
+        yield both
 
 
 async def ok(call: Any, status: int = 200) -> Any:

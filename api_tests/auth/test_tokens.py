@@ -122,3 +122,10 @@ def test_issuer_and_audience_are_wanted_where_they_are_set():
     assert "(MissingRequiredClaim)" in refusal(signed(aud="wsx"), strict)
     assert "(InvalidIssuer)" in refusal(signed(iss="https://evil.example", aud="wsx"), strict)
     assert "ada" == tokens.read(signed(iss="anybody", aud="anything")).id
+
+
+def test_a_key_for_another_purpose_is_the_same_on_every_node_and_tells_nothing_of_others():
+    label = "ids of sessions"
+    assert tokens.derived_key(label) == Tokens(SECRET, audience="x").derived_key(label)
+    others = {tokens.derived_key("other"), Tokens(SECRET[::-1]).derived_key(label)}
+    assert (False, 32) == (tokens.derived_key(label) in others, len(tokens.derived_key(label)))

@@ -75,3 +75,12 @@ def test_a_token_secret_that_cannot_be_read_is_named(operator, wsx):
     refused = wsx("serve")
     assert (2, 1) == (refused.status, refused.err.count("\n"))
     assert f"{operator.database.parent}/token.secret" in refused.err
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_nodes_of_a_cluster_that_share_no_token_secret_are_refused(operator, wsx, command):
+    wsx("migrate")
+    refused = wsx(command, redis_url="redis://127.0.0.1:1/0")
+    assert (2, 1) == (refused.status, refused.err.count("\n"))
+    assert refused.err.startswith("wsx: WSX_TOKEN_SECRET: needed with WSX_REDIS_URL")
+    assert [] == list(operator.folder.rglob("*.secret"))

@@ -41,7 +41,8 @@ async def test_whatever_is_asked_of_connections_is_asked_of_both(nodes: list[Pro
             }
             found = await ok(node.api.post("/connections/search", search))
             assert [ada.id, ada_there.id] == [item["id"] for item in found["items"]]
-            assert (2, 3) == tuple((await ok(node.api.get("/dashboard")))[name] for name in ("active_users", "connections"))
+            dashboard = await ok(node.api.get("/dashboard"))
+            assert (2, 3, []) == (dashboard["active_users"], dashboard["connections"], dashboard["incomplete"])
 
 
 async def test_an_update_reaches_a_page_of_the_other_node_and_says_so(nodes: list[Process]):
@@ -87,6 +88,22 @@ async def test_who_is_in_a_room_is_known_on_both(nodes: list[Process]):
                 members = await ok(node.api.get(f"/rooms/lobby/members{query}"))
                 assert [("ada", True), ("bob", True)] == [(one["user_id"], one["is_live"]) for one in members["items"]]
             assert [ada.id, bob.id] == await node.connections("room_id=lobby")
+
+
+async def test_who_is_put_out_of_a_room_and_whose_room_is_gone_leaves_it_on_both(nodes: list[Process]):
+    a, b = nodes
+    async with b.socket("bob") as bob, b.socket("cleo") as cleo:
+        for page in (bob, cleo):
+            await page.ask("join-room", {"roomId": "lobby"})
+        await ok(a.api.delete("/rooms/lobby/members/bob"), 204)
+        await a.api.broadcast("put out", audience={"kind": "users", "ids": ["bob"]})
+        await bob.next_of("#status")
+        assert [cleo.id] == await a.connections("room_id=lobby")
+        await ok(a.api.delete("/rooms/lobby"), 204)
+        assert "#room-activity" == (await cleo.next_of("#room-activity"))["target"]
+        await a.api.broadcast("deleted", audience={"kind": "users", "ids": ["cleo"]})
+        await cleo.next_of("#status")
+        assert [] == await a.connections("room_id=lobby")
 
 
 async def test_counts_that_people_are_told_are_those_of_both(nodes: list[Process]):

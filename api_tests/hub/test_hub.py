@@ -6,9 +6,9 @@ import pytest
 
 from api_tests.hub.recording import V1, make_hub, tab, turns
 from app.hub import receipts as receipts_module
-from app.hub.audience import everyone
+from app.hub.audience import everyone, rooms, users
 from app.hub.close import Close
-from app.hub.publication import one
+from app.hub.publication import Leaving, Part, Publication, one
 from app.kernel.transaction import PublishedInsideTransaction, marked_open
 from app.wire.update import Update
 
@@ -125,3 +125,15 @@ async def test_several_updates_for_one_page_are_one_message():
     (message,) = page.sink.messages
     assert ("batch", ["#a", "#b"]) == (message["type"], [update["target"] for update in message["updates"]])
     assert ([], 1) == (other.sink.messages, page.connection.sent_count)
+
+
+async def test_who_is_put_out_of_a_room_by_a_publication_hears_it_and_then_no_more_of_the_room():
+    hub = make_hub()
+    put_out, stays = tab(hub, "ada"), tab(hub, "bob")
+    for page in (put_out, stays):
+        hub.registry.join(page.connection, "lobby")
+    last = Part(rooms("lobby"), Update("#a", "last"))
+    await hub.publish(Publication("1", (last,), leaving=Leaving(users("ada"), "lobby")))
+    await hub.publish(one(rooms("lobby"), Update("#a", "after", "beforeend")))
+    await turns()
+    assert (["last"], ["last", "after"]) == (put_out.heard, stays.heard)

@@ -95,7 +95,7 @@ class Hub:
         refuse_inside_transaction()
         if not all(is_settled(part.audience) for part in publication.parts):
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
-            publication = Publication(publication.id, tuple(parts), publication.is_batch)
+            publication = Publication(publication.id, tuple(parts), publication.is_batch, publication.leaving)
         await self.journal.append(publications.encode(publication))
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
@@ -106,6 +106,9 @@ class Hub:
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
         self.receipts.add(self.delivery.deliver(publication, entry.cursor))
+        if (leaving := publication.leaving) is not None:
+            for connection in tuple(self.registry.resolve(leaving.audience)):  # a copy: leaving changes the registry's sets
+                self.registry.leave(connection, leaving.room_id)
 
     def deliver_here(self, publication: Publication) -> Receipt:
         """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.

@@ -18,6 +18,14 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     """What stored thing this shows, where it may be published again: who catches up is shown it once. Empty: nothing such."""
 
 
+class Leaving(msgspec.Struct, frozen=True, array_like=True):
+    """Connections that are put out of a room, on whatever node, once they have heard what is published with it."""
+
+    audience: Audience
+    """Settled."""
+    room_id: str
+
+
 class Publication(msgspec.Struct, frozen=True, array_like=True):
     """One or more parts that reach each connection as one message, in the order given."""
 
@@ -25,6 +33,7 @@ class Publication(msgspec.Struct, frozen=True, array_like=True):
     parts: tuple[Part, ...]
     is_batch: bool = False
     """Whether pages are told in the form of a batch, even where a page hears only one of the parts."""
+    leaving: Leaving | None = None
 
 
 class Receipt(NamedTuple):

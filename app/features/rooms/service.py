@@ -21,9 +21,10 @@ from app.features.users import ensure_signed_in, ensure_users
 from app.hub.audience import AllOf, Except, connections, rooms, users
 from app.hub.connection import Connection
 from app.hub.events import RoomVisit
-from app.hub.publication import one
+from app.hub.publication import Leaving, Part, Publication, one
 from app.kernel.errors import Conflict, NotFound, Refused
 from app.kernel.identity import User
+from app.kernel.ids import new_short_id
 
 RoomId = Annotated[
     str,
@@ -79,10 +80,9 @@ async def remove(services: Services, room_id: str) -> None:
     """Delete a room and its messages; every page that is in it is told and leaves it. Raises NotFound."""
     async with services.database.transaction() as session:
         row = await store.find_to_change(session, room_id)
-        shown = one(rooms(room_id), view.closed(row.name))
+        shown = Part(rooms(room_id), view.closed(row.name))
         await session.delete(row)
-    await services.hub.publish(shown)
-    _leave_all(services, services.hub.registry.in_room(room_id), room_id)
+    await services.hub.publish(Publication(new_short_id(), (shown,), leaving=Leaving(rooms(room_id), room_id)))
     for user in services.of(Visits).end_all(room_id):
         services.hub.events.emit("room.left", RoomVisit(room_id, user))
 
@@ -96,14 +96,19 @@ async def let_in(services: Services, room_id: str, user_id: str) -> RoomMemberRo
 
 
 async def put_out(services: Services, room_id: str, user_id: str) -> None:
-    """End a membership; the user's pages leave the room at once, and the others are told. Raises NotFound."""
+    """End a membership; the user's pages leave the room at once, and the others are told.
+
+    Raises NotFound, and Unavailable when other nodes cannot be told: then the same call, made again, tells them.
+    """
     async with services.database.transaction() as session:
         await store.find(session, room_id)
-        if not await store.remove_member(session, room_id, user_id):
-            message = "this user is no member of the room"
-            raise NotFound(message)
-    audience = AllOf((rooms(room_id), users(user_id)))
-    _leave_all(services, await services.hub.find(audience), room_id)
+        was_member = await store.remove_member(session, room_id, user_id)
+    pages = AllOf((rooms(room_id), users(user_id)))
+    _leave_all(services, services.hub.registry.resolve(pages), room_id)
+    await services.hub.publish(Publication(new_short_id(), (), leaving=Leaving(pages, room_id)))
+    if not was_member:
+        message = "this user is no member of the room"
+        raise NotFound(message)
     await _end_visit(services, room_id, user_id)
 
 

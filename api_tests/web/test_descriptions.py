@@ -35,6 +35,7 @@ MESSAGES = {
     "batch": BatchMessage,
     "hello": HelloMessage,
     "gap": GapMessage,
+    "drain": DrainMessage,
     "error": ErrorMessage,
 }
 every_operation = pytest.mark.parametrize("name", OPERATIONS)

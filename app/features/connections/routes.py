@@ -24,7 +24,6 @@ from app.wire.update import Update
 
 TAG = "Connections"
 
-_Word = Annotated[str, Meta(min_length=1, max_length=128, pattern=NO_NUL)]
 ConnectionId = Annotated[str, PathParameter(min_length=1, max_length=128, pattern=NO_NUL)]
 
 
@@ -83,9 +82,16 @@ async def list_connections(
     services: GivenServices,
     limit: Limit = 50,
     cursor: After = None,
-    user_id: Annotated[_Word | None, QueryParameter(description="Only this user's")] = None,
-    role: Annotated[_Word | None, QueryParameter(description="Only those of users who have this role")] = None,
-    room_id: Annotated[_Word | None, QueryParameter(description="Only those in this room")] = None,
+    user_id: Annotated[
+        str | None, QueryParameter(min_length=1, max_length=128, pattern=NO_NUL, description="Only this user's")
+    ] = None,
+    role: Annotated[
+        str | None,
+        QueryParameter(min_length=1, max_length=128, pattern=NO_NUL, description="Only those of users who have this role"),
+    ] = None,
+    room_id: Annotated[
+        str | None, QueryParameter(min_length=1, max_length=128, pattern=NO_NUL, description="Only those in this room")
+    ] = None,
     node: Annotated[str | None, QueryParameter(max_length=64, description="Only those of this node")] = None,
 ) -> Response[ConnectionPage]:
     """The open connections of all nodes, oldest first."""

@@ -164,7 +164,7 @@ async def delete_room(room_id: RoomIdInPath, services: GivenServices) -> None:
     scope="rooms:read",
     tag=TAG,
     summary="Who belongs to a room",
-    gives={"items": [_MEMBER], "next_cursor": None},
+    gives={"items": [_MEMBER], "next_cursor": None, "incomplete": []},
     errors=[404],
 )
 async def list_room_members(

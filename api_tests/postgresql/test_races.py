@@ -118,18 +118,6 @@ async def test_two_who_read_at_once_leave_a_count_that_is_right(nodes: list[Serv
     assert list(range(2 * TURNS)) == told
 
 
-async def test_two_who_notify_the_same_users_in_other_orders_do_not_block_each_other(nodes: list[Services]) -> None:
-    everybody = [f"user-{number:03}" for number in range(100)]
-    how = {"kind": "info", "title": "x", "message": ""}
-    sending = (
-        notifications.notify(nodes[number % 2], user_ids=everybody[:: 1 if number % 4 < 2 else -1], **how) for number in range(8)
-    )
-    await asyncio.gather(*sending)
-    async with nodes[0].database.reading() as session:
-        waiting = await notifications.store.counts(session, everybody)
-    assert {(8, 8)} == {tuple(counts) for counts in waiting.values()}
-
-
 async def test_an_edit_that_meets_its_hour_is_shown(clock, settings: Settings, nodes: list[Services]) -> None:
     """One node edits what the other one is about to show: the edit waits, and finds it shown."""
     how = {"title": "News", "priority": "high", "author": "test"}

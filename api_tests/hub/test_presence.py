@@ -105,7 +105,7 @@ async def test_who_is_there_when_the_grace_is_over_is_asked_then():
     told: list[User] = []
     events = Events()
     events.on("user.offline", told.append)
-    presence = Presence(events, 0.0, lambda user_id: user_id in there)
+    presence = Presence(events, 0.0, lambda user_id: there & {user_id})
     ada = User("ada", "Ada")
     presence.arrived(ada)
     presence.left(ada)

@@ -208,6 +208,6 @@ async def test_who_comes_back_just_after_a_start_was_never_away_and_a_new_page_i
     come("ada", is_back=True)
     come("bob", is_back=False)
     assert (["+bob"], True) == (told, hub.presence.is_online("ada"))
-    monkeypatch.setattr(presence, "monotonic", lambda: AN_HOUR_S + hub.presence._began_at)
+    monkeypatch.setattr(presence, "monotonic", lambda: 2 * AN_HOUR_S + hub.presence._began_at)
     come("cleo", is_back=True)
     assert ["+bob", "+cleo"] == told

@@ -160,7 +160,7 @@ class Schedule:
 
     @property
     def _is_ours(self) -> bool:
-        """Whether this node does it for all. While nobody knows whose it is, all try: one claims each, and the rest does no harm."""
+        """Whether this node does it for all. While nobody knows whose it is, all try: one claims each, the rest does no harm."""
         return self._services.lease.owner is not Owner.ELSEWHERE
 
     def _owner_changed(self) -> None:

@@ -35,7 +35,7 @@ async def test_a_notice_is_on_every_page(server: Running, api: ApiClient) -> Non
         answer = await api.post("/maintenance", NEW)
         receipt = answer.json()
         assert (202, 2, 2) == (answer.status_code, receipt["matched"], receipt["queued"])
-        assert receipt == (await api.get(f"/broadcasts/{receipt['id']}")).json()
+        assert receipt | {"incomplete": []} == (await api.get(f"/broadcasts/{receipt['id']}")).json()
         for page in (ada, nobody):
             heard = await page.next()
             assert (receipt["id"], "#system-notices", "afterbegin") == (heard["id"], heard["target"], heard["swap"])

@@ -70,7 +70,7 @@ async def test_a_mistake_of_ours_says_nothing_but_the_request_id(
         message = "the secret is 1234"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(server.hub, "receipt", broken)
+    monkeypatch.setattr(server.hub.receipts, "get", broken)
     answer = await api.get("/broadcasts/x")
     assert (500, "urn:wsx:problem:internal_error") == (answer.status_code, answer.json()["type"])
     assert "1234" not in answer.text

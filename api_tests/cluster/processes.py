@@ -1,6 +1,7 @@
 """Two processes of `wsx serve` on one Redis and one database."""
 
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
 from api_tests.server import ADMIN_KEY, SECRET
+from api_tests.waiting import eventually
 from app.auth.tokens import Tokens
 
 
@@ -33,8 +35,12 @@ class Process:
         assert [] == page["incomplete"]
         return [item["id"] for item in page["items"]]
 
-    def signal(self, number: int) -> None:
+    async def signal(self, number: int) -> None:
+        """Send it. Of SIGSTOP, return when it stands still."""
         self.serving.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            stat = Path(f"/proc/{self.serving.process.pid}/stat")
+            await eventually(lambda: ") T " in stat.read_text())
 
 
 def token_of(user_id: str, *roles: str) -> str:

@@ -162,7 +162,7 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
     a, b = nodes
     async with a.socket("ada") as ada, b.socket("ada") as there:
         node = (await ok(a.api.get(f"/connections/{there.id}")))["node"]
-        b.signal(signal.SIGSTOP)
+        await b.signal(signal.SIGSTOP)
         try:
             page = await ok(a.api.get("/connections"))
             assert ([ada.id], [node]) == ([item["id"] for item in page["items"]], page["incomplete"])
@@ -182,7 +182,7 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
                 )
                 assert node in answer.json()["detail"]
         finally:
-            b.signal(signal.SIGCONT)
+            await b.signal(signal.SIGCONT)
         assert (4409, "closed by the back office") == await there.closed(SOON_S)
 
 

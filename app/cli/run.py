@@ -1,6 +1,7 @@
 """Commands that run the server, prepare it, or describe it."""
 
 import argparse
+import asyncio
 import json
 import signal
 import socket
@@ -13,6 +14,7 @@ import msgspec
 from app import __version__
 from app.auth.tokens import SECRET_FILE
 from app.cli.console import Failure, migrated, missing_file, read_settings, say, upgrade, with_database
+from app.cluster.client import check as check_redis
 from app.db.session import Database
 from app.features.keys import first_key
 from app.kernel import log
@@ -70,6 +72,10 @@ def check(_options: argparse.Namespace) -> None:
         say("database: ok")
     else:
         say("database: not there yet; `wsx serve` makes it")
+    if settings.redis_url:
+        if wrong := asyncio.run(check_redis(settings.redis_url)):
+            raise Failure(wrong)
+        say("redis: ok")
     if not settings.token_secret and not (state_folder(settings) / SECRET_FILE).exists():
         settings = msgspec.structs.replace(settings, token_secret="-" * MIN_SECRET_CHARS)  # else it would be made now
     _application(settings)

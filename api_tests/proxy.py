@@ -60,7 +60,7 @@ class Proxy:
             running.add_done_callback(self._tasks.discard)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, may: asyncio.Event | None) -> None:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # the loop's own word for a connection that was cut
             while piece := await reader.read(PIECE_BYTES):
                 if may is not None:
                     await may.wait()

@@ -7,7 +7,7 @@ from redis.exceptions import TimeoutError as TooLate
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS
 from app.cluster import client as clients
-from app.cluster.client import make_client, unavailable
+from app.cluster.client import check, make_client, unavailable
 from app.kernel.errors import Unavailable
 
 
@@ -44,6 +44,16 @@ async def test_its_connections_are_made_anew_when_redis_is_back(redis: RedisServ
     await redis.restart_empty()
     assert None is await client.get("key")
     await client.aclose()
+
+
+async def test_one_that_can_be_used_is_told_from_one_that_is_not_there_or_too_old(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+):
+    assert not await check(redis.url)
+    monkeypatch.setattr(clients, "MIN_VERSION", (99, 0))
+    assert "is too old" in await check(redis.url)
+    await redis.stop()
+    assert (await check(redis.url)).startswith("Redis cannot be used: ")
 
 
 async def test_what_it_raises_is_told_as_not_available_now(redis: RedisServer):

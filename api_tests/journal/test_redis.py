@@ -1,8 +1,7 @@
 """The journal in Redis, on several nodes, while Redis and the way to it misbehave."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -82,7 +81,7 @@ async def test_a_cursor_that_nobody_gave_is_a_gap_at_once(nodes: tuple[RedisNode
     one, _ = nodes
     cursor, *_ = await say(one, "1")
     epoch = cursor.split("-")[0]
-    for forged in (Place(epoch, 900, 5), Place(epoch, 1, 5), Place(epoch, 0, 5)):
+    for forged in (Place(epoch, 900, 5), Place(epoch, 1, 5)):
         with pytest.raises(GapError):
             await one.read(forged.cursor, 10)
 
@@ -141,7 +140,7 @@ async def test_a_redis_that_was_emptied_under_way_is_noticed(nodes: tuple[RedisN
     await eventually(lambda: other.texts == ["1", "2", "3"])
 
 
-async def copied(redis: RedisServer, node: RedisNode) -> Callable[[], object]:
+async def copied(redis: RedisServer, node: RedisNode) -> Callable[[], Awaitable[None]]:
     """What Redis holds now; the call that puts it back, as a copy does that takes over and was behind."""
     keys = [LIFE, stream_of(node.head().split("-")[0])]
     dumps = [await redis.client.dump(key) for key in keys]
@@ -163,24 +162,21 @@ async def test_a_copy_of_redis_that_is_behind_is_another_life(nodes: tuple[Redis
     await eventually(lambda: len(one.lost_before) == len(other.lost_before) == 2)
 
 
-async def test_a_copy_that_was_behind_and_went_on_is_another_life(redis: RedisServer):
-    async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(redis_node(redis))
+async def test_a_copy_that_was_behind_and_went_on_is_another_life(redis: RedisServer, quick: None):
+    async with proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as one:
         await say(one, "1")
         put_back = await copied(redis, one)
-        await say(one, "2", "3")
-        known = one._place
-    await put_back()
-    async with redis_node(redis) as other:
-        await say(other, "2 of another", "3 of another", "4")
-        one._place = known  # as if it had only now come back
-        one._lost = []
-        one._commands, one._follower = other._commands, other._follower
-        await one._look()
-        assert one.head() > known.cursor
-        assert one.head().split("-")[0] != known.epoch
-        with pytest.raises(GapError):
-            await other.read(known.cursor, 10)
+        known = (await say(one, "2", "3"))[-1]
+        proxy.refuse()
+        await eventually(lambda: one.state == "away")
+        await put_back()
+        async with redis_node(redis) as other:
+            await say(other, "2 of another", "3 of another", "4")
+            with pytest.raises(GapError):
+                await other.read(known, 10)
+            proxy.accept()
+            await eventually(lambda: len(one.lost_before) == len(other.lost_before) == 2)
+            assert known < one.lost_before[1]
 
 
 async def test_a_node_that_was_away_for_longer_than_is_kept_is_told_so(redis: RedisServer, quick: None, logged: Callable[[], str]):
@@ -230,12 +226,13 @@ async def test_an_answer_that_is_lost_is_no_success_though_it_may_have_been_done
     monkeypatch.setattr(appends, "APPEND_S", 200 * MS)
     monkeypatch.setattr(journals, "APPEND_S", 200 * MS)
     async with redis_node(redis) as other, proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as node:
+        await say(node, "before")
         proxy.hold_answers()
         with pytest.raises(Unavailable, match="not known whether it was published"):
             await node.append(b"perhaps")
-        await eventually(lambda: other.texts == ["perhaps"])
+        await eventually(lambda: other.texts == ["before", "perhaps"])
         proxy.release_answers()
-        await eventually(lambda: node.texts == ["perhaps"])
+        await eventually(lambda: node.texts == ["before", "perhaps"])
 
 
 async def test_a_redis_that_stands_still_is_away_soon_and_does_nothing_late(
@@ -293,10 +290,12 @@ async def test_following_goes_on_whatever_happens_in_it(
             await eventually(lambda: "following the journal failed" in logged())
         await node.until_reached()
         await say(node, "2")
-        assert ["1", "2"] == sorted(set(node.texts))
+        assert ["1", "2"] == node.texts
         assert not node._task.done()
-        node._task.cancel()
-        await asyncio.wait((node._task,))
+        node._ends = True  # nothing but its own end lets it end, and then it does not say that all is well
+        await redis.stop()
+        await eventually(node._task.done)
+        node._reached.set()
         assert "away" == node.state
 
 
@@ -325,8 +324,8 @@ async def test_a_node_that_cannot_keep_up_says_so_and_when_it_is_over(
     held = asyncio.Event()
     other.follow(lambda _: None, until_ready=held.wait)
     await say(one, "1")
-    await eventually(lambda: other.health().lag_s > 60 * MS)
-    await say(one, "2")
+    await eventually(lambda: other.state == "lagging")
+    assert other.health().lag_s > 50 * MS
     held.set()
     await eventually(lambda: "the journal lags no more" in logged())
     assert ("ok", 0.0) == (other.state, other.health().lag_s)

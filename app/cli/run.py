@@ -1,6 +1,7 @@
 """Commands that prepare the server, or describe it."""
 
 import argparse
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import msgspec
 from app.auth.tokens import SECRET_FILE
 from app.cli.console import Failure, migrated, missing_file, read_settings, say, with_database
 from app.cli.serving import application
+from app.cluster.client import check as check_redis
 from app.db.session import Database
 from app.main import describe, state_folder
 from app.settings import MIN_SECRET_CHARS
@@ -32,6 +34,10 @@ def check(_options: argparse.Namespace) -> None:
         say("database: ok")
     else:
         say("database: not there yet; `wsx serve` makes it")
+    if settings.redis_url:
+        if wrong := asyncio.run(check_redis(settings.redis_url)):
+            raise Failure(wrong)
+        say("redis: ok")
     if not settings.token_secret and not settings.redis_url and not (state_folder(settings) / SECRET_FILE).exists():
         settings = msgspec.structs.replace(settings, token_secret="-" * MIN_SECRET_CHARS)  # else it would be made now
     application(settings)

@@ -19,6 +19,8 @@ MAX_CONNECTIONS = 16
 """Connections of one client. Redis works through one command after the other: more would only queue there."""
 HEALTH_CHECK_S = 15.0
 """A connection that was not used for so long is asked before it is used: a firewall may have forgotten it."""
+MIN_VERSION = (6, 2)
+"""Since then streams can be trimmed by id. Valkey counts on from there."""
 
 ERRORS = (RedisError, OSError)
 """Whatever a client raises when Redis is away, too slow, or says no. `TimeoutError` is an `OSError`."""
@@ -45,6 +47,18 @@ def make_client(url: str, node_id: str, *, waits_s: float = 0.0) -> Redis:
             maint_notifications_config=MaintNotificationsConfig(enabled=False),  # only for the vendor's own cloud
         )
     )
+
+
+async def check(url: str) -> str:
+    """Open Redis once. Returns what is wrong with it, in one sentence; empty when nothing is."""
+    client = make_client(url, "check")
+    try:
+        version = str((await client.info("server"))["redis_version"])
+    except ERRORS as error:
+        return f"Redis cannot be used: {error}"
+    finally:
+        await client.aclose()
+    return "" if tuple(map(int, version.split(".")[:2])) >= MIN_VERSION else f"Redis {version} is too old; 6.2 or newer is needed"
 
 
 @contextmanager

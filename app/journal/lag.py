@@ -18,7 +18,7 @@ class Lag:
         """Redis's clock minus ours."""
         self._heard_at = monotonic()
         self._waits_since_us: int | None = None
-        self.is_long = False
+        self._is_told = False
 
     def heard(self, redis_us: int) -> None:
         """Redis has just said what time it is."""
@@ -32,17 +32,23 @@ class Lag:
     def waits(self, since_us: int) -> None:
         """The next entry for this node is of this time."""
         self._waits_since_us = since_us
-        seconds = self.seconds
-        if seconds > MAX_LAG_S and not self.is_long:
-            self.is_long = True
-            _log.warning("the journal lags", seconds=round(seconds, 3))
+
+    def check(self) -> None:
+        """It is about to be delivered: say so when that is late."""
+        if self.is_long() and not self._is_told:
+            self._is_told = True
+            _log.warning("the journal lags", seconds=round(self.seconds, 3))
 
     def nothing_waits(self) -> None:
         """All that is known to be in the journal was delivered."""
         self._waits_since_us = None
-        if self.is_long:
-            self.is_long = False
+        if self._is_told:
+            self._is_told = False
             _log.info("the journal lags no more")
+
+    def is_long(self) -> bool:
+        """Whether people notice."""
+        return self.seconds > MAX_LAG_S
 
     @property
     def seconds(self) -> float:

@@ -123,7 +123,7 @@ class RedisJournal:
             return Health("never reached", lag_s=self._lag.silence_s, **numbers)
         if not self._reached.is_set() or self._task is None or self._task.done():
             return Health("away", lag_s=self._lag.silence_s, **numbers)
-        return Health("lagging" if self._lag.is_long else "ok", lag_s=self._lag.seconds, **numbers)
+        return Health("lagging" if self._lag.is_long() else "ok", lag_s=self._lag.seconds, **numbers)
 
     async def until_reached(self) -> None:
         """As the port says."""
@@ -198,14 +198,15 @@ class RedisJournal:
                 self._lose(Place(epoch, place.number - 1, 0))
             self._lag.waits(place.time_us)
             await self._followers.until_ready()
+            self._lag.check()
             self._deliver(place, fields.get(b"p", b""))
         self._lag.nothing_waits()
 
     def _deliver(self, place: Place, payload: bytes) -> None:
         entry = Entry(place.cursor, payload)
-        self._place = place
-        self._ring.add(entry)
         self._marks.note(place.number, len(payload))
+        self._ring.add(entry)
+        self._place = place
         self._entries += 1
         self._followers.deliver(entry)
         self._delivered.passed(place)

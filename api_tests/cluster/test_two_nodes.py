@@ -13,7 +13,7 @@ from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, SECRET
-from api_tests.waiting import SOON_S
+from api_tests.waiting import SOON_S, eventually
 from app.auth.tokens import Tokens
 
 
@@ -33,8 +33,14 @@ class Process:
         assert [] == page["incomplete"]
         return [item["id"] for item in page["items"]]
 
-    def signal(self, number: int) -> None:
-        self.serving.process.send_signal(number)
+    async def hangs(self) -> None:
+        """Hold it still; returns when it is."""
+        process = self.serving.process
+        process.send_signal(signal.SIGSTOP)
+        await eventually(lambda: "T" == Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0])
+
+    def goes_on(self) -> None:
+        self.serving.process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture
@@ -202,7 +208,7 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
     a, b = nodes
     async with a.socket("ada") as ada, b.socket("ada") as there:
         node = (await ok(a.api.get(f"/connections/{there.id}")))["node"]
-        b.signal(signal.SIGSTOP)
+        await b.hangs()
         try:
             page = await ok(a.api.get("/connections"))
             assert ([ada.id], [node]) == ([item["id"] for item in page["items"]], page["incomplete"])
@@ -222,7 +228,7 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
                 )
                 assert node in answer.json()["detail"]
         finally:
-            b.signal(signal.SIGCONT)
+            b.goes_on()
         assert (4409, "closed by the back office") == await there.closed(SOON_S)
 
 

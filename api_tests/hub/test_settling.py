@@ -151,7 +151,7 @@ async def test_forty_thousand_followers_fit_also_into_the_deepest_audience():
     follows = FakeFollows(*((user_id, "star") for user_id in ids))
     hub = make_hub()
     last, other = tab(hub, ids[-1]).connection, tab(hub, "other").connection
-    found = await settled(deepest, follows, lambda user_id: user_id != "user-0")
+    found = await settled(deepest, follows, lambda user_ids: user_ids - {"user-0"})
     assert publication.decode(publication.encode(one(found, Update("#a", "x"))))
     assert [last] == list(hub.registry.resolve(found))
     assert [True, False] == [hears(connection, found) for connection in (last, other)]

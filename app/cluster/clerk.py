@@ -152,7 +152,7 @@ class Clerk:
         book.admins = row.admins
         if book.version is None:
             self._unread.add(row.life)
-        elif book.version < self._promised.get(row.life, 0):
+        elif row.life not in self._unread and book.version < self._promised.get(row.life, 0):
             self._is_deaf = True
         if book.is_living and not row.is_living:
             _log.warning("a node is gone", gone=book.node, heir=row.heir)

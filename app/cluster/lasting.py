@@ -24,8 +24,9 @@ async def lasting(what: str, step: Callable[[], Awaitable[object]]) -> AsyncIter
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():  # a client that is cancelled while it connects may forget that it was
+            task.cancel()
+            await asyncio.wait({task}, timeout=RETRY_S)
 
 
 async def _go_on(what: str, step: Callable[[], Awaitable[object]]) -> None:

@@ -15,7 +15,7 @@ STRETCH = 500
 
 
 class Book:
-    """The users of one life of another node. Some 250 bytes for each user who is connected, ids of 12 characters."""
+    """The users of one life of another node. 140 bytes for each user who is connected, with ids of 12 characters."""
 
     def __init__(self, node: str) -> None:
         self.node = node

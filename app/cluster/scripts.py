@@ -2,6 +2,7 @@
 
     wsx:roster:epoch          made by the first node: whoever finds another one knows that Redis has lost what it had
     wsx:roster:beats          lives by the time of their last beat, in ms of Redis's own clock
+    wsx:roster:back           when the first one beat again after nobody could for long: nobody is dead yet because of that
     wsx:roster:left           users by the time when a node had no connection of theirs any more, as long as they may come back
     wsx:roster:life:<life>    name, version, answer (to its last batch), admins, heir (the life that takes over from a dead one)
     wsx:roster:users:<life>   users of that life, each a Record
@@ -79,12 +80,18 @@ BEAT: Final = (
     _BEGIN
     + """
 -- life, dead after ms, keep for ms, away for ms, admins -> 0, or for each life: itself, version, lives (1), heir, admins
-local function is_beating(life)
-  local beat = redis.call('ZSCORE', beats, life)
-  return beat and beat + ARGV[2] >= now
-end
 local was = redis.call('HMGET', me, 'version', 'heir')
 if not was[1] or was[2] then return 0 end
+local newest = redis.call('ZRANGE', beats, -1, -1, 'WITHSCORES')[2] or 0
+local back = tonumber(redis.call('GET', 'wsx:roster:back') or 0)
+if newest + ARGV[2] < now then
+  back = now
+  redis.call('SET', 'wsx:roster:back', back)
+end
+local function is_beating(life)
+  local beat = tonumber(redis.call('ZSCORE', beats, life) or 0)
+  return beat > 0 and math.max(beat, back) + ARGV[2] >= now
+end
 redis.call('HSET', me, 'admins', ARGV[5])
 redis.call('PEXPIRE', me, ARGV[3])
 redis.call('PEXPIRE', users, ARGV[3])

@@ -11,7 +11,7 @@ of day are compared with the clock at least every half minute, so a clock that i
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
@@ -25,6 +25,7 @@ from app.features.background import Rest, background
 from app.features.services import Services
 from app.hub.audience import Audience, everyone, hears
 from app.hub.connection import Connection
+from app.hub.lease import Owner
 from app.hub.publication import one
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
@@ -37,6 +38,8 @@ MAX_SHOWN = 20
 LONGEST_SLEEP_S = 30.0
 RETRY_S = 2.0
 """Seconds between tries while the database is away."""
+TAKE_OVER_S = 60.0
+"""Whoever takes over from another node takes down again what expired in so many seconds: the other may have died before it did."""
 AT_ONCE = 100
 """Announcements that are due, in one step."""
 GONE_AT_ONCE = 1 + MAX_OOB
@@ -114,16 +117,23 @@ class Schedule:
     @asynccontextmanager
     async def running(self, show: Show) -> AsyncIterator[None]:
         """Work while the block runs. `show` puts an announcement on the screens of its audience."""
-        async with background("announcement schedule", partial(self._run, show)):
-            yield
+        on_change = self._services.lease.on_change
+        on_change(self._owner_changed)
+        try:
+            async with background("announcement schedule", partial(self._run, show)):
+                yield
+        finally:
+            on_change.remove(self._owner_changed)
 
     async def _run(self, show: Show, rest: Rest) -> None:
         while True:
             self._changed.clear()
+            is_ours = self._is_ours
             try:
-                await self._show_due(show)
-                await self._take_down_expired()
-                sleep_s = await self._seconds_to_the_next()
+                if is_ours:
+                    await self._show_due(show)
+                await self._take_down_expired(is_told=is_ours)
+                sleep_s = await self._seconds_to_the_next(is_ours=is_ours)
             except Unavailable as error:
                 _log.warning("announcements wait for the database", error=error.detail)
                 sleep_s = RETRY_S
@@ -148,7 +158,18 @@ class Schedule:
         if len(due) == AT_ONCE:
             self._changed.set()
 
-    async def _take_down_expired(self) -> None:
+    @property
+    def _is_ours(self) -> bool:
+        """Whether this node does it for all. While nobody knows whose it is, all try: one claims each, the rest does no harm."""
+        return self._services.lease.owner is not Owner.ELSEWHERE
+
+    def _owner_changed(self) -> None:
+        if self._is_ours:
+            self._expired_until = min(self._expired_until, utc_now() - timedelta(seconds=TAKE_OVER_S))
+        self._changed.set()
+
+    async def _take_down_expired(self, *, is_told: bool) -> None:
+        """From the own board, and, if it is ours to tell, from all screens."""
         board = self._services.of(Board)
         async with board.changing:
             now = utc_now()
@@ -158,13 +179,14 @@ class Schedule:
                 ids = expired[start : start + GONE_AT_ONCE]
                 for announcement_id in ids:
                     board.take_down(announcement_id)
-                await self._services.hub.publish(one(everyone, view.gone(*ids)))
+                if is_told:
+                    await self._services.hub.publish(one(everyone, view.gone(*ids)))
                 await asyncio.sleep(0)  # each goes to every page: other work has its turn in between
             self._expired_until = now
 
-    async def _seconds_to_the_next(self) -> float:
+    async def _seconds_to_the_next(self, *, is_ours: bool) -> float:
         async with self._services.database.reading() as session:
-            moments = await store.next_due(session), await store.next_expiry(session, self._expired_until)
+            moments = await store.next_due(session) if is_ours else None, await store.next_expiry(session, self._expired_until)
         soonest: datetime | None = min(filter(None, moments), default=None)
         if soonest is None:
             return LONGEST_SLEEP_S

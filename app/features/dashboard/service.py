@@ -17,6 +17,7 @@ from app.features.messages import count_since
 from app.features.services import Services
 from app.hub.audience import everyone, roles
 from app.hub.connection import Connection
+from app.hub.lease import Owner
 from app.hub.publication import one
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
@@ -82,14 +83,18 @@ class Screens:
             self._changed.set()  # so that the timer is put away
 
     def _are_seen(self) -> bool:
-        return bool(self._services.hub.registry.resolve(ADMINS))
+        hub = self._services.hub
+        return bool(hub.registry.resolve(ADMINS)) or hub.roster.admins_elsewhere > 0
 
     async def _run(self, rest: Rest) -> None:
         while True:
-            if await rest.wait(self._changed, self._services.settings.dashboard_interval_s if self._are_seen() else None):
+            is_alone, interval_s = self._services.hub.roster.is_alone, self._services.settings.dashboard_interval_s
+            has_changed = await rest.wait(self._changed, interval_s if self._are_seen() or not is_alone else None)
+            if has_changed:
                 await rest.sleep(PAUSE_S)
             self._changed.clear()
-            if self._are_seen():
+            # The interval is one node's for all; what changes on a node, and who comes to it, is that node's own.
+            if self._are_seen() and (has_changed or self._services.lease.owner is Owner.HERE):
                 await self._show()
 
     async def _show(self) -> None:

@@ -69,7 +69,8 @@ def connected_user(hub: Hub, user_id: str) -> User | None:
 async def presence(services: Services, user_id: str) -> Presence:
     """Whether the user is there, and when they were last. Raises NotFound for somebody nobody heard of."""
     hub = services.hub
-    connections, is_online = len(hub.registry.of_user(user_id)), hub.presence.is_online(user_id)
+    connections = len(hub.registry.of_user(user_id)) + hub.roster.connections_elsewhere(user_id)
+    is_online = hub.presence.is_online(user_id)
     if connections:
         return Presence(is_online, connections, utc_now())
     absent_since = hub.presence.absent_since(user_id)

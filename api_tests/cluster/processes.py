@@ -35,12 +35,14 @@ class Process:
         assert [] == page["incomplete"]
         return [item["id"] for item in page["items"]]
 
-    async def signal(self, number: int) -> None:
-        """Send it. Of SIGSTOP, return when it stands still."""
-        self.serving.process.send_signal(number)
-        if number == signal.SIGSTOP:
-            stat = Path(f"/proc/{self.serving.process.pid}/stat")
-            await eventually(lambda: ") T " in stat.read_text())
+    async def hangs(self) -> None:
+        """Hold it still; returns when it is."""
+        process = self.serving.process
+        process.send_signal(signal.SIGSTOP)
+        await eventually(lambda: "T" == Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2][0])
+
+    def goes_on(self) -> None:
+        self.serving.process.send_signal(signal.SIGCONT)
 
 
 def token_of(user_id: str, *roles: str) -> str:

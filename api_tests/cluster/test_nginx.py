@@ -89,7 +89,7 @@ async def test_pages_are_spread_hear_all_and_come_back_to_the_node_that_stays(tm
 
         leaving = by_node.pop(nodes[0].name)
         (staying,) = by_node.values()
-        await nodes[0].signal(signal.SIGTERM)
+        nodes[0].serving.process.send_signal(signal.SIGTERM)
         assert ["drain"] * len(leaving) == [(await one.next())["type"] for one in leaving]
         await api.broadcast("<p>meanwhile</p>", target="#x")
         async with httpx.AsyncClient(base_url=url) as client:  # while it stops, and when it is gone

@@ -1,6 +1,5 @@
 """Two processes of `wsx serve` on one Redis and one database: what the back office asks of either holds for both."""
 
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -162,7 +161,7 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
     a, b = nodes
     async with a.socket("ada") as ada, b.socket("ada") as there:
         node = (await ok(a.api.get(f"/connections/{there.id}")))["node"]
-        await b.signal(signal.SIGSTOP)
+        await b.hangs()
         try:
             page = await ok(a.api.get("/connections"))
             assert ([ada.id], [node]) == ([item["id"] for item in page["items"]], page["incomplete"])
@@ -182,7 +181,7 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
                 )
                 assert node in answer.json()["detail"]
         finally:
-            await b.signal(signal.SIGCONT)
+            b.goes_on()
         assert (4409, "closed by the back office") == await there.closed(SOON_S)
 
 

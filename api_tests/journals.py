@@ -39,3 +39,7 @@ async def redis_node(redis: RedisServer | None = None, *, url: str = "") -> Asyn
     node = RedisNode(url or redis.url)
     async with node.running():
         yield node
+
+
+async def say(node: RedisNode, *texts: str) -> list[str]:
+    return [await node.append(text.encode()) for text in texts]

@@ -8,11 +8,13 @@ import pytest
 
 from api_tests.hub.recording import make_hub, tab, turns
 from api_tests.waiting import MS, eventually
+from app.hub import paced
 from app.hub.audience import Audience, Users, everyone, signed_in
 from app.hub.face import NotRunning, Wsx
 from app.hub.paced import Paced, PacedCounts, QueueFull
 from app.hub.publication import Publication, Receipt, one
 from app.kernel.clock import monotonic
+from app.kernel.errors import Unavailable
 from app.kernel.transaction import PublishedInsideTransaction, marked_open
 from app.wire.update import Update
 
@@ -271,3 +273,26 @@ async def test_a_queue_that_is_made_at_import_serves_one_server_after_the_other(
     assert [early, late] == second.paced_queues
     say(late, "again")
     await eventually(lambda: page.heard == ["again"])
+
+
+async def test_what_is_queued_keeps_its_turn_while_the_journal_is_away(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(paced, "RETRY_S", 5 * MS)
+    press = Press()
+    away = True
+
+    async def publish(publication: Publication) -> Receipt:
+        if away:
+            raise Unavailable("the journal is away")
+        return await press.publish(publication)
+
+    queue = Paced("feed", publish, max_per_s=THOUSANDS)
+    say(queue, "a", "b")
+    await asyncio.sleep(0)
+    await eventually(lambda: queue._next_at > 0)
+    assert 2 == queue.counts().waiting
+    away = False
+    await eventually(lambda: press.sent == ["a", "b"])
+    away = True
+    say(queue, "c")
+    await queue.drain()
+    assert PacedCounts(waiting=0, sent=2, failed=1, refused=0) == queue.counts()

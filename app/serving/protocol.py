@@ -9,6 +9,7 @@ import logging
 from typing import Any, cast
 
 from app.hub.port import Listener
+from app.kernel.clock import monotonic
 from app.serving.handshake import Opening, Refused, Request, accepted, parse_head, read_opening, scope_of
 from app.serving.heartbeat import heartbeat_of
 from app.serving.session import AsgiSession
@@ -31,6 +32,11 @@ SHUTDOWN_TIMEOUT_S = 1.0
 """Seconds that a peer may take to end the closing handshake while the server stops."""
 MAX_EARLY_BYTES = 65_536
 """Bytes that a peer may send before its handshake is answered. It should send none (RFC 6455, 4.1)."""
+MAX_HOLD_S = 0.002
+"""Seconds for which the frames of one socket may hold the loop: one read can have 40,000 tiny ones, each a call of ours."""
+FULL_READ_BYTES = 65_536
+"""After so much at once others have their turn first: while reads fill its 256 KiB, libuv makes 32 of them in one turn, unless
+reading is paused."""
 
 _PING_FRAME = encode_frame(PING, b"")
 _log = logging.getLogger("wsx.serving")
@@ -84,6 +90,8 @@ class WsxProtocol(SocketSink):
             if self._reader is None:
                 self._reader = self._new_reader()
             self._reader.feed(data)
+            if len(data) >= FULL_READ_BYTES and not self._is_held_back:
+                self._rest()
             self.read_on()
 
     def requested(self, request: Request) -> None:
@@ -220,18 +228,20 @@ class WsxProtocol(SocketSink):
         task.add_done_callback(self._server_state.tasks.discard)
 
     def read_on(self) -> None:
-        """Hand over what is complete, until there is no more, or nobody wants more: one read can hold 40,000 tiny frames.
+        """Hand over what is complete, until there is no more, or nobody wants more, or others are to have their turn.
 
         A page that has said all keeps no reader: most say nothing for hours.
         """
-        reader = self._reader
+        reader, until = self._reader, monotonic() + MAX_HOLD_S
         try:
-            while reader is not None and not self._reading_paused and self._state in {State.OPEN, State.CLOSING}:
+            while reader is not None and not self._is_held_back and self._state in {State.OPEN, State.CLOSING}:
                 message = reader.next()
-                if message is not None:
-                    self._handle(message)
-                else:
+                if message is None:
                     self._reader, reader = None if reader.is_empty else reader, None
+                    continue
+                self._handle(message)
+                if monotonic() >= until:
+                    self._rest()
         except ProtocolError as error:
             self._fail(error.code, error.reason)
 

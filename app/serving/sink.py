@@ -50,6 +50,7 @@ class SocketSink(asyncio.Protocol):
         "_fd",
         "_heard",
         "_reading_paused",
+        "_rests",
         "_stalled_since",
         "_state",
         "_told_to_pause",
@@ -66,7 +67,7 @@ class SocketSink(asyncio.Protocol):
         self._fd = -1
         self._stalled_since: float | None = None
         self._heard = True
-        self._blocked = self._told_to_pause = self._reading_paused = self._compresses = False
+        self._blocked = self._told_to_pause = self._rests = self._reading_paused = self._compresses = False
 
     @abstractmethod
     def read_on(self) -> None:
@@ -90,19 +91,23 @@ class SocketSink(asyncio.Protocol):
         return self._write_by_transport(memoryview(data)[sent:])  # a view: a thousand that stall together share the bytes
 
     def close(self, code: int, reason: str) -> None:
-        """Begin the closing handshake; a peer that does not answer it in time is cut.
+        """Begin the closing handshake; a peer that does not answer it in time is cut. Who abused us is not listened to any more.
 
         Behind what a sleeping page has not read our word waits too: it is given time to wake up and read it, unless it abused us.
+        Raises ValueError for a code that may not be sent, and nothing is done.
         """
-        if self._state is State.OPEN:
-            self._leave_open(State.CLOSING)
-            self._close_code, self._close_reason = code, reason
-            self._transport.write(encode_close(code, reason))
-            self._adjust_reading()
-            self._stalled_since = None
-            if self._blocked:
-                self._note_stall()
-            self._look_again(0.0 if code in _FOR_ABUSE else monotonic() + MAX_STALL_S)
+        if self._state is not State.OPEN:
+            return
+        if code in _FOR_ABUSE:
+            self._fail(code, reason)
+            return
+        self._say_goodbye(code, reason)
+        self._leave_open(State.CLOSING)
+        self._adjust_reading()
+        self._stalled_since = None
+        if self._blocked:
+            self._note_stall()
+        self._look_again(monotonic() + MAX_STALL_S)
 
     def abort(self) -> None:
         """Drop the connection. Without the reset the kernel would keep megabytes for a peer that never reads them."""
@@ -174,8 +179,7 @@ class SocketSink(asyncio.Protocol):
     def _fail(self, code: int, reason: str) -> None:
         """Say why, then throw away what still comes: closing with unread input would reset the connection and lose the reason."""
         if self._state is State.OPEN:
-            self._close_code, self._close_reason = code, reason
-            self._transport.write(encode_close(code, reason))
+            self._say_goodbye(code, reason)
         if self._state in {State.OPEN, State.CLOSING}:
             self._leave_open(State.ENDING)
             self._adjust_reading()
@@ -184,6 +188,12 @@ class SocketSink(asyncio.Protocol):
                 self._cut_after(CLOSE_TIMEOUT_S)
             else:
                 self._end()
+
+    def _say_goodbye(self, code: int, reason: str) -> None:
+        """Encoded before anything changes: what cannot be said leaves the socket as it is."""
+        goodbye = encode_close(code, reason)
+        self._close_code, self._close_reason = code, reason
+        self._transport.write(goodbye)
 
     def _end(self) -> None:
         self._leave_open(State.ENDING)
@@ -219,9 +229,29 @@ class SocketSink(asyncio.Protocol):
             self._stalled_since = monotonic()
 
     # -- flow --------------------------------------------------------------------------------------------------------
+    @property
+    def _is_held_back(self) -> bool:
+        """We read only while the peer takes what we write, the listener takes what it sends, and others have had their turn.
+
+        After our close none listens.
+        """
+        if self._told_to_pause and self._state is State.OPEN:
+            return True
+        return (self._blocked or self._rests) and self._state in {State.OPEN, State.CLOSING}
+
+    def _rest(self) -> None:
+        """Leave the rest of what came to the next turn of the loop, and let the kernel keep what else comes until all is read."""
+        self._rests = True
+        self._adjust_reading()
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._rests = False
+        self.read_on()
+        self._adjust_reading()
+
     def _adjust_reading(self) -> None:
-        """Read only while the peer takes what we write and the listener takes what it sends. After our close none listens."""
-        pause = (self._blocked and self._state in {State.OPEN, State.CLOSING}) or (self._told_to_pause and self.is_open)
+        pause = self._is_held_back
         if pause == self._reading_paused or self._transport.is_closing():
             return
         self._reading_paused = pause

@@ -34,6 +34,12 @@ TOO_BIG: Final = 1009
 INTERNAL_ERROR: Final = 1011
 
 
+MAX_FRAGMENTS: Final = 1_024
+"""Fragments of one message, or one for each `FRAGMENT_BYTES` of the largest message, whichever is more. Without a limit fragments
+that are empty, and so never reach the limit of bytes, are kept without end."""
+FRAGMENT_BYTES: Final = 64
+
+
 class ProtocolError(Exception):
     """The peer broke the protocol. `code` is the close code to answer with."""
 
@@ -61,9 +67,20 @@ def encode_frame(opcode: int, payload: bytes) -> bytes:
 
 
 def encode_close(code: int, reason: str = "") -> bytes:
-    """A close frame. A longer reason is cut to 123 bytes, between characters."""
-    words = reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore").encode()
+    """A close frame. A longer reason is cut to 123 bytes, between characters; what UTF-8 cannot say in it becomes `?`.
+
+    Raises ValueError for a code that may not be on the wire.
+    """
+    if not may_be_sent(code):
+        message = f"{code} is no close code that may be sent (RFC 6455, 7.4)"
+        raise ValueError(message)
+    words = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore").encode()
     return encode_frame(CLOSE, pack("!H", code) + words)
+
+
+def may_be_sent(code: int) -> bool:
+    """Whether a close code may be on the wire (7.4)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
 
 
 def parse_close(payload: bytes) -> tuple[int, str]:
@@ -71,7 +88,7 @@ def parse_close(payload: bytes) -> tuple[int, str]:
     if not payload:
         return NO_CODE, ""
     code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
+    if len(payload) == 1 or not may_be_sent(code):
         raise ProtocolError(PROTOCOL_ERROR, "invalid close code")
     return code, _text(payload[2:])
 
@@ -86,13 +103,24 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
 class FrameReader:
     """Turns a stream of client bytes into messages, one at a time, so that whoever reads can stop between two of them.
 
-    Holds at most one unfinished message of `max_message_bytes` and what was fed and not read yet.
+    Holds at most one unfinished message of `max_message_bytes` in a bounded number of fragments, and what was fed and not read yet.
     """
 
-    __slots__ = ("_at", "_buffer", "_fragments", "_inflate", "_max_message_bytes", "_message_head", "_needed", "_size")
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_fragments",
+        "_inflate",
+        "_max_fragments",
+        "_max_message_bytes",
+        "_message_head",
+        "_needed",
+        "_size",
+    )
 
     def __init__(self, max_message_bytes: int, inflate: Callable[[bytes, int], bytes] | None = None) -> None:
         self._max_message_bytes = max_message_bytes
+        self._max_fragments = max(MAX_FRAGMENTS, max_message_bytes // FRAGMENT_BYTES)
         self._inflate = inflate
         """Makes the payload of a compressed message, of so many bytes at most; None: compression was not negotiated."""
         self._buffer: bytes | bytearray = b""
@@ -179,6 +207,8 @@ class FrameReader:
         if opcode == CONTINUATION:
             if self._fragments is None:
                 raise ProtocolError(PROTOCOL_ERROR, "nothing to continue")
+            if len(self._fragments) == self._max_fragments:
+                raise ProtocolError(TOO_BIG, f"a message may have {self._max_fragments} fragments")
             self._fragments.append(payload)
         elif self._fragments is not None:
             raise ProtocolError(PROTOCOL_ERROR, "a continuation was expected")

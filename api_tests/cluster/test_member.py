@@ -26,29 +26,33 @@ async def test_a_server_counts_pages_on_other_nodes_and_says_whether_it_knows_th
     monkeypatch.setattr(clerk, "BEAT_S", 50 * MS)
     monkeypatch.setattr("app.cluster.client.ANSWER_S", 100 * MS)
     cluster = Cluster(redis.url, 3_600.0)
-    async with run_server(msgspec.structs.replace(settings, redis_url=redis.url)) as server, cluster.node("b") as b:
-        async with ApiClient(server.url, ADMIN_KEY) as api, server.socket("ada"):
-            page = b.tab("ada")
-            b.tab("bob")
-            await eventually(lambda: server.hub.roster.elsewhere({"ada", "bob"}) == {"ada", "bob"})
-            assert 2 == (await api.get("/users/ada/presence")).json()["connections"]
-            assert ["bob", True, 1] == list((await api.get("/users/bob/presence")).json().values())[:3]
-            b.close(page)
-            await eventually(lambda: server.hub.roster.connections_elsewhere("ada") == 0)
-            assert (True, 1) == tuple((await api.get("/users/ada/presence")).json().values())[1:3]
-            await eventually(lambda: len(server.hub.roster.nodes) == 2)
-            numbers = (await api.http.get("/metrics")).text
-            for line in ("wsx_nodes 2.0", "wsx_users_elsewhere 1.0", "wsx_roster_stale 0.0", "wsx_lease_held "):
-                assert line in numbers
-            ready = await api.http.get("/health/ready")
-            assert (200, "ok", "ok") == (ready.status_code, ready.json()["status"], ready.json()["parts"]["roster"])
-            monkeypatch.setattr(clerk, "DEAD_AFTER_S", 300 * MS)
-            redis.pause()
-            await eventually(lambda: server.hub.roster.is_stale)
-            ready = await api.http.get("/health/ready")
-            assert (200, "degraded", "stale") == (ready.status_code, ready.json()["status"], ready.json()["parts"]["roster"])
-            redis.resume()
-            await eventually(lambda: not server.hub.roster.is_stale)
+    async with (
+        run_server(msgspec.structs.replace(settings, redis_url=redis.url)) as server,
+        cluster.node("b") as b,
+        ApiClient(server.url, ADMIN_KEY) as api,
+        server.socket("ada"),
+    ):
+        page = b.tab("ada")
+        b.tab("bob")
+        await eventually(lambda: server.hub.roster.elsewhere({"ada", "bob"}) == {"ada", "bob"})
+        assert 2 == (await api.get("/users/ada/presence")).json()["connections"]
+        assert ["bob", True, 1] == list((await api.get("/users/bob/presence")).json().values())[:3]
+        b.close(page)
+        await eventually(lambda: server.hub.roster.connections_elsewhere("ada") == 0)
+        assert (True, 1) == tuple((await api.get("/users/ada/presence")).json().values())[1:3]
+        await eventually(lambda: len(server.hub.roster.nodes) == 2)
+        numbers = (await api.http.get("/metrics")).text
+        for line in ("wsx_nodes 2.0", "wsx_users_elsewhere 1.0", "wsx_roster_stale 0.0", "wsx_lease_held "):
+            assert line in numbers
+        ready = await api.http.get("/health/ready")
+        assert (200, "ok", "ok") == (ready.status_code, ready.json()["status"], ready.json()["parts"]["roster"])
+        monkeypatch.setattr(clerk, "DEAD_AFTER_S", 300 * MS)
+        redis.pause()
+        await eventually(lambda: server.hub.roster.is_stale)
+        ready = await api.http.get("/health/ready")
+        assert (200, "degraded", "stale") == (ready.status_code, ready.json()["status"], ready.json()["parts"]["roster"])
+        redis.resume()
+        await eventually(lambda: not server.hub.roster.is_stale)
 
 
 async def test_announcements_wait_for_the_node_that_has_the_lease_and_are_shown_when_it_is_here(clock, settings: Settings):

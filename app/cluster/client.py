@@ -27,7 +27,7 @@ ERRORS = (RedisError, OSError)
 def make_client(url: str, node_id: str, *, waits_s: float = 0.0) -> Redis:
     """A client, not yet connected. `aclose()` ends it.
 
-    `url` as `WSX_REDIS_URL`. `waits_s`: the longest wait that its commands ask Redis for (`BLOCK`); answers may take so much longer.
+    `url` as `WSX_REDIS_URL`. `waits_s`: how long its commands ask Redis to wait (`BLOCK`): answers may take so much longer.
     No command is tried again by itself: one whose answer was lost may have been done, and only its caller knows whether twice is
     too often. Answers are bytes. Its name in `CLIENT LIST` is `wsx-<node_id>`.
     """

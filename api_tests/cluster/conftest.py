@@ -1,4 +1,4 @@
-"""A cluster of nodes on one Redis."""
+"""A cluster whose nodes look often, with a grace that is over soon."""
 
 import pytest
 

@@ -64,5 +64,11 @@ class Cluster:
             await client.aclose()
 
 
+async def told(cluster: Cluster, *what: str) -> None:
+    """Just this was told, in this order."""
+    await eventually(lambda: len(cluster.told) >= len(what))
+    assert list(what) == cluster.told
+
+
 async def _nothing(*_: Any) -> None:
     pass

@@ -1,19 +1,12 @@
 """Who is on which node is known on all of them, and told once in the whole cluster."""
 
-from api_tests.cluster.nodes import Cluster, Node
+from api_tests.cluster.nodes import Cluster, Node, told
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
 from app.cluster.replica import STRETCH
 from app.hub.audience import users
 
 AN_HOUR_S = 3_600.0
-SHORT_S = 0.2
-
-
-async def told(cluster: Cluster, *what: str) -> None:
-    """Just this was told, in this order."""
-    await eventually(lambda: len(cluster.told) >= len(what))
-    assert list(what) == cluster.told
 
 
 async def the_grace_is_over(node: Node) -> None:

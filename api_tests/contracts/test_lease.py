@@ -15,12 +15,9 @@ from app.hub.lease import Lease, Owner, OwnLease
 
 
 @pytest.fixture(params=["alone", "redis"])
-async def lease(request: pytest.FixtureRequest) -> AsyncIterator[Lease]:
-    if request.param == "alone":
-        yield OwnLease()
-        return
+async def lease(request: pytest.FixtureRequest, redis: RedisServer) -> AsyncIterator[Lease]:
     async with AsyncExitStack() as stack:
-        yield await a_lease(stack, request.getfixturevalue("redis").url)
+        yield OwnLease() if request.param == "alone" else await a_lease(stack, redis.url)
 
 
 async def a_lease(stack: AsyncExitStack, url: str) -> RedisLease:

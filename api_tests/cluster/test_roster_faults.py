@@ -1,21 +1,14 @@
-"""Redis stands still, comes back empty, or loses a word: who is where is told late, and never twice."""
+"""A Redis that stands still, ends, or comes back empty; a listener that misses something; a node that is cut off."""
 
 import pytest
 
-from api_tests.cluster.nodes import Cluster
+from api_tests.cluster.nodes import Cluster, told
 from api_tests.cluster.wire import wire_to
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
 from app.cluster import clerk
 
 AN_HOUR_S = 3_600.0
-SHORT_S = 0.2
-
-
-async def told(cluster: Cluster, *what: str) -> None:
-    """Just this was told, in this order."""
-    await eventually(lambda: len(cluster.told) >= len(what))
-    assert list(what) == cluster.told
 
 
 async def test_while_redis_stands_still_nothing_is_told_and_afterwards_it_is_made_good(

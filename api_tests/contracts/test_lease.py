@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
 from api_tests.cluster.wire import wire_to
-from api_tests.redis_server import RedisServer
+from api_tests.redis_server import RedisServer, run_redis
 from api_tests.waiting import MS, eventually
 from app.cluster import lease as leases
 from app.cluster.client import make_client
@@ -15,12 +16,13 @@ from app.hub.lease import Lease, Owner, OwnLease
 
 
 @pytest.fixture(params=["alone", "redis"])
-async def lease(request: pytest.FixtureRequest) -> AsyncIterator[Lease]:
+async def lease(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lease]:
     if request.param == "alone":
         yield OwnLease()
         return
     async with AsyncExitStack() as stack:
-        yield await a_lease(stack, request.getfixturevalue("redis").url)
+        redis = await stack.enter_async_context(run_redis(tmp_path / "redis"))
+        yield await a_lease(stack, redis.url)
 
 
 async def a_lease(stack: AsyncExitStack, url: str) -> RedisLease:

@@ -29,10 +29,9 @@ async def test_a_cut_connection_costs_no_more_than_what_was_on_its_way(redis: Re
 async def test_an_answer_that_is_lost_is_no_success_though_it_may_have_been_done(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(appends, "APPEND_S", 200 * MS)
-    monkeypatch.setattr(journals, "APPEND_S", 200 * MS)
     async with redis_node(redis) as other, proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as node:
         await say(node, "before")
+        monkeypatch.setattr(journals, "APPEND_S", 200 * MS)
         proxy.hold_answers()
         with pytest.raises(Unavailable, match="not known whether it was published"):
             await node.append(b"perhaps")
@@ -44,12 +43,13 @@ async def test_an_answer_that_is_lost_is_no_success_though_it_may_have_been_done
 async def test_a_redis_that_stands_still_is_away_soon_and_does_nothing_late(
     nodes: tuple[RedisNode, RedisNode], redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(appends, "APPEND_S", 200 * MS)
-    monkeypatch.setattr(journals, "APPEND_S", 200 * MS)
     one, other = nodes
     await say(one, "before")
     redis.pause()
-    outcomes = await asyncio.gather(*(one.append(b"meanwhile") for _ in range(50)), return_exceptions=True)
+    with monkeypatch.context() as short:
+        short.setattr(appends, "APPEND_S", 200 * MS)
+        short.setattr(journals, "APPEND_S", 200 * MS)
+        outcomes = await asyncio.gather(*(one.append(b"meanwhile") for _ in range(50)), return_exceptions=True)
     assert {Unavailable} == set(map(type, outcomes))
     await eventually(lambda: one.state == other.state == "away")
     redis.resume()

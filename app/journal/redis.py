@@ -97,13 +97,13 @@ class RedisJournal:
             raise _away("what was published is not known")
         try:
             found = await self._read_stream(after, number, epoch, limit)
+            if epoch != self._place.epoch:
+                raise GapError(after)
             if number > self._place.number:  # another node has told it to its pages already
                 async with asyncio.timeout(ANSWER_S):
                     await self._delivered.until(Place(epoch, number, 0))
         except _ERRORS as error:
             raise _away("what was published is not known") from error
-        if epoch != self._place.epoch:
-            raise GapError(after)
         if not found and number < self._place.number:  # it came while Redis was asked, and was delivered
             return await self.read(after, limit)
         return found
@@ -223,8 +223,6 @@ class RedisJournal:
         self._followers.lost()
 
     def _arrived(self) -> None:
-        if self._reached.is_set():
-            return
         if self._tried.is_set():
             self._reconnects += 1
             _log.info("the journal is back", cursor=self.head())

@@ -157,3 +157,17 @@ async def test_a_page_that_was_not_greeted_yet_is_told_nothing_but_the_close():
     await Drain(hub, LONG_S).run()
     await page.done()
     assert ([], (1012, "restarting")) == (page.sink.messages, page.sink.closed_with)
+
+
+async def test_who_leaves_while_others_are_told_is_told_nothing_more(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drain, "MAX_HOLD_S", 0.0)
+    hub = make_hub()
+    pages = [tab(hub, form=V1) for _ in range(3)]
+    stopping = asyncio.create_task(Drain(hub, LONG_S).run())
+    await turns()
+    assert pages[0].sink.closed_with is not None
+    assert pages[-1].sink.closed_with is None
+    heard = len(pages[-1].sink.messages)
+    hub.disconnect(pages[-1].connection, 1001, "")
+    await stopping
+    assert heard == len(pages[-1].sink.messages)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import structlog
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -30,7 +29,8 @@ from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.keys import KeyUsage, find_record
 from app.features.services import Services
-from app.hub.close import Close
+from app.features.unsent import Unsent
+from app.hub.drain import Drain
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
@@ -48,8 +48,6 @@ from app.web.health import health_routes
 from app.web.metrics import metrics_route
 from app.web.operation import GIVEN
 from app.web.socket import SocketDoor
-
-_log = structlog.get_logger()
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -75,6 +73,7 @@ class Parts(NamedTuple):
     settings: Settings
     database: Database
     hub: Hub
+    drain: Drain
     tokens: Tokens
     key_ring: KeyRing
     key_usage: KeyUsage
@@ -96,7 +95,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.database),
+        *health_routes(parts.database, parts.hub),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.key_ring),
@@ -118,7 +117,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         allow_anonymous=settings.allow_anonymous,
         max_sockets_per_user=settings.max_sockets_per_user,
     )
-    return Front(litestar, door, last_words=partial(_say_last_words, parts.hub, settings.drain_s))
+    return Front(litestar, door, drain=parts.drain.run)
 
 
 def describe() -> dict[str, Any]:
@@ -158,18 +157,20 @@ def _build(settings: Settings) -> Parts:
         async with database.reading() as session:
             return await find_record(session, key_id)
 
+    hub = Hub(
+        MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
+        outbox_bytes=settings.outbox_bytes,
+        outbox_total_bytes=settings.outbox_total_bytes,
+        presence_grace_s=settings.presence_grace_s,
+        replay_s=settings.replay_s,
+        events=wsx.events,
+        follows=StoredFollows(database),
+    )
     return Parts(
         settings=settings,
         database=database,
-        hub=Hub(
-            MemoryJournal(settings.replay_entries, max_age_s=settings.replay_s),
-            outbox_bytes=settings.outbox_bytes,
-            outbox_total_bytes=settings.outbox_total_bytes,
-            presence_grace_s=settings.presence_grace_s,
-            replay_s=settings.replay_s,
-            events=wsx.events,
-            follows=StoredFollows(database),
-        ),
+        hub=hub,
+        drain=Drain(hub, settings.drain_s),
         tokens=make_tokens(settings),
         key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
         key_usage=key_usage,
@@ -187,19 +188,6 @@ def _given(parts: Parts, services: Services) -> dict[str, Any]:
     return {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
 
 
-async def _say_last_words(hub: Hub, within_s: float) -> None:
-    """Send all that waits for its turn: whoever queued it was told that it will be heard. Who is cut off by us has not left."""
-    hub.presence.stop()
-    try:
-        async with asyncio.timeout(within_s):
-            for queue in hub.paced_queues:
-                await queue.drain()
-            await hub.delivery.until_written()
-    except TimeoutError:
-        left = {queue.name: queue.counts().waiting for queue in hub.paced_queues}
-        _log.error("not all that waited could be sent before the stop", waiting=left)
-
-
 @asynccontextmanager
 async def _running(
     parts: Parts, features: Sequence[Feature], services: Services, handlers_running: set[asyncio.Task[None]]
@@ -211,13 +199,14 @@ async def _running(
         stack.callback(wsx.unbind)
         stack.callback(parts.hub.stop)
         await stack.enter_async_context(parts.key_usage.running())
+        pushes_again = {what: push for feature in features for what, push in feature.pushes_again.items()}
+        await stack.enter_async_context(services.of(Unsent).running(pushes_again))
         for feature in features:
             if feature.running is not None:
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
         yield
-        await _say_last_words(hub, settings.drain_s)  # a server of others did not ask for them
-        hub.close_all(Close.RESTARTING)
+        await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:
-            await asyncio.wait(running, timeout=settings.drain_s)
+            await asyncio.wait(running, timeout=parts.drain.left_s)

@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     replay_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     """Seconds for which it keeps them."""
     drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0
-    """Seconds that a stopping server waits for running requests before it cuts them."""
+    """Seconds that a stopping server has: over most of them its pages come back, and running requests are cut behind them."""
     log_format: Literal["", "console", "json"] = ""
     """Empty: `console` on a terminal, else `json`."""
 

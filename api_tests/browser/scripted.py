@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from api_tests.waiting import eventually
 
 CLIENT = Path(app.assets.__path__[0]) / "wsx.js"
 V1 = Subprotocol("wsx.v1")
+NUMBERS = count()
 
 
 class Peer:
@@ -54,7 +56,7 @@ class Peer:
         await self._socket.send(text)
 
     async def update(self, target: str, html: str = "", swap: str = "innerHTML", **more: Any) -> None:
-        await self.say(id="broadcast_1", target=target, html=html, swap=swap, **more)
+        await self.say(id=f"broadcast_{next(NUMBERS)}", target=target, html=html, swap=swap, **more)
 
     async def answer(self, request: dict[str, Any], html: str = "", **more: Any) -> None:
         await self.say(**{"id": request["id"], "target": request["target"], "html": html, "swap": request["swap"]} | more)

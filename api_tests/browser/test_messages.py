@@ -5,7 +5,7 @@ from playwright.async_api import Page
 
 from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.reading import events, handlers, inner
-from api_tests.browser.scripted import Site
+from api_tests.browser.scripted import Peer, Site
 
 THREE = "<p id=a></p><p id=b></p><p id=c></p>"
 
@@ -196,3 +196,34 @@ async def test_debug_shows_the_messages(page: Page, visit: Visit):
     await peer.update("#a", "1")
     await events(page, "afterSwap")
     assert any(line.startswith("wsx: hears") and '"#a"' in line for line in lines)
+
+
+AGAIN = ("first", "second", "first", "second", "third")
+
+
+async def say_again(page: Page, peer: Peer, swaps: int) -> str:
+    for broadcast in AGAIN:
+        await peer.say(id=broadcast, target="#a", html=broadcast[0], swap="beforeend", cursor=broadcast)
+    await peer.update("#a", "!", "beforeend")
+    await events(page, "afterSwap", swaps)
+    return await inner(page, "#a")
+
+
+async def test_a_broadcast_that_is_pushed_again_is_not_swapped_again(page: Page, visit: Visit):
+    peer = await visit("<p id=a></p>")
+    assert "fst!" == await say_again(page, peer, 4)
+
+
+async def test_only_servers_that_know_wsx_v1_use_no_id_again(page: Page, visit: Visit, site: Site, console: Console):
+    console.expect("WebSocket connection to .* failed")
+    site.speaks_v1 = False
+    await visit("<p id=a></p>")
+    peer = next(peer for peer in reversed(site.peers) if peer.subprotocol is None)
+    assert "fsfst!" == await say_again(page, peer, 6)
+
+
+async def test_a_page_forgets_what_it_has_heard_long_ago(page: Page, visit: Visit):
+    peer = await visit("<p id=a></p>")
+    for broadcast in ["first", *range(1_000), "first"]:
+        await peer.say(id=f"id-{broadcast}", target="#a", html="x", swap="beforeend")
+    await page.wait_for_function("document.querySelector('#a').textContent.length === 1002")

@@ -70,12 +70,8 @@ async def test_the_end_is_told_once_whoever_began_it(logged: Callable[[], str]):
     assert '"user":"ada"' in lines
 
 
-async def test_all_are_closed_at_the_end():
+async def test_at_the_end_the_journal_is_followed_no_longer():
     hub = make_hub()
-    tabs = [tab(hub) for _ in range(3)]
-    hub.close_all(Close.RESTARTING)
-    assert [(1012, "restarting")] * 3 == [page.sink.closed_with for page in tabs]
-    assert 0 == len(hub.registry)
     hub.stop()
     assert not hub._journal._followers
 
@@ -114,7 +110,8 @@ async def test_a_socket_that_breaks_at_its_last_words_is_closed_all_the_same(log
     for page in (broken, other):
         page.connection.send(Update("#a", "last words"))
     broken.sink.is_broken = True
-    hub.close_all(Close.RESTARTING)
+    for page in (broken, other):
+        hub.close(page.connection, Close.RESTARTING)
     assert (True, (1012, "restarting")) == (broken.sink.is_aborted, broken.sink.closed_with)
     assert (["last words"], (1012, "restarting"), 0) == (other.heard, other.sink.closed_with, len(hub.registry))
     assert "socket write failed" in logged()

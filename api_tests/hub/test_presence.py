@@ -139,7 +139,7 @@ async def test_a_server_that_stops_tells_nothing(grace_s: float):
     closed = tab(hub, "cleo")
     hub.presence.stop()
     gone(hub, left)
-    hub.close_all(Close.RESTARTING)
+    hub.close(closed.connection, Close.RESTARTING)
     gone(hub, closed)
     await turns(5)
     hub.stop()

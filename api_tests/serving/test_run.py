@@ -87,21 +87,23 @@ def test_what_lives_for_ever_is_never_walked_again():
         gc.set_threshold(*thresholds)
 
 
-async def test_last_words_reach_open_sockets_and_words_that_fail_stop_nothing(settings: Settings, logged: Callable[[], str]):
+async def test_what_is_said_while_draining_reaches_open_sockets_and_a_drain_that_fails_stops_nothing(
+    settings: Settings, logged: Callable[[], str]
+):
     async with run_server(settings) as server, server.socket() as page:
-        server.uvicorn._last_words = lambda: wsx.broadcast("#a", "goodbye")
+        server.uvicorn._drain = lambda: wsx.broadcast("#a", "goodbye")
         server.uvicorn.should_exit = True
         assert "goodbye" == (await page.next())["html"]
         assert 1012 == (await page.closed())[0]
 
     async def fail() -> None:
-        raise RuntimeError("lost for words")
+        raise RuntimeError("clogged")
 
     async with run_server(settings) as server, server.socket() as page:
-        server.uvicorn._last_words = fail
+        server.uvicorn._drain = fail
         server.uvicorn.should_exit = True
         assert 1012 == (await page.closed())[0]
-    assert "lost for words" in logged()
+    assert "clogged" in logged()
 
 
 async def test_last_words_that_take_many_turns_reach_all(settings: Settings, monkeypatch: pytest.MonkeyPatch):

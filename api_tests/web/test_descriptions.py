@@ -19,7 +19,7 @@ from app.hub.close import Close
 from app.main import ROUTES, describe
 from app.web.asyncapi import describe_socket
 from app.wire.inbound import Inbound
-from app.wire.wsx import BatchMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
+from app.wire.wsx import BatchMessage, DrainMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
 
 COMMITTED = Path(__file__).parents[2] / "openapi"
 API = json.loads(json.dumps(describe()))
@@ -35,6 +35,7 @@ MESSAGES = {
     "batch": BatchMessage,
     "hello": HelloMessage,
     "gap": GapMessage,
+    "drain": DrainMessage,
     "error": ErrorMessage,
 }
 every_operation = pytest.mark.parametrize("name", OPERATIONS)

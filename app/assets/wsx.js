@@ -10,6 +10,7 @@
   const ANSWER_WITHIN_MS = 30_000;
   const ACTIVE_EVERY_MS = 60_000;
   const MAX_QUEUED = 100;
+  const MAX_HEARD = 1_000;
   const IDLE = 4408;
   // Not "scroll": a swap that scrolls is no user.
   const USER_IS_THERE = ["pointerdown", "keydown", "wheel", "touchmove", "visibilitychange"];
@@ -174,6 +175,7 @@
     #slot = null; // ms, from a server that restarts
     #idle = false;
     #session = "";
+    #heard = new Set(); // ids of broadcasts, oldest first
     #cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
     #count = 0;
     #requests = new Map(); // id -> {text, element, resolve, reject, sent, timer}, oldest first
@@ -338,6 +340,11 @@
       const isHello = type === "hello";
       // Behind a hello follows what was missed, each message with its place, or a gap: until then ours is the truth.
       if (message.cursor && !(isHello && this.#cursor)) this.#cursor = message.cursor;
+      if (this.#speaksV1 && id && !/^req_/.test(id)) {
+        if (this.#heard.has(id)) return; // pushed again, by a server that was not sure of it
+        this.#heard.add(id);
+        if (this.#heard.size > MAX_HEARD) this.#heard.delete(this.#heard.values().next().value);
+      }
       if (isHello) {
         this.connectionId = message.connection;
         this.#session = message.session;

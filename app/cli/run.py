@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 from app import __version__
 from app.auth.tokens import SECRET_FILE
 from app.cli.console import Failure, migrated, missing_file, read_settings, say, upgrade, with_database
+from app.cli.signals import stopped_by_signals
 from app.db.session import Database
 from app.features.keys import first_key
 from app.kernel import log
@@ -47,9 +47,8 @@ def _serve_on(listener: socket.socket, settings: Settings, *, demo: bool) -> Non
         say(f"  admin key  {key.text}")
         say("             shown only this once; keep it")
     tune_garbage_collector()
-    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again at its end; to be stopped is no failure
-        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-    server.run(sockets=[listener])
+    with stopped_by_signals(server, settings.drain_s):
+        server.run(sockets=[listener])
     say("stopped")
 
 

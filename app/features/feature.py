@@ -8,6 +8,7 @@ from typing import NamedTuple
 from litestar.handlers import HTTPRouteHandler
 
 from app.features.services import Services
+from app.features.unsent import PushAgain
 from app.hub.connection import Connection
 from app.hub.handlers import Reply, Request
 
@@ -25,3 +26,5 @@ class Feature(NamedTuple):
     """The socket handlers that it ships, by name. A site's own handler of the same name goes before."""
     running: Callable[[Services], AbstractAsyncContextManager[None]] | None = None
     """Background work: entered at start, left in reverse order at stop."""
+    pushes_again: Mapping[str, PushAgain] = MappingProxyType({})
+    """How what it noted in `Unsent` is pushed again, by what happened."""

@@ -100,6 +100,12 @@ class CatchUp:
         """The socket takes more."""
         self._woken.set()
 
+    def say_last(self, payload: bytes) -> None:
+        """Write this behind what was taken up already. Before its hello a page is told nothing."""
+        if self._outbox.sent_count or self._missed is not NOTHING:
+            self._tell(payload)
+            self._delivery.write_missed(self._outbox, self._take_missed())
+
     def stop(self) -> None:
         """The connection is closed."""
         self._woken.set()

@@ -67,6 +67,8 @@ class Hub:
         who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.paced_queues: list[Paced] = []
+        self.is_draining = False
+        """Whether this node stops: it takes no more sockets."""
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
         self._follows = follows or NoFollows()
         self._journal = journal
@@ -96,6 +98,13 @@ class Hub:
         self._receipts[publication.id] = self.delivery.deliver(publication, entry.cursor)
         if len(self._receipts) > RECEIPTS_KEPT:
             self._receipts.popitem(last=False)
+
+    def deliver_here(self, publication: Publication) -> Receipt:
+        """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.
+
+        The audience must be settled.
+        """
+        return self.delivery.deliver(publication, "")
 
     async def settle(self, audience: Audience, *, also_absent: bool = False) -> Audience:
         """The audience with what stands in the database looked up. Raises Unavailable.
@@ -244,11 +253,6 @@ class Hub:
         self.delivery.close(connection.outbox)
         self._forget(connection)
         connection.outbox.sink.close(why.code, reason or why.reason)
-
-    def close_all(self, why: Close) -> None:
-        """Close every connection of this node."""
-        for connection in tuple(self.registry):
-            self.close(connection, why)
 
     @property
     def running(self) -> set[asyncio.Task[None]]:

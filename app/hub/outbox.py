@@ -29,6 +29,9 @@ class CatchingUp(Protocol):
     def writable(self) -> None:
         """The socket takes more."""
 
+    def say_last(self, payload: bytes) -> None:
+        """Write this behind what the page was to be shown next: the connection is about to be closed."""
+
     def stop(self) -> None:
         """The connection is closed."""
 

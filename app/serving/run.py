@@ -3,11 +3,14 @@
 import gc
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
 from typing import Any
 
 import uvicorn
 
+from app.kernel.clock import monotonic
 from app.serving.door import Door
 from app.serving.protocol import WsxProtocol
 from app.serving.sink import CLOSE_TIMEOUT_S
@@ -56,26 +59,37 @@ def user_timeout_s(settings: Settings) -> float:
 
 
 class Server(uvicorn.Server):
-    """Lets the application say its last words while its sockets are open: uvicorn closes them before it tells the application."""
+    """Lets the application drain while its sockets are open: uvicorn closes them before it tells the application.
 
-    def __init__(self, config: uvicorn.Config, last_words: Callable[[], Awaitable[None]] | None) -> None:
+    Signals are left to whoever runs it: setting `should_exit` stops it.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain: Callable[[], Awaitable[None]] | None, drain_s: float) -> None:
         super().__init__(config)
-        self._last_words = last_words
+        self._drain = drain
+        self._drain_s = drain_s
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, once the last words are in the outboxes. Words that fail are logged and do not keep the server from stopping."""
-        if self._last_words is not None:
+        """Drain, then stop; running requests have what is left of the time. What fails is logged, and stops nothing."""
+        until = monotonic() + self._drain_s
+        if self._drain is not None:
             try:
-                await self._last_words()
+                await self._drain()
             except Exception:
-                _log.exception("last words failed")
+                _log.exception("draining failed")
+        self.config.timeout_graceful_shutdown = max(1, ceil(until - monotonic()))
         await super().shutdown(sockets)
 
 
 def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol) -> uvicorn.Server:
     """The server, not yet running. `serve(sockets=[listen(settings)])` runs it.
 
-    `app`: an ASGI application; its method `last_words()`, where it has one, is awaited while its sockets are still open.
+    `app`: an ASGI application; its method `drain()`, where it has one, is awaited while its sockets are still open.
     `socket_layer`: what uvicorn takes for `ws=`; with another one than ours everything works, slower.
     """
     config = uvicorn.Config(
@@ -93,9 +107,8 @@ def make_server(app: Any, settings: Settings, *, socket_layer: Any = WsxProtocol
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
     )
-    return Server(config, getattr(app, "last_words", None))
+    return Server(config, getattr(app, "drain", None), settings.drain_s)
 
 
 def tune_garbage_collector() -> None:

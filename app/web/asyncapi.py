@@ -7,7 +7,7 @@ import msgspec
 from app import __version__
 from app.hub.close import Close
 from app.wire.inbound import Inbound
-from app.wire.wsx import BatchMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
+from app.wire.wsx import BatchMessage, DrainMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
 
 REFERENCE: Final = "#/components/schemas/{name}"
 
@@ -44,6 +44,12 @@ _MESSAGES: Final = {
         "send",
         "Behind the hello, in place of what was missed and is gone; only with wsx.v1.",
         {"type": "gap", "cursor": "0196d1f0a3c-00000000002a", "targets": ["#announcements"]},
+    ),
+    "drain": (
+        DrainMessage,
+        "send",
+        "The server restarts, and closes this connection with 1012; only with wsx.v1.",
+        {"type": "drain", "retry_in_ms": 1234},
     ),
     "error": (
         ErrorMessage,

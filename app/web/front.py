@@ -25,13 +25,13 @@ _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"n
 class Front:
     """An ASGI application in front of two: HTTP and lifespan go to one, WebSockets to the other.
 
-    `last_words()` is called before a server that stops closes its sockets, where the server is ours.
+    `drain()` is awaited before a server that stops closes its sockets, where the server is ours.
     """
 
-    def __init__(self, http: Asgi, socket: Asgi, last_words: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, http: Asgi, socket: Asgi, drain: Callable[[], Awaitable[None]]) -> None:
         self._http = http
         self._socket = socket
-        self.last_words = last_words
+        self.drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, one socket, or the life of the application."""

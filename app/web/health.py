@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from app.db.session import Database
+from app.hub.hub import Hub
 from app.kernel.errors import Unavailable
 
 
@@ -35,12 +36,14 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-def health_routes(database: Database) -> Sequence[HTTPRouteHandler]:
+def health_routes(database: Database, hub: Hub) -> Sequence[HTTPRouteHandler]:
     """The routes of health, and of the socket's address."""
 
     @get("/health/ready", include_in_schema=False)
     async def ready() -> Response[Health]:
-        """It can do its work: 200, or 503 and which part is missing."""
+        """It can do its work: 200, or 503: it stops, or which part is missing."""
+        if hub.is_draining:
+            return Response(Health("draining"), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         try:
             await database.check()
         except Unavailable:

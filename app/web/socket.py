@@ -16,7 +16,7 @@ import structlog
 from app.auth.origins import Origins
 from app.auth.tokens import Tokens
 from app.hub.hub import Hub
-from app.kernel.errors import AppError, Forbidden, NotFound, Unauthenticated
+from app.kernel.errors import AppError, Forbidden, NotFound, Unauthenticated, Unavailable
 from app.kernel.identity import User
 from app.web.asgi_sink import AsgiSink
 from app.web.conversation import Conversation, Talk
@@ -36,6 +36,12 @@ class TooManySockets(AppError):
     """This user has as many connections as one may have."""
 
     code, status, title = "too_many_sockets", 429, "Too many connections"
+
+
+class Draining(Unavailable):
+    """This node takes no more sockets."""
+
+    code = "draining"
 
 
 class SocketDoor:
@@ -80,7 +86,9 @@ class SocketDoor:
             await plain.run(conversation)
 
     def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], offered: list[str], session: str | None) -> User | None:
-        """The user behind a handshake, None for nobody. Raises NotFound, Forbidden, Unauthenticated, TooManySockets."""
+        """The user behind a handshake, None for nobody. Raises Draining, NotFound, Forbidden, Unauthenticated, TooManySockets."""
+        if self._hub.is_draining:
+            raise Draining("this server stops; come back to the next one")
         if scope["path"] != PATH:
             message = f"sockets are at {PATH}"
             raise NotFound(message)

@@ -29,5 +29,8 @@ class Dialect(Protocol):
     def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
         """The first message, or None where the dialect has none."""
 
+    def encode_drain(self, retry_in_ms: int) -> bytes | None:
+        """That the server stops, and when this page may come back; None where the dialect has no word for it."""
+
     def encode_gap(self, cursor: str, targets: Sequence[str]) -> bytes | None:
         """That some of what a page missed is gone, or None where the dialect has no word for it."""

@@ -59,6 +59,12 @@ class GapMessage(msgspec.Struct, frozen=True, tag_field="type", tag="gap"):
     targets: Annotated[Sequence[str], Meta(description="All targets that were touched meanwhile; none: it may have been any")]
 
 
+class DrainMessage(msgspec.Struct, frozen=True, tag_field="type", tag="drain"):
+    """The server restarts: a close with 1012 follows."""
+
+    retry_in_ms: Annotated[int, Meta(description="Milliseconds after which to come back: each client has its own slot")]
+
+
 class ErrorMessage(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
     """A refusal for programs, beside the HTML that people see."""
 
@@ -106,6 +112,10 @@ class Wsx:
     def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
         """The first message; None where the client knows no such message."""
         return _encode(HelloMessage(connection_id, session, cursor, resumed)) if self.extended else None
+
+    def encode_drain(self, retry_in_ms: int) -> bytes | None:
+        """When to come back to a server that restarts; None where the client knows no such message."""
+        return _encode(DrainMessage(retry_in_ms)) if self.extended else None
 
     def encode_gap(self, cursor: str, targets: Sequence[str]) -> bytes | None:
         """That what was missed is gone; None where the client knows no such message."""

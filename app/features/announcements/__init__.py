@@ -25,4 +25,10 @@ async def _running(services: Services) -> AsyncIterator[None]:
         services.hub.on_arrival.remove(board.show)
 
 
-FEATURE = Feature("announcements", routes, actions={"admin-announcement": admin_announcement}, running=_running)
+FEATURE = Feature(
+    "announcements",
+    routes,
+    actions={"admin-announcement": admin_announcement},
+    running=_running,
+    pushes_again=service.PUSHES_AGAIN,
+)

@@ -23,6 +23,7 @@ from app.features.announcements import store, view
 from app.features.announcements.model import AnnouncementRow
 from app.features.background import Rest, background
 from app.features.services import Services
+from app.features.unsent import Unsent
 from app.hub.audience import Audience, everyone, hears
 from app.hub.connection import Connection
 from app.hub.publication import one
@@ -30,6 +31,7 @@ from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 from app.wire.update import MAX_OOB
 
+PUBLISHED = "announcement.published"
 MAX_KEPT = 1_000
 """Announcements in memory, the newest: some 500 KiB. Older ones in force are still listed, edited and recalled by REST."""
 MAX_SHOWN = 20
@@ -44,7 +46,8 @@ GONE_AT_ONCE = 1 + MAX_OOB
 
 _log = structlog.get_logger()
 
-Show = Callable[[Services, AnnouncementRow, Audience], Awaitable[object]]
+Show = Callable[[Services, AnnouncementRow, Audience, str], Awaitable[object]]
+"""Under the id that was noted with the claim."""
 
 
 class Posted(NamedTuple):
@@ -144,7 +147,8 @@ class Schedule:
                         continue
                     view.item(row)  # what fails must fail before it is claimed for good
                     audience = await settled_audience(self._services, row)
-                await show(self._services, row, audience)
+                    publication_id = await self._services.of(Unsent).note(session, PUBLISHED, [row.id])
+                await show(self._services, row, audience, publication_id)
         if len(due) == AT_ONCE:
             self._changed.set()
 

@@ -22,6 +22,11 @@ def published(row: AnnouncementRow) -> Update:
     return Update(LIST, item(row), "afterbegin")
 
 
+def published_again(row: AnnouncementRow) -> Update:
+    """The same, in place of one that is on the screen already."""
+    return Update(_place_of(row.id), "", "delete", (Fragment(LIST, item(row), "afterbegin"),))
+
+
 def edited(row: AnnouncementRow) -> Update:
     """In place of what it said before."""
     return Update(_place_of(row.id), item(row), "outerHTML")

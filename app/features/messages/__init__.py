@@ -7,6 +7,7 @@ from app.features.feature import Feature
 from app.features.messages.routes import routes
 from app.features.messages.seam import Seam
 from app.features.messages.service import (
+    PUSHES_AGAIN,
     AwayFromMessages,
     Content,
     last_messages,
@@ -37,4 +38,4 @@ async def _running(services: Services) -> AsyncIterator[None]:
         yield
 
 
-FEATURE = Feature("messages", routes, running=_running)
+FEATURE = Feature("messages", routes, running=_running, pushes_again=PUSHES_AGAIN)

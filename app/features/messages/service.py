@@ -1,6 +1,6 @@
 """Use cases: say something in a room or to somebody, edit it, remove it, and what a page is shown that joins."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -13,18 +13,20 @@ from app.features.messages.model import MessageRow
 from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, newest_that_fit
 from app.features.rooms import find_room
 from app.features.services import Services
+from app.features.unsent import Again, PushAgain, Unsent
 from app.features.users import addressed, ensure_signed_in, ensure_users
-from app.hub.audience import Audience, rooms, users
+from app.hub.audience import Audience, nobody, rooms, users
 from app.hub.events import SentMessage
-from app.hub.publication import Receipt, one
+from app.hub.publication import Part, Publication, Receipt
 from app.kernel.clock import utc_now
 from app.kernel.identity import User
 from app.kernel.ids import new_id
 from app.kernel.text import NO_NUL
-from app.wire.update import Fragment
+from app.wire.update import Fragment, Update
 
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one message: several pages of text. Longer ones are documents."""
+SAID, EDITED, REMOVED = "message.said", "message.edited", "message.removed"
 Content = Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")]
 
 
@@ -52,10 +54,8 @@ async def send_to_room(
             if in_name_of is not None:
                 await ensure_users(session, [in_name_of])
                 row.sender_id, row.author = in_name_of, await addressed(session, services.hub, in_name_of)
-            await _store(session, row, sender)
-        shown = view.item(row)
-        receipt = await services.hub.publish(one(rooms(room_id), view.said(row)))
-        seam.pushed(room_id, row.id, shown)
+            publication_id = await _store(session, services, row, sender)
+        receipt = await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row, receipt
 
@@ -70,8 +70,8 @@ async def send_to_user(services: Services, recipient_id: str, content: str, *, s
     with services.of(AwayFromMessages).sending({row.id: recipient_id}):
         async with services.database.transaction() as session:
             await addressed(session, services.hub, recipient_id)
-            await _store(session, row, sender)
-        await services.hub.publish(one(users(recipient_id), view.said(row), str(row.id)))
+            publication_id = await _store(session, services, row, sender)
+        await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row
 
@@ -82,9 +82,8 @@ async def edit(services: Services, message_id: UUID, content: str) -> MessageRow
         row = await store.find(session, message_id, to_change=True)
         row.content = content
         row.edited_at = utc_now()
-    await services.hub.publish(one(_audience_of(row), view.edited(row)))
-    if row.room_id is not None:
-        services.of(Seam).changed(row.room_id, row.id, view.item(row))
+        publication_id = await services.of(Unsent).note(session, EDITED, [row.id])
+    await _push_edited(services, row, publication_id)
     return row
 
 
@@ -93,7 +92,8 @@ async def remove(services: Services, message_id: UUID) -> None:
     async with services.database.transaction() as session:
         row = await store.find(session, message_id, to_change=True)
         await session.delete(row)
-    await services.hub.publish(one(_audience_of(row), view.removed(row.id)))
+        publication_id = await services.of(Unsent).note(session, REMOVED, [row.id], _audience_of(row))
+    await _push(services, publication_id, _audience_of(row), view.removed(row.id))
     if row.room_id is not None:
         services.of(Seam).changed(row.room_id, row.id, None)
 
@@ -120,10 +120,58 @@ def _new(content: str, sender: User | None, author: str) -> MessageRow:
     return MessageRow(id=new_id(), sender_id=sender_id, author=author, content=content, created_at=utc_now())
 
 
-async def _store(session: AsyncSession, row: MessageRow, sender: User | None) -> None:
+async def _store(session: AsyncSession, services: Services, row: MessageRow, sender: User | None) -> str:
+    """Store a message, to be pushed under the id that is returned."""
     if sender is not None:
         await ensure_signed_in(session, [sender])
     session.add(row)
+    return await services.of(Unsent).note(session, SAID, [row.id])
+
+
+async def _push(services: Services, publication_id: str, audience: Audience, update: Update, key: str = "") -> Receipt:
+    return await services.of(Unsent).push(Publication(publication_id, (Part(audience, update, key),)))
+
+
+async def _push_said(services: Services, row: MessageRow, publication_id: str, update: Update) -> Receipt:
+    """Show a new message; `update`: how."""
+    if row.room_id is None:
+        return await _push(services, publication_id, _audience_of(row), update, str(row.id))
+    shown = view.item(row)
+    receipt = await _push(services, publication_id, _audience_of(row), update)
+    services.of(Seam).pushed(row.room_id, row.id, shown)
+    return receipt
+
+
+async def _push_edited(services: Services, row: MessageRow, publication_id: str) -> None:
+    await _push(services, publication_id, _audience_of(row), view.edited(row))
+    if row.room_id is not None:
+        services.of(Seam).changed(row.room_id, row.id, view.item(row))
+
+
+async def _say_again(services: Services, again: Again) -> None:
+    row = await _find_again(services, again)
+    if row.recipient_id is None:
+        await _push_said(services, row, again.id, view.said_again(row))
+    else:
+        with services.of(AwayFromMessages).sending({row.id: row.recipient_id}):
+            await _push_said(services, row, again.id, view.said_again(row))
+
+
+async def _edit_again(services: Services, again: Again) -> None:
+    await _push_edited(services, await _find_again(services, again), again.id)
+
+
+async def _remove_again(services: Services, again: Again) -> None:
+    message_id = UUID(again.things[0])
+    await _push(services, again.id, again.heard_by or nobody, view.removed(message_id))
+
+
+async def _find_again(services: Services, again: Again) -> MessageRow:
+    async with services.database.reading() as session:
+        return await store.find(session, UUID(again.things[0]))
+
+
+PUSHES_AGAIN: Mapping[str, PushAgain] = {SAID: _say_again, EDITED: _edit_again, REMOVED: _remove_again}
 
 
 def _audience_of(row: MessageRow) -> Audience:

@@ -22,6 +22,12 @@ def said(row: MessageRow) -> Update:
     return Update(CHAT if row.room_id is not None else PRIVATE, item(row), "beforeend")
 
 
+def said_again(row: MessageRow) -> Update:
+    """The same, in place of one that is on the screen already."""
+    said_now = said(row)
+    return Update(_place_of(row.id), "", "delete", (Fragment(said_now.target, said_now.html, said_now.swap),))
+
+
 def edited(row: MessageRow) -> Update:
     """In place of what it said before."""
     return Update(_place_of(row.id), item(row), "outerHTML")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from app.features.feature import Feature
 from app.features.notifications.actions import mark_all_read, mark_notification_read
 from app.features.notifications.routes import routes
-from app.features.notifications.service import AwayFromInbox, Notifier, inbox, notifying
+from app.features.notifications.service import PUSHES_AGAIN, AwayFromInbox, Notifier, inbox, notifying
 from app.features.notifications.view import item as notification_item
 from app.features.services import Services
 
@@ -24,4 +24,5 @@ FEATURE = Feature(
     routes,
     actions={"mark-notification-read": mark_notification_read, "mark-all-read": mark_all_read},
     running=_running,
+    pushes_again=PUSHES_AGAIN,
 )

@@ -1,7 +1,7 @@
 """Use cases: notify users, and keep their inboxes. Counts are taken in the transaction that changes them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -13,14 +13,16 @@ from app.features.notifications import store, view
 from app.features.notifications.model import NotificationRow
 from app.features.notifications.store import Counts
 from app.features.services import Services
+from app.features.unsent import Again, PushAgain, Unsent
 from app.features.users import ensure_users
 from app.hub.audience import users
-from app.hub.publication import Part, Publication, one
+from app.hub.publication import Part, Publication
 from app.kernel.clock import utc_now
 from app.kernel.errors import NotFound
-from app.kernel.ids import new_id, new_short_id
+from app.kernel.ids import new_id
 from app.wire.update import Update
 
+ARRIVED, CHANGED, BACK, ALL_READ = (f"notification.{happened}" for happened in ("arrived", "changed", "back", "all-read"))
 State = Literal["read", "seen", "archived"]
 
 SHOWN_AT_ONCE = 50
@@ -43,18 +45,26 @@ class AwayFromInbox(Away):
         super().__init__(services, NotificationRow, _undelivered)
 
 
+class Share(NamedTuple):
+    """Notifications that are shown at once, as one publication of this id."""
+
+    publication_id: str
+    rows: Sequence[NotificationRow]
+    sending: ExitStack
+    """Closed right behind the push."""
+
+
 class Notifier:
     """Stores notifications in a transaction, together with what they tell of. See `notifying`."""
 
-    def __init__(self, session: AsyncSession, away: Away, on_the_way: ExitStack) -> None:
+    def __init__(self, session: AsyncSession, services: Services, on_the_way: ExitStack) -> None:
         self.session = session
         self.rows: list[NotificationRow] = []
-        self.shares: list[tuple[Sequence[NotificationRow], ExitStack]] = []
-        """What is shown at once, and what is closed right behind its push."""
+        self.shares: list[Share] = []
         self.unread: dict[str, int] = {}
         self.queued = 0
         """Connections that were told at once; known after the block."""
-        self._away = away
+        self._services = services
         self._on_the_way = on_the_way
 
     async def add(self, *, user_ids: Collection[str], kind: str, title: str, message: str) -> None:
@@ -64,11 +74,13 @@ class Notifier:
             NotificationRow(id=new_id(), user_id=user_id, type=kind, title=title, message=message, created_at=now)
             for user_id in user_ids
         ]
+        away, unsent = self._services.of(AwayFromInbox), self._services.of(Unsent)
         for start in range(0, len(rows), SHOWN_AT_ONCE):
             share = rows[start : start + SHOWN_AT_ONCE]
             sending = self._on_the_way.enter_context(ExitStack())
-            sending.enter_context(self._away.sending({row.id: row.user_id for row in share}))
-            self.shares.append((share, sending))
+            sending.enter_context(away.sending({row.id: row.user_id for row in share}))
+            publication_id = await unsent.note(self.session, ARRIVED, [row.id for row in share])
+            self.shares.append(Share(publication_id, share, sending))
         await ensure_users(self.session, user_ids)
         self.session.add_all(rows)
         await self.session.flush()
@@ -84,14 +96,13 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
 
     Who is away is shown them at the next connect. Raises Unavailable; then nothing was stored.
     """
-    away = services.of(AwayFromInbox)
+    unsent = services.of(Unsent)
     with ExitStack() as on_the_way:
         async with services.database.transaction() as session:
-            notifier = Notifier(session, away, on_the_way)
+            notifier = Notifier(session, services, on_the_way)
             yield notifier
-        for share, sending in notifier.shares:
-            parts = tuple(Part(users(row.user_id), view.arrived(row, notifier.unread[row.user_id]), str(row.id)) for row in share)
-            notifier.queued += (await services.hub.publish(Publication(new_short_id(), parts))).queued
+        for publication_id, rows, sending in notifier.shares:
+            notifier.queued += (await unsent.push(_to_users(publication_id, rows, notifier.unread, view.arrived))).queued
             sending.close()  # in the same turn: whoever comes in the next one was not pushed to
             await asyncio.sleep(0)
 
@@ -125,10 +136,11 @@ async def mark(services: Services, notification_id: UUID, state: State, *, on: b
         _set(row, state, on=on)
         await session.flush()
         waiting = (await store.counts(session, [row.user_id]))[row.user_id]
-        shown = one(users(row.user_id), _shown(row, waiting.unread, was_archived=was_archived))
-    is_on_the_list_again = was_archived and row.archived_at is None
-    with services.of(AwayFromInbox).sending({row.id: row.user_id} if is_on_the_list_again else {}):
-        await services.hub.publish(shown)
+        is_back = was_archived and row.archived_at is None
+        publication_id = await services.of(Unsent).note(session, BACK if is_back else CHANGED, [row.id])
+        shown = _to_user(publication_id, row.user_id, _shown(row, waiting.unread, is_back=is_back))
+    with services.of(AwayFromInbox).sending({row.id: row.user_id} if is_back else {}):
+        await services.of(Unsent).push(shown)
     return Marked(row, waiting)
 
 
@@ -137,10 +149,12 @@ async def mark_all_read(services: Services, user_id: str) -> tuple[int, Counts]:
     async with services.database.transaction() as session:
         marked = await store.mark_all_read(session, user_id, utc_now())
         waiting = (await store.counts(session, [user_id]))[user_id]
+        if not marked:
+            return 0, waiting
+        publication_id = await services.of(Unsent).note(session, ALL_READ, [user_id])
         rows = await store.newest(session, user_id, LISTED)
-        shown = one(users(user_id), view.listed(rows, waiting.unread))
-    if marked:
-        await services.hub.publish(shown)
+        shown = _to_user(publication_id, user_id, view.listed(rows, waiting.unread))
+    await services.of(Unsent).push(shown)
     return marked, waiting
 
 
@@ -157,10 +171,59 @@ def _set(row: NotificationRow, state: State, *, on: bool) -> None:
                 row.seen_at = row.seen_at or now
 
 
-def _shown(row: NotificationRow, unread_count: int, *, was_archived: bool) -> Update:
+def _shown(row: NotificationRow, unread_count: int, *, is_back: bool) -> Update:
     if row.archived_at is not None:
         return view.archived(row, unread_count)
-    return view.arrived(row, unread_count) if was_archived else view.changed(row, unread_count)
+    return view.arrived(row, unread_count) if is_back else view.changed(row, unread_count)
+
+
+def _to_users(
+    publication_id: str,
+    rows: Sequence[NotificationRow],
+    unread: Mapping[str, int],
+    show: Callable[[NotificationRow, int], Update],
+) -> Publication:
+    parts = (Part(users(row.user_id), show(row, unread[row.user_id]), str(row.id)) for row in rows)
+    return Publication(publication_id, tuple(parts))
+
+
+def _to_user(publication_id: str, user_id: str, update: Update) -> Publication:
+    return Publication(publication_id, (Part(users(user_id), update),))
+
+
+async def _arrive_again(services: Services, again: Again) -> None:
+    async with services.database.reading() as session:
+        rows = await store.on_the_list(session, again.things)
+        waiting = await store.counts(session, {row.user_id for row in rows})
+    if rows:
+        with services.of(AwayFromInbox).sending({row.id: row.user_id for row in rows}):
+            unread = {user_id: counted.unread for user_id, counted in waiting.items()}
+            await services.of(Unsent).push(_to_users(again.id, rows, unread, view.arrived_again))
+
+
+async def _change_again(services: Services, again: Again) -> None:
+    async with services.database.reading() as session:
+        row = await store.find(session, UUID(again.things[0]))
+        waiting = (await store.counts(session, [row.user_id]))[row.user_id]
+    is_back = again.what == BACK and row.archived_at is None
+    update = view.arrived_again(row, waiting.unread) if is_back else _shown(row, waiting.unread, is_back=False)
+    await services.of(Unsent).push(_to_user(again.id, row.user_id, update))
+
+
+async def _list_again(services: Services, again: Again) -> None:
+    (user_id,) = again.things
+    async with services.database.reading() as session:
+        waiting = (await store.counts(session, [user_id]))[user_id]
+        rows = await store.newest(session, user_id, LISTED)
+    await services.of(Unsent).push(_to_user(again.id, user_id, view.listed(rows, waiting.unread)))
+
+
+PUSHES_AGAIN: Mapping[str, PushAgain] = {
+    ARRIVED: _arrive_again,
+    CHANGED: _change_again,
+    BACK: _change_again,
+    ALL_READ: _list_again,
+}
 
 
 async def _undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[Waiting]:

@@ -44,6 +44,13 @@ async def newest(session: AsyncSession, user_id: str, limit: int) -> Sequence[No
     return (await page(session, user_id, listed="all", limit=limit, cursor=None)).rows
 
 
+async def on_the_list(session: AsyncSession, notification_ids: Collection[str]) -> Sequence[NotificationRow]:
+    """Those of these that are on the list of their user, oldest first."""
+    table = NotificationRow
+    query = select(table).where(table.id.in_(list(map(UUID, notification_ids))), table.archived_at.is_(None))
+    return (await session.scalars(query.order_by(table.id))).all()
+
+
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:
     """What waits for each of the users; a user for whom nothing waits is there with zeros."""
     table = NotificationRow

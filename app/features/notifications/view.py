@@ -22,6 +22,11 @@ def arrived(row: NotificationRow, unread_count: int) -> Update:
     return Update(LIST, item(row), "afterbegin", (badge(unread_count),))
 
 
+def arrived_again(row: NotificationRow, unread_count: int) -> Update:
+    """The same, in place of one that is on the list already."""
+    return Update(f"#notification-{row.id}", "", "delete", (Fragment(LIST, item(row), "afterbegin"), badge(unread_count)))
+
+
 def changed(row: NotificationRow, unread_count: int) -> Update:
     """A notification was read or seen, or is not any more."""
     return Update(f"#notification-{row.id}", item(row), "outerHTML", (badge(unread_count),))

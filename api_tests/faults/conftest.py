@@ -1,0 +1,19 @@
+"""Faults are made in processes of their own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from api_tests.cli.command import Operator
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+@pytest.fixture
+def is_long() -> bool:
+    """Whether the figures of the promise are wanted (`make faults`), which take minutes, or a short form of them."""
+    return os.environ.get("FAULTS") == "long"

@@ -1,0 +1,104 @@
+"""The node stops, and its pages come back one after the other: each is told its own slot, then closed.
+
+Clients of `wsx.v1` are told and closed as fast as the loop allows: so this process ends soon, and the next one is there when the
+first slot comes. Others cannot be told anything. They are closed when their slot has come, and come back when they like.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from app.hub.close import Close
+from app.hub.connection import Connection
+from app.hub.hub import Hub
+from app.kernel.clock import monotonic
+from app.wire.prepared import Prepared
+
+PAGES_PER_S = 100
+"""Pages that come back in a second: a tenth of what a process takes in that time, which has just begun and has other work."""
+FIRST_SLOT_S = 1.0
+"""Seconds before the first comes back: this process does not listen any more."""
+MIN_SPREAD_S = 2.0
+"""Seconds over which even a few come back."""
+SHARE = 0.8
+"""Part of the drain time over which they come back at most, so that the last are back and have caught up when it is over."""
+MAX_HOLD_S = 0.005
+"""Seconds of goodbyes in one turn of the loop."""
+
+_log = structlog.get_logger()
+
+
+class Drain:
+    """The stop of one node, which takes `within_s` seconds at most, whatever pages do."""
+
+    def __init__(self, hub: Hub, within_s: float) -> None:
+        self._hub = hub
+        self._within_s = within_s
+        self._until = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the drain time is over, once it has begun."""
+        return max(0.0, self._until - monotonic())
+
+    async def run(self) -> None:
+        """Take no more sockets, send all that waits for its turn, then say goodbye to each page. Again: nothing is left to do.
+
+        Who is cut off by us has not left: nobody is told that users are offline.
+        """
+        if self._hub.is_draining:
+            return
+        self._hub.is_draining = True
+        self._until = monotonic() + self._within_s
+        self._hub.presence.stop()
+        try:
+            async with asyncio.timeout(self._within_s):
+                await self._send_what_waits()
+        except TimeoutError:
+            left = {queue.name: queue.counts().waiting for queue in self._hub.paced_queues}
+            _log.error("not all that waited could be sent before the stop", waiting=left)
+        while connections := tuple(self._hub.registry):  # again: handshakes were under way
+            await self._say_goodbye(connections)
+
+    async def _send_what_waits(self) -> None:
+        """Whoever queued it was told that it will be heard."""
+        for queue in self._hub.paced_queues:
+            await queue.drain()
+        await self._hub.delivery.until_written()
+
+    async def _say_goodbye(self, connections: Iterable[Connection]) -> None:
+        told = [connection for connection in connections if connection.dialect.extended]
+        others = [connection for connection in connections if not connection.dialect.extended]
+        _log.info("closing pages", told=len(told), others=len(others), spread_s=round(self._spread_s(len(told)), 1))
+        spread_s = self._spread_s(len(told))
+        until = monotonic() + MAX_HOLD_S
+        for place, connection in enumerate(told):
+            self._tell_slot(connection, FIRST_SLOT_S + spread_s * place / len(told))
+            self._hub.close(connection, Close.RESTARTING)
+            if monotonic() > until:
+                await asyncio.sleep(0)
+                until = monotonic() + MAX_HOLD_S
+        await self._close_in_their_slots(others)
+
+    async def _close_in_their_slots(self, connections: list[Connection]) -> None:
+        began = monotonic()
+        pause_s = min(len(connections) / PAGES_PER_S, SHARE * self.left_s) / max(1, len(connections))
+        until = began + MAX_HOLD_S
+        for place, connection in enumerate(connections):
+            if (wait_s := began + place * pause_s - monotonic()) > 0 or monotonic() > until:
+                await asyncio.sleep(max(wait_s, 0))
+                until = monotonic() + MAX_HOLD_S
+            self._hub.close(connection, Close.RESTARTING)
+
+    def _spread_s(self, count: int) -> float:
+        return max(MIN_SPREAD_S, min(count / PAGES_PER_S, SHARE * self._within_s))
+
+    def _tell_slot(self, connection: Connection, slot_s: float) -> None:
+        payload = connection.dialect.encode_drain(round(slot_s * 1000))
+        if payload is None or connection.outbox.closed:
+            return
+        if connection.outbox.catch_up is not None:
+            connection.outbox.catch_up.say_last(payload)
+        else:
+            self._hub.delivery.offer(connection, Prepared(payload))

@@ -14,6 +14,7 @@ import uvicorn
 from api_tests.waiting import SOON_S, eventually
 from app.serving.door import Door
 from app.serving.protocol import WsxProtocol
+from app.wire.rfc6455 import PING
 
 KEY = base64.b64encode(b"0123456789abcdef").decode()
 
@@ -101,6 +102,12 @@ class RawPeer:
             elif size == 127:
                 size = int.from_bytes(await self.reader.readexactly(8), "big")
             return Frame(first & 0x0F, await self.reader.readexactly(size))
+
+    async def message(self) -> Frame:
+        """The next frame that is no ping: those come when they are due."""
+        while (frame := await self.frame()).opcode == PING:
+            pass
+        return frame
 
     async def ended(self) -> bytes:
         """What still comes until the server ends the connection; a reset counts as an end."""

@@ -138,7 +138,7 @@ async def test_nobody_waits_for_who_does_not_read():
         await fill(ears[0].sink, Prepared(b"x" * 1_000_000))
         for number in range(100):
             assert ears[1].sink.write(Prepared(b"%d" % number))
-            assert b"%d" % number == (await healthy.frame()).payload
+            assert b"%d" % number == (await healthy.message()).payload
         stalled.writer.transport.abort()
 
 

@@ -127,6 +127,16 @@ def test_a_code_that_may_not_be_on_the_wire_is_refused(payload: bytes) -> None:
         rfc6455.parse_close(payload)
 
 
+@pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 70_000])
+def test_a_close_code_that_may_not_be_sent_is_refused(code: int):
+    with pytest.raises(ValueError, match=f"{code} is no close code that may be sent"):
+        rfc6455.encode_close(code)
+
+
+def test_a_reason_that_cannot_be_encoded_is_sent_as_far_as_it_can_be():
+    assert b"\x88\x05" + pack("!H", 4409) + b"a?b" == rfc6455.encode_close(4409, "a\ud800b")
+
+
 def test_a_long_reason_is_cut_between_characters() -> None:
     frame = rfc6455.encode_close(4409, "ü" * 100)
     assert (CLOSE, 2 + 122) == (frame[0] & 0x0F, frame[1])

@@ -15,7 +15,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     audience: Audience
     update: Update
     key: str = ""
-    """What stored thing this shows, where it may be published again: who catches up is shown it once. Empty: nothing such."""
+    """What stored thing this shows, where it may be published again: who catches up is shown it once, and pages are told it as the
+    id of the message. Empty: nothing such."""
 
 
 class Leaving(msgspec.Struct, frozen=True, array_like=True):

@@ -1,0 +1,81 @@
+"""Two processes of `wsx serve`, each on a port that stays its own, which are killed and started again."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api_tests.cli.command import Operator, Serving
+from api_tests.server import ADMIN_KEY, SECRET
+from api_tests.waiting import MS, SOON_S
+from app.kernel.clock import monotonic
+
+PLENTY = "1000000"
+"""Limits of rates: the load is of many people, and comes from few."""
+
+
+class Node:
+    """One of the two."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        folder.mkdir(exist_ok=True)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.folder = folder
+        self._settings = settings | {"port": str(port)}
+        self._running = AsyncExitStack()
+        self._serving: Serving | None = None
+
+    async def start(self, **more: str) -> float:
+        """Start it; in how many seconds it was ready. `more`: settings of this time."""
+        began = monotonic()
+        serves = Operator(self.folder).serves(**self._settings | more)
+        self._serving = await self._running.enter_async_context(serves)
+        async with httpx.AsyncClient(base_url=self.url, timeout=SOON_S) as client, asyncio.timeout(SOON_S):
+            while True:
+                if HTTPStatus.OK == (await client.get("/health/ready")).status_code:
+                    return monotonic() - began
+                await asyncio.sleep(10 * MS)
+
+    async def kill(self) -> None:
+        """As by SIGKILL; returns when it is gone."""
+        await self._running.aclose()
+
+    @property
+    def err(self) -> str:
+        """What it logged since its start."""
+        assert self._serving is not None
+        return self._serving.err
+
+    async def health(self) -> dict[str, Any]:
+        """What `/health/ready` says."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=SOON_S) as client:
+            told: dict[str, Any] = (await client.get("/health/ready")).json()
+            return told
+
+
+@asynccontextmanager
+async def two_nodes(folder: Path, database_url: str, *redis_urls: str, **settings: str) -> AsyncIterator[list[Node]]:
+    """Both are ready. `redis_urls`: one for both, or one for each."""
+    common = {
+        "database_url": database_url,
+        "token_secret": SECRET,
+        "admin_key": ADMIN_KEY,
+        "log_format": "json",
+        "socket_rate_per_s": PLENTY,
+        "socket_burst": PLENTY,
+    }
+    urls = redis_urls * (2 // len(redis_urls))
+    nodes = [Node(folder / name, common | {"redis_url": url} | settings) for name, url in zip("ab", urls, strict=True)]
+    try:
+        await asyncio.gather(*(node.start() for node in nodes))
+        yield nodes
+    finally:
+        await asyncio.gather(*(node.kill() for node in nodes))

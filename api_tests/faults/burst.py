@@ -70,6 +70,10 @@ class Burst:
         self.sent: list[Sent] = []
         self.statuses: list[tuple[str, int, float]] = []
         """Of the back office: kind, status, seconds."""
+        self.told_when: set[bool] = set()
+        """Whether those who were refused for now were told when to come again."""
+        self.asked: dict[str, str] = {}
+        """By mark, the node that was asked."""
         self.in_order = True
         """To be set to False while Redis is away."""
         self._office = office
@@ -110,8 +114,10 @@ class Burst:
         if not ready:
             return
         asked_at = monotonic()
+        page = self._chance.choice(ready)
+        self.asked[mark] = page.url
         try:
-            await self._chance.choice(ready).send_message(marked(mark))
+            await page.send_message(marked(mark))
         except Refused:
             self._note(mark, self._people(), asked_at, None)
         else:
@@ -150,14 +156,17 @@ class Burst:
     ) -> None:
         node = node or self._chance.choice(self._office.nodes)
         asked_at = monotonic()
+        self.asked[mark] = f"http://{node.base_url.netloc.decode()}"
         try:
-            status = (await node.post(path, json=body)).status_code
+            answer = await node.post(path, json=body)
         except httpx.TransportError:
             self._note(mark, hearers, asked_at, None, is_stored=is_stored)
             return
         answered_at = monotonic()
-        self.statuses.append((kind, status, answered_at - asked_at))
-        is_done = status < HTTPStatus.BAD_REQUEST
+        self.statuses.append((kind, answer.status_code, answered_at - asked_at))
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.told_when.add("Retry-After" in answer.headers)
+        is_done = answer.is_success
         self._note(mark, hearers, asked_at, answered_at if is_done else None, is_stored=is_stored)
 
     def _note(

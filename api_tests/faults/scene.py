@@ -19,6 +19,8 @@ from api_tests.waiting import eventually
 
 IS_LONG = os.environ.get("FAULTS") == "long"
 """Whether the figures of the promise are wanted (`make faults`), which take minutes, or a short form of them."""
+PAGES, PER_S, SECONDS = (20, 500, 4.0) if IS_LONG else (8, 40, 3.0)
+SEEDS = range(1, 11 if IS_LONG else 2)
 SETTLES_WITHIN_S = 60.0
 """A deadline that only a broken program misses."""
 STORED = "SELECT content FROM messages UNION ALL SELECT title FROM notifications UNION ALL SELECT message FROM announcements"
@@ -67,11 +69,15 @@ class Scene:
         """What the checker says."""
         return check(self.burst.sent, self.stored(), [page.history for page in self.pages])
 
+    async def nothing_waits(self) -> None:
+        """All that was noted to be pushed was."""
+        await eventually(lambda: not query(self._database_url, "SELECT 1 FROM unsent LIMIT 1"), SETTLES_WITHIN_S)
+
     async def is_over(self) -> list[Violation]:
         """What is wrong, when nothing is to come any more: what is to be pushed again was, and all have heard the last word."""
         await self.burst.settled()
         await self.all_ready()
-        await eventually(lambda: not query(self._database_url, "SELECT 1 FROM unsent LIMIT 1"), SETTLES_WITHIN_S)
+        await self.nothing_waits()
         last = [await self.burst.say_to_all(node) for node in self.office.nodes]
         await eventually(lambda: all(page.is_quiet and page.seen_at.keys() >= set(last) for page in self.pages), SETTLES_WITHIN_S)
         return self.found()

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from api_tests.faults.scene import IS_LONG, p99, scene
+from api_tests.faults.scene import IS_LONG, PAGES, PER_S, SECONDS, SEEDS, p99, scene
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import SOON_S, eventually
 from app.kernel.clock import monotonic
 
-PAGES, PER_S, SECONDS = (20, 500, 4.0) if IS_LONG else (8, 40, 3.0)
-SEEDS = range(1, 11 if IS_LONG else 2)
 BACK_WITHIN_S = 5.0 if IS_LONG else SOON_S
 
 

@@ -54,11 +54,14 @@ class Node:
         assert self._serving is not None
         return self._serving.err
 
-    async def health(self) -> dict[str, Any]:
-        """What `/health/ready` says."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=SOON_S) as client:
-            told: dict[str, Any] = (await client.get("/health/ready")).json()
-            return told
+    async def until_journal_is(self, state: str) -> dict[str, Any]:
+        """What `/health/ready` says, as soon as the journal is in this state."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=SOON_S) as client, asyncio.timeout(SOON_S):
+            while True:
+                told: dict[str, Any] = (await client.get("/health/ready")).json()
+                if told["parts"]["journal"] == state:
+                    return told
+                await asyncio.sleep(10 * MS)
 
 
 @asynccontextmanager

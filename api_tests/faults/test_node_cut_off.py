@@ -1,4 +1,4 @@
-"""R7: one node is cut off from Redis, and no end of a connection is told. The other one tells its users as offline; then all is right."""
+"""R7: one node is cut off from Redis, and is not told. The other one tells its users as offline; once it is mended all is right."""
 
 import asyncio
 from collections.abc import Callable

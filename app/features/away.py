@@ -4,6 +4,8 @@ A thing is stored unmarked. When its first push was written to a page, its mark 
 statement; a crash in between pushes it again, and never loses it. When nobody is there, it waits; whoever connects is looked up,
 together with all who connect in the same moment, and gets what waits.
 
+Of a cluster each node marks what its own pages were written, whichever node has pushed it.
+
 A page that comes back reads from the journal what it missed, these things among it. So each is published with its id as a key: who
 catches up is shown a thing once, and a look-up leaves out the pages that have been shown it in that way.
 
@@ -88,15 +90,21 @@ Load = Callable[[AsyncSession, Collection[str], UUID, int], Awaitable[Sequence[W
 class Away:
     """The things of one table."""
 
-    def __init__(self, services: Services, row: type[Base], load: Load) -> None:
+    def __init__(self, services: Services, row: type[Base], load: Load, kind: str) -> None:
+        """`kind`: what its things are called; a word."""
         self._database = services.database
         self._hub = services.hub
         self._table: Table = row.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
         self._load = load
+        self._kind = kind
         self._on_the_way: set[UUID] = set()
         self._arrivals: Gathering[str, object] = Gathering("what waits for users", self._push_waiting, pause_s=LOOK_UP_PAUSE_S)
         self._marks: Gathering[UUID, None] = Gathering("delivery marks", self._write_marks, pause_s=MARK_PAUSE_S)
         self._reading = asyncio.Lock()
+
+    def key_of(self, thing: UUID) -> str:
+        """The key of each part that shows the thing."""
+        return f"{self._kind}-{thing}"
 
     @contextmanager
     def sending(self, user_of: Mapping[UUID, str]) -> Iterator[None]:
@@ -117,15 +125,28 @@ class Away:
     async def running(self) -> AsyncIterator[None]:
         """Push what waits to those who connect, while the server runs."""
         self._hub.on_arrival(self._arrived)
+        self._hub.on_shown(self._shown)
         try:
             async with self._marks.running(), self._arrivals.running():
                 yield
         finally:
             self._hub.on_arrival.remove(self._arrived)
+            self._hub.on_shown.remove(self._shown)
 
     def _arrived(self, connection: Connection) -> None:
         if connection.user is not None:
             self._look_up(connection.user.id)
+
+    def _shown(self, publication: Publication) -> None:
+        """Mark what another node has pushed, and pages of this one are written: that node does not see them."""
+        pushed: dict[UUID, _Pushed] = {}
+        for part in publication.parts:
+            kind, _, thing = part.key.partition("-")
+            pages = tuple(self._hub.registry.resolve(part.audience)) if kind == self._kind else ()
+            if (user := pages[0].user if pages else None) is not None and UUID(thing) not in self._on_the_way:
+                pushed[UUID(thing)] = _Pushed(user.id, pages)
+        self._on_the_way.update(pushed)
+        self._look_after(pushed)
 
     def _look_up(self, user_id: str) -> None:
         self._arrivals.add(user_id, object())  # each is another: one that comes during a look-up is not done with it
@@ -173,7 +194,7 @@ class Away:
         if share:
             with self.sending({one.id: one.user_id for one in share}):
                 parts = tuple(
-                    Part(hearers, one.update, str(one.id)) for one in share if (hearers := self._hearers_of(one)) != nobody
+                    Part(hearers, one.update, self.key_of(one.id)) for one in share if (hearers := self._hearers_of(one)) != nobody
                 )
                 if parts:
                     await self._hub.publish(Publication(new_short_id(), parts))
@@ -182,7 +203,7 @@ class Away:
     def _hearers_of(self, waiting: Waiting) -> Audience:
         """All pages of its user, without those that were shown it when they came back."""
         pages = self._hub.registry.of_user(waiting.user_id)
-        shown = [page.id for page in pages if str(waiting.id) in page.caught_up_on]
+        shown = [page.id for page in pages if self.key_of(waiting.id) in page.caught_up_on]
         if not shown:
             return users(waiting.user_id)
         return Except(users(waiting.user_id), connections(*shown)) if len(shown) < len(pages) else nobody

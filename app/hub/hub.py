@@ -76,6 +76,8 @@ class Hub:
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
         """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
         who it is."""
+        self.on_shown: Hooks[Publication] = Hooks("shown")
+        """Stored things were put into the outboxes of this node, whichever node has published them; called in that turn."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.paced_queues: list[Paced] = []
         self.is_draining = False
@@ -106,6 +108,8 @@ class Hub:
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
         self.receipts.add(self.delivery.deliver(publication, entry.cursor))
+        if any(part.key for part in publication.parts):
+            self.on_shown.fire(publication)
         if (leaving := publication.leaving) is not None:
             for connection in tuple(self.registry.resolve(leaving.audience)):  # a copy: leaving changes the registry's sets
                 self.registry.leave(connection, leaving.room_id)

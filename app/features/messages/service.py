@@ -34,7 +34,7 @@ class AwayFromMessages(Away):
     """Private messages to users who are away."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, MessageRow, _undelivered)
+        super().__init__(services, MessageRow, _undelivered, "message")
 
 
 async def send_to_room(
@@ -135,7 +135,7 @@ async def _push(services: Services, publication_id: str, audience: Audience, upd
 async def _push_said(services: Services, row: MessageRow, publication_id: str, update: Update) -> Receipt:
     """Show a new message; `update`: how."""
     if row.room_id is None:
-        return await _push(services, publication_id, _audience_of(row), update, str(row.id))
+        return await _push(services, publication_id, _audience_of(row), update, services.of(AwayFromMessages).key_of(row.id))
     shown = view.item(row)
     receipt = await _push(services, publication_id, _audience_of(row), update)
     services.of(Seam).pushed(row.room_id, row.id, shown)

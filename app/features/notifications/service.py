@@ -46,7 +46,7 @@ class AwayFromInbox(Away):
     """Notifications of users who are away."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, NotificationRow, _undelivered)
+        super().__init__(services, NotificationRow, _undelivered, "notification")
 
 
 class Share(NamedTuple):
@@ -107,7 +107,7 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
             notifier = Notifier(session, services, on_the_way)
             yield notifier
         for publication_id, rows, sending in notifier.shares:
-            notifier.queued += (await unsent.push(_to_users(publication_id, rows, notifier.unread, view.arrived))).queued
+            notifier.queued += (await unsent.push(_to_users(services, publication_id, rows, notifier.unread, view.arrived))).queued
             sending.close()  # in the same turn: whoever comes in the next one was not pushed to
             await asyncio.sleep(0)
 
@@ -186,12 +186,14 @@ def _shown(row: NotificationRow, unread_count: int, *, is_back: bool) -> Update:
 
 
 def _to_users(
+    services: Services,
     publication_id: str,
     rows: Sequence[NotificationRow],
     unread: Mapping[str, int],
     show: Callable[[NotificationRow, int], Update],
 ) -> Publication:
-    parts = (Part(users(row.user_id), show(row, unread[row.user_id]), str(row.id)) for row in rows)
+    key_of = services.of(AwayFromInbox).key_of
+    parts = (Part(users(row.user_id), show(row, unread[row.user_id]), key_of(row.id)) for row in rows)
     return Publication(publication_id, tuple(parts))
 
 
@@ -206,7 +208,7 @@ async def _arrive_again(services: Services, again: Again) -> None:
     if rows:
         with services.of(AwayFromInbox).sending({row.id: row.user_id for row in rows}):
             unread = {user_id: counted.unread for user_id, counted in waiting.items()}
-            await services.of(Unsent).push(_to_users(again.id, rows, unread, view.arrived_again))
+            await services.of(Unsent).push(_to_users(services, again.id, rows, unread, view.arrived_again))
 
 
 async def _change_again(services: Services, again: Again) -> None:

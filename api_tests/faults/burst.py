@@ -82,6 +82,7 @@ class Burst:
         self._numbers = count()
         self._slots = asyncio.Semaphore(MAX_UNDER_WAY)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._talk: asyncio.Task[None] | None = None
 
     async def run(self, per_s: float, seconds: float) -> None:
         """So many a second. Returns when the last one was answered, or was not."""
@@ -94,6 +95,18 @@ class Burst:
             task.add_done_callback(self._done)
         await self.settled()
 
+    def start(self, per_s: float, seconds: float) -> asyncio.Task[None]:
+        """The same, beside what else is done."""
+        self._talk = asyncio.create_task(self.run(per_s, seconds))
+        return self._talk
+
+    async def stop(self) -> None:
+        """Whatever is under way ends."""
+        tasks = [*self._under_way, *([self._talk] if self._talk is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def settled(self) -> None:
         """Nothing is under way."""
         if self._under_way:
@@ -102,7 +115,8 @@ class Burst:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._slots.release()
-        task.result()
+        if not task.cancelled():
+            task.result()
 
     async def say_one(self) -> None:
         """Half of it in the room, by its people; the rest by the back office, to all, to one, and in the room."""

@@ -53,6 +53,13 @@ class Scene:
         await asyncio.gather(*(page.connect() for page in self.pages))
         await self.all_ready()
 
+    async def talk_half_through(self) -> asyncio.Task[None]:
+        """All talk: return somewhere in the middle of it, with the rest of it."""
+        talk = self.burst.start(PER_S, SECONDS)
+        enough = self.chance.uniform(0.3, 0.7) * PER_S * SECONDS
+        await eventually(lambda: len(self.burst.sent) > enough, SETTLES_WITHIN_S)
+        return talk
+
     async def all_ready(self) -> None:
         await eventually(lambda: all(page.ready.is_set() for page in self.pages), SETTLES_WITHIN_S)
 
@@ -103,6 +110,7 @@ class Scene:
         return f"seed {self.seed}: {len(sent)} said, {acknowledged} acknowledged, {shown} shown to {len(self.pages)} pages"
 
     async def end(self) -> None:
+        await self.burst.stop()
         for page in self.pages:
             page.leave()
         await self.office.close()

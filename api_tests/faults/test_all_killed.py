@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from api_tests.faults.scene import IS_LONG, PAGES, PER_S, SECONDS, SEEDS, scene
+from api_tests.faults.scene import IS_LONG, PAGES, SEEDS, scene
 from api_tests.redis_server import RedisServer
-from api_tests.waiting import SOON_S, eventually
+from api_tests.waiting import SOON_S
 
 READY_WITHIN_S = 5.0 if IS_LONG else SOON_S
 
@@ -18,9 +18,7 @@ async def test_all_nodes_are_killed_while_all_talk(
     tmp_path: Path, postgresql_url: str, redis: RedisServer, seed: int, report: Callable[[str], None]
 ):
     async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=seed) as here:
-        talk = asyncio.create_task(here.burst.run(PER_S, SECONDS))
-        killed_behind = here.chance.uniform(0.3, 0.7) * PER_S * SECONDS
-        await eventually(lambda: len(here.burst.sent) > killed_behind)
+        talk = await here.talk_half_through()
         await asyncio.gather(*(node.kill() for node in here.nodes))
         ready_s = max(await asyncio.gather(*(node.start() for node in here.nodes)))
         await talk

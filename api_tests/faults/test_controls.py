@@ -1,6 +1,5 @@
 """The checker finds what is wrong with servers that are broken on purpose. If it did not, the other runs would show nothing."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -64,7 +63,7 @@ service.users = lambda *_: signed_in
 
 
 async def all_talk_until_a_node_is_killed(here: Scene) -> None:
-    talk = asyncio.create_task(here.burst.run(40, 1.5))
+    talk = here.burst.start(40, 1.5)
     await eventually(lambda: sum(one.is_stored and one.is_acknowledged for one in here.burst.sent) > 20)
     await here.nodes[0].kill()
     await talk

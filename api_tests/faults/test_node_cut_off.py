@@ -62,7 +62,7 @@ async def test_a_node_is_cut_off_from_redis(tmp_path: Path, postgresql_url: str,
         here.burst.in_order = False
         wire.cut()
         began = monotonic()
-        talk = asyncio.create_task(here.burst.run(PER_S, CUT_S))
+        talk = here.burst.start(PER_S, CUT_S)
         await eventually(lambda: sorted(online + cut_off) == told(here), RIGHT_WITHIN_S)
         offline_s = monotonic() - began
         await talk

@@ -1,14 +1,13 @@
 """R1: one of two nodes is killed while all talk. Its pages are back on the other one, and nothing that was answered is missing."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from api_tests.faults.scene import IS_LONG, PAGES, PER_S, SECONDS, SEEDS, p99, scene
+from api_tests.faults.scene import IS_LONG, PAGES, SEEDS, p99, scene
 from api_tests.redis_server import RedisServer
-from api_tests.waiting import SOON_S, eventually
+from api_tests.waiting import SOON_S
 from app.kernel.clock import monotonic
 
 BACK_WITHIN_S = 5.0 if IS_LONG else SOON_S
@@ -19,9 +18,7 @@ async def test_a_node_is_killed_while_all_talk(
     tmp_path: Path, postgresql_url: str, redis: RedisServer, seed: int, report: Callable[[str], None]
 ):
     async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=seed) as here:
-        talk = asyncio.create_task(here.burst.run(PER_S, SECONDS))
-        killed_behind = here.chance.uniform(0.3, 0.7) * PER_S * SECONDS
-        await eventually(lambda: len(here.burst.sent) > killed_behind)
+        talk = await here.talk_half_through()
         node = here.chance.choice(here.nodes)
         leaving = here.on(node)
         began = monotonic()

@@ -1,6 +1,5 @@
 """R4 and R5: Redis is killed and comes back with nothing; it stands still. Nothing that is stored is lost: it is not the record."""
 
-import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -83,7 +82,7 @@ async def test_redis_stands_still(tmp_path: Path, postgresql_url: str, redis: Re
         await here.burst.run(PER_S, 1)
         here.burst.in_order = False
         redis.pause()
-        talk = asyncio.create_task(here.burst.run(PER_S, STILL_S))
+        talk = here.burst.start(PER_S, STILL_S)
         await knows_that_it_is_away(here)
         await talk
         slowest_s = p99([seconds for *_, seconds in here.burst.statuses])

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -33,10 +33,10 @@ class Node:
         self._running = AsyncExitStack()
         self._serving: Serving | None = None
 
-    async def start(self, **more: str) -> float:
-        """Start it; in how many seconds it was ready. `more`: settings of this time."""
+    async def start(self, *arguments: str) -> float:
+        """Start it; in how many seconds it was ready. `arguments`: of `wsx serve`."""
         began = monotonic()
-        serves = Operator(self.folder).serves(**self._settings | more)
+        serves = Operator(self.folder).serves(*arguments, **self._settings)
         self._serving = await self._running.enter_async_context(serves)
         async with httpx.AsyncClient(base_url=self.url, timeout=SOON_S) as client, asyncio.timeout(SOON_S):
             while True:
@@ -44,15 +44,15 @@ class Node:
                     return monotonic() - began
                 await asyncio.sleep(10 * MS)
 
+    async def stop(self) -> None:
+        """As by a deploy: SIGTERM; returns when it has ended well."""
+        assert self._serving is not None
+        assert 0 == await self._serving.end()
+        await self._running.aclose()
+
     async def kill(self) -> None:
         """As by SIGKILL; returns when it is gone."""
         await self._running.aclose()
-
-    @property
-    def err(self) -> str:
-        """What it logged since its start."""
-        assert self._serving is not None
-        return self._serving.err
 
     async def until_journal_is(self, state: str) -> dict[str, Any]:
         """What `/health/ready` says, as soon as the journal is in this state."""
@@ -65,8 +65,10 @@ class Node:
 
 
 @asynccontextmanager
-async def two_nodes(folder: Path, database_url: str, *redis_urls: str, **settings: str) -> AsyncIterator[list[Node]]:
-    """Both are ready. `redis_urls`: one for both, or one for each."""
+async def two_nodes(
+    folder: Path, database_url: str, *redis_urls: str, arguments: Sequence[str] = (), **settings: str
+) -> AsyncIterator[list[Node]]:
+    """Both are ready. `redis_urls`: one for both, or one for each. `arguments`: of `wsx serve`."""
     common = {
         "database_url": database_url,
         "token_secret": SECRET,
@@ -78,7 +80,7 @@ async def two_nodes(folder: Path, database_url: str, *redis_urls: str, **setting
     urls = redis_urls * (2 // len(redis_urls))
     nodes = [Node(folder / name, common | {"redis_url": url} | settings) for name, url in zip("ab", urls, strict=True)]
     try:
-        await asyncio.gather(*(node.start() for node in nodes))
+        await asyncio.gather(*(node.start(*arguments) for node in nodes))
         yield nodes
     finally:
         await asyncio.gather(*(node.kill() for node in nodes))

@@ -1,4 +1,4 @@
-"""Every example of `docs/broadcasting.md` is run as a site would: imported, served, asked by pages."""
+"""Every example of `docs/broadcasting.md` and the README is run as a site would: imported, served, asked by pages."""
 
 from datetime import UTC, datetime
 
@@ -13,6 +13,12 @@ ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
 def test_no_example_is_left_out() -> None:
     tests = {name.removeprefix("test_").replace("_", " ") for name in globals() if name.startswith("test_")}
     assert {title.lower().replace("-", " ") for title in EXAMPLES} <= tests
+
+
+async def test_on_your_own_page(site: Site) -> None:
+    async with site("On your own page") as (server, _), server.socket("ada", name=XSS) as ada, server.socket() as nobody:
+        assert ["1", "2"] == [(await ada.ask("like", {"post": 7}, target="#likes"))["html"] for _ in range(2)]
+        assert ("#global-status", f"<p>{ESCAPED} likes post 7</p>") == ((told := await nobody.next())["target"], told["html"])
 
 
 async def test_broadcast_to_all_connections(site: Site) -> None:

@@ -99,6 +99,7 @@ async def test_an_unknown_handler_and_a_reply_with_a_wrong_swap_are_told(server:
         ('{"id": "' + "x" * 200 + '"}', ""),
         ("[" * 50_000, ""),
         (b"\x00\x01", ""),
+        (b'{"id": "r", "handler": "\xff"}', "r"),
     ],
     ids=lambda value: str(value)[:20],
 )

@@ -43,6 +43,8 @@ class Unreadable(ValueError):
 
 _inbound = msgspec.json.Decoder(Inbound)
 _address = msgspec.json.Decoder(_Address)
+_NO_REQUEST = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise: texts in binary messages may not be UTF-8, and none is checked that nobody asked for."""
 _some_id = re.compile(rf'"id"\s*:\s*"([^"\\]{{1,{_MAX_ID_CHARS}}})"')
 
 
@@ -50,7 +52,7 @@ def read(text: str | bytes) -> Inbound:
     """Decode one message. Raises Unreadable, whose text names the field."""
     try:
         return _inbound.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _NO_REQUEST as error:
         raise Unreadable(str(error) or "nested too deeply", _readable_part_of(text)) from None
 
 
@@ -58,7 +60,7 @@ def _readable_part_of(text: str | bytes) -> Inbound:
     """Where an answer goes; of a text that is no JSON what looks like the id: a page waits for an answer under it."""
     try:
         address = _address.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except _NO_REQUEST:
         found = _some_id.search(text) if isinstance(text, str) else None
         return Inbound(id=found[1] if found else "")
     return Inbound(id=address.id, target=address.target, swap=address.swap)

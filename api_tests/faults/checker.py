@@ -165,9 +165,10 @@ def _disorder(page: History, by_mark: dict[str, Sent]) -> Iterator[Violation]:
             continue
         one = by_mark.get(event.mark)
         is_early = event.cursor and event.cursor < newest
-        is_late = one is not None and one.in_order and one.answered_at is not None and hidden_until < one.answered_at < asked_at
+        newest = max(newest, event.cursor)
+        is_late = False
+        if one is not None and one.in_order:
+            is_late = one.asked_at > hidden_until and one.answered_at is not None and one.answered_at < asked_at
+            asked_at = max(asked_at, one.asked_at)
         if is_early or is_late:
             yield Violation(Wrong.ORDER, event.mark, page.name)
-        newest = max(newest, event.cursor)
-        if one is not None and one.in_order:
-            asked_at = max(asked_at, one.asked_at)

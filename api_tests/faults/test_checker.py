@@ -98,7 +98,9 @@ def test_what_was_acknowledged_before_another_was_asked_for_comes_before_it():
     assert [Violation(Wrong.ORDER, "a", ADA)] == found(swapped[1], swapped[0], C)
 
 
-@pytest.mark.parametrize(("told_at", "is_hidden"), [(1.2, False), (1.8, True)], ids=["by a gap before", "by a gap since"])
+@pytest.mark.parametrize(
+    ("told_at", "is_hidden"), [(0.8, False), (1.2, True), (1.8, True)], ids=["asked for since", "on its way", "acknowledged before"]
+)
 def test_what_a_gap_hid_may_be_shown_behind_what_came_since(told_at: float, is_hidden: bool):
     gap = Gap("", "01", at=told_at)
     said = [sent("a", 1), *SENT[1:]]

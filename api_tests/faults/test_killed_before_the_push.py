@@ -20,9 +20,11 @@ from app.auth.tokens import Tokens
 STOPS = """
 import asyncio
 from pathlib import Path
+from app.features import unsent
 from app.features.unsent import Unsent
 from app.journal.memory import MemoryJournal
 
+unsent.AGAIN_AFTER_S, unsent.LOOK_EVERY_S = 1.0, 0.1
 append, claim = MemoryJournal.append, Unsent._claim
 
 async def stop_before_the_push(journal, payload):

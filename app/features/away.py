@@ -180,11 +180,11 @@ class Away:
 
     def _delivered(self, publication: Publication) -> None:
         """Look after what was pushed to pages here."""
-        pushed: dict[UUID, _Pushed] = {}
+        roster, pushed = self._hub.roster, dict[UUID, _Pushed]()
         for (thing, user_id), part in zip(_things_of(publication), publication.parts, strict=True):
             if pages := tuple(self._hub.registry.resolve(part.audience)):
                 pushed[thing] = _Pushed(user_id, pages)
-            elif self._hub.roster.may_be_elsewhere({user_id}):
+            elif roster.may_be_elsewhere({user_id}) or roster.is_online_elsewhere(user_id):  # who moves may be there already
                 self._elsewhere.put(thing, publication.id)
         self._on_the_way.update(pushed)
         self._look_after(pushed)

@@ -9,7 +9,7 @@ is told as the announcement is by then. When the journal has lost something, the
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import NamedTuple
@@ -72,6 +72,8 @@ class Board:
         """Whether nothing was lost of what it follows, since it was read."""
         self._touched: set[UUID] | None = None
         """What changed since it began to be read; None: it is not being read."""
+        self.times_changed: Callable[[], object] = bool
+        """Called when the hour may be another at which something is to be done. Set by whoever does that."""
         self.changing = asyncio.Lock()
         """Held around each change that this node makes, from before it is stored until it is on the screens."""
 
@@ -105,6 +107,7 @@ class Board:
         told = read_told(publication.news.about if publication.news is not None else b"")
         if self._touched is not None:
             self._touched.add(told.id)
+        self.times_changed()
         if told.concerned is None:
             self._recall(told.id)
             return publication

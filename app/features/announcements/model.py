@@ -20,6 +20,8 @@ Priority = Literal["high", "medium", "low"]
 PREMIUM_ROLE = "premium"
 NEWS = "announcements"
 """The kind of news of publications that show announcements, change them, or take them away."""
+TIMES = News("announcements.times")
+"""That the hour of one has changed which is not shown yet."""
 
 FIRST_TIME = datetime(2, 1, 1, tzinfo=UTC)
 """Earlier times have no equal in every time zone: they are not taken."""

@@ -6,7 +6,7 @@ with the clock at least every half minute, so a clock that is set is noticed.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +16,7 @@ import structlog
 
 from app.features.announcements import store, view
 from app.features.announcements.board import Board, settled_audience
-from app.features.announcements.model import AnnouncementRow, Priority, Told, change, check_times
+from app.features.announcements.model import TIMES, AnnouncementRow, Priority, Told, change, check_times
 from app.features.background import Rest, background
 from app.features.services import Services
 from app.features.unsent import Again, PushAgain, Unsent
@@ -26,7 +26,7 @@ from app.hub.lease import Owner
 from app.hub.publication import Part, Publication, Receipt, one
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
-from app.kernel.ids import new_id
+from app.kernel.ids import new_id, new_short_id
 from app.wire.update import MAX_OOB
 
 PUBLISHED, EDITED, MOVED, RECALLED = (f"announcement.{happened}" for happened in ("published", "edited", "moved", "recalled"))
@@ -91,8 +91,10 @@ async def announce(
         async with services.database.transaction() as session:
             session.add(row)
             publication_id = await services.of(Unsent).note(session, PUBLISHED, [row.id]) if is_due else ""
-        services.of(Schedule).changed()
-        return await show(services, row, concerned, publication_id) if is_due else Announced(row, None, 0)
+        if is_due:
+            return await show(services, row, concerned, publication_id)
+        await _tell_times(services)
+        return Announced(row, None, 0)
 
 
 async def show(services: Services, row: AnnouncementRow, audience: Audience, publication_id: str) -> Announced:
@@ -127,9 +129,16 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
             audience = await settled_audience(services, row)
             what = EDITED if was_shown and row.concerned == heard_before else MOVED
             publication_id = await services.of(Unsent).note(session, what, [row.id])
-        services.of(Schedule).changed()
+        if row.published_at is None:
+            await _tell_times(services)
         await _show_change(services, row, audience, what, publication_id)
         return row
+
+
+async def _tell_times(services: Services) -> None:
+    """Whichever node does what is due must know of it. While the journal is away all nodes try, and look every half minute."""
+    with suppress(Unavailable):
+        await services.hub.publish(Publication(new_short_id(), (), news=TIMES))
 
 
 async def _show_change(services: Services, row: AnnouncementRow, audience: Audience, what: str, publication_id: str) -> None:
@@ -200,18 +209,21 @@ class Schedule:
         """What had expired by then is on no screen."""
 
     def changed(self) -> None:
-        """A time was added or changed."""
+        """A time was added or changed, on whatever node."""
         self._changed.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work while the block runs."""
-        on_change = self._services.lease.on_change
+        on_change, news = self._services.lease.on_change, self._services.hub.news
         on_change(self._owner_changed)
+        news.on(TIMES.kind, after=lambda _: self.changed())
+        self._services.of(Board).times_changed = self.changed
         try:
             async with background("announcement schedule", self._run):
                 yield
         finally:
+            news.off(TIMES.kind)
             on_change.remove(self._owner_changed)
 
     async def _run(self, rest: Rest) -> None:

@@ -81,6 +81,8 @@ class Hub:
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.on_lost: Hooks[[]] = Hooks("lost entries")
         """This node will never hear of some publications: what it keeps by them must be looked up anew."""
+        self.on_drained: Hooks[[]] = Hooks("drained")
+        """This node has said goodbye to all its pages, and is one of the cluster for a moment more."""
         self.news = Listeners()
         self.paced_queues: list[Paced] = []
         self.is_draining = False
@@ -274,7 +276,7 @@ class Hub:
     @property
     def running(self) -> set[asyncio.Task[None]]:
         """Hooks and event functions that are not done yet, and connections that catch up."""
-        hooks = self.on_connection, self.on_arrival, self.on_disconnection
+        hooks = self.on_connection, self.on_arrival, self.on_disconnection, self.on_drained
         return {task for one in hooks for task in one.running} | self.events.running | self.returning.running
 
     def stop(self) -> None:

@@ -35,8 +35,13 @@ tests: .venv/.tested-with ## only the tests, with coverage; two parts at once
 	$(BIN)/coverage report --include='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=100
 	$(BIN)/coverage report --omit='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=90
 
-PYTEST = PYTHONASYNCIODEBUG=1 $(BIN)/coverage run --parallel-mode -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
+PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 
+# Coverage and asyncio's debug mode each double the time of a test: each part has one of them.
+MEASURED := $(BIN)/coverage run --parallel-mode
+HOW.rest := $(MEASURED)
+HOW.features := $(MEASURED)
+HOW.postgresql := PYTHONASYNCIODEBUG=1 $(BIN)/python
 # The longest first: what is started last must not be what is waited for.
 PARTS := rest features postgresql
 PART.rest := api_tests --ignore=api_tests/features

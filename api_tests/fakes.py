@@ -27,5 +27,5 @@ def journal_silent(hub: Hub) -> Iterator[None]:
     async def never(_payload: bytes) -> str:
         return await asyncio.get_running_loop().create_future()
 
-    with patch.object(hub._journal, "append", never):
+    with patch.object(hub.journal, "append", never):
         yield

@@ -146,11 +146,7 @@ def state_folder(settings: Settings) -> Path:
 
 
 def make_tokens(settings: Settings) -> Tokens:
-    """The maker and reader of connection tokens; its secret is made at first use. Raises SettingsError where nodes share none."""
-    if settings.redis_url and not settings.token_secret:
-        raise SettingsError(
-            "WSX_TOKEN_SECRET: needed with WSX_REDIS_URL, and the same on all nodes: each must read the tokens of all"
-        )
+    """The maker and reader of connection tokens; its secret is made at first use."""
     secret = settings.token_secret or secret_beside(state_folder(settings))
     return Tokens(secret, issuer=settings.token_issuer, audience=settings.token_audience)
 

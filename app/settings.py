@@ -144,6 +144,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if settings.redis_url and (wrong := _wrong_redis_url(settings.redis_url)):
             message = f"WSX_REDIS_URL: {wrong}"
             raise SettingsError(message)
+        if settings.redis_url and not settings.token_secret:
+            raise SettingsError(
+                "WSX_TOKEN_SECRET: needed with WSX_REDIS_URL, and the same on all nodes: each must read the tokens of all"
+            )
         for name in ("admin_key", "token_secret"):
             if 0 < len(getattr(settings, name)) < MIN_SECRET_CHARS:
                 message = f"{PREFIX}{name.upper()}: at least {MIN_SECRET_CHARS} characters are needed, and this has fewer"

@@ -14,6 +14,20 @@ async def events(page: Page, name: str, count: int = 1) -> list[dict[str, Any]]:
     return await page.evaluate("(name) => heard.filter((event) => event.name === name)", name)
 
 
+async def count_sockets(page: Page) -> None:
+    """Count the sockets that the page opens from now on: before any of them reaches the server."""
+    await page.evaluate(
+        """() => {
+             window.opened = 0;
+             window.WebSocket = class extends WebSocket { constructor(...how) { super(...how); opened++; } };
+           }"""
+    )
+
+
+async def opened(page: Page) -> int:
+    return await page.evaluate("opened")
+
+
 async def inner(page: Page, selector: str) -> str:
     return await page.locator(selector).inner_html()
 

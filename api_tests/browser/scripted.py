@@ -40,6 +40,10 @@ class Peer:
         return sum(message == {"type": "active"} for message in self.said)
 
     @property
+    def is_closed(self) -> bool:
+        return self._socket.close_code is not None
+
+    @property
     def subprotocol(self) -> str | None:
         return self._socket.subprotocol
 

@@ -1,8 +1,10 @@
 """The chat of the demo page: three people, two rooms, and what happens when a connection is lost."""
 
+import re
+
 from playwright.async_api import Page, expect
 
-from api_tests.browser.town import Town, all_is_quiet, is_live, join, lose_connection, refused, say
+from api_tests.browser.town import Town, all_is_quiet, is_live, join, lose_connection, refused, say, write
 from api_tests.client import ApiClient
 from api_tests.server import Running
 
@@ -72,6 +74,21 @@ async def test_who_is_in_no_room_or_nobody_or_says_nothing_is_told_so(town: Town
     await all_is_quiet(api, ada, nobody)
     await shows(ada)
     await shows(nobody)
+
+
+async def test_who_says_more_than_can_be_sent_is_told_so_and_is_still_there(town: Town) -> None:
+    ada, bob = await town.visit("Ada"), await town.visit("Bob")
+    for page in (ada, bob):
+        await join(page, "Lobby")
+    for size, words in ((10_001, "may have 10000 characters at most"), (70_000, "This is too long to be sent.")):
+        await ada.evaluate("size => { document.querySelector('#message-input').value = 'x'.repeat(size); }", size)
+        await ada.press("#message-input", "Enter")
+        await refused(ada, "#chat-answer", re.compile(words))
+        await write(ada, "bob", "x" * size)
+        await refused(ada, "#private-answer", re.compile(words))
+        await expect(ada.locator("#connection")).to_have_text("live")
+    await say(ada, "Still here")
+    await shows(bob, "Still here")
 
 
 async def test_a_page_that_comes_back_is_in_its_room_again(town: Town, server: Running, api: ApiClient) -> None:

@@ -28,7 +28,7 @@ def test_a_host_that_is_not_known_is_named(wsx):
     ids=["without Redis", "with SQLite"],
 )
 def test_several_processes_need_what_they_can_share(operator, wsx, redis_url: str, wanted: str):
-    refused = wsx("serve", "--workers", "2", redis_url=redis_url)
+    refused = wsx("serve", "--workers", "2", redis_url=redis_url, token_secret="-" * 32)
     assert (2, 1) == (refused.status, refused.err.count("\n"))
     assert "WSX_WORKERS is 2" in refused.err
     assert wanted in refused.err

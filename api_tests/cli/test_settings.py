@@ -130,7 +130,7 @@ def test_a_secret_that_is_refused_is_not_shown():
     ],
 )
 def test_redis_may_be_named_in_these_ways(url):
-    assert url == Settings.from_environment({"WSX_REDIS_URL": url}).redis_url
+    assert url == Settings.from_environment({"WSX_REDIS_URL": url, "WSX_TOKEN_SECRET": "-" * 32}).redis_url
     make_client(url, "12345678")
 
 

@@ -1,8 +1,9 @@
 """Two processes of `wsx serve` on one Redis and one database."""
 
+import asyncio
 import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
 from api_tests.server import ADMIN_KEY, SECRET
-from api_tests.waiting import eventually
+from api_tests.waiting import MS, SOON_S, eventually
 from app.auth.tokens import Tokens
 
 
@@ -26,6 +27,15 @@ class Process:
     def name(self) -> str:
         """Of the node, as in its log."""
         return re.search(r'"node":"(\w+)"', self.serving.err)[1]
+
+    async def knows(self, nodes: Sequence["Process"]) -> None:
+        """Return when it knows that all of these live."""
+        async with asyncio.timeout(SOON_S):
+            while True:
+                metrics = await self.api.http.get("/metrics")
+                if f"wsx_nodes {len(nodes)}.0" in metrics.text:
+                    return
+                await asyncio.sleep(10 * MS)
 
     def socket(self, user_id: str | None, *roles: str, **how: Any) -> SocketClient:
         token = token_of(user_id, *roles) if user_id is not None else None
@@ -69,4 +79,6 @@ async def two_processes(folder: Path, redis_url: str, **more: str) -> AsyncItera
             serving = await stack.enter_async_context(Operator(folder / name).serves(**settings))
             api = await stack.enter_async_context(ApiClient(serving.url, ADMIN_KEY))
             processes.append(Process(serving, api))
+        for process in processes:
+            await process.knows(processes)
         yield processes

@@ -12,7 +12,10 @@ from api_tests.hub.recording import make_hub
 from api_tests.waiting import SOON_S
 from app.db.base import UtcDateTime
 from app.features.announcements.model import AnnouncementRow
+from app.features.follows.model import FollowRow
+from app.features.messages.model import MessageRow
 from app.features.notifications.model import NotificationRow
+from app.features.rooms.model import RoomRow
 from app.features.users import UserRow
 from app.hub.audience import everyone
 from app.hub.publication import one
@@ -79,6 +82,24 @@ async def test_publishing_inside_a_transaction_is_refused_and_behind_it_is_not(d
             await hub.publish(news)
     async with database.reading():
         assert 0 == (await hub.publish(news)).matched
+
+
+@pytest.mark.parametrize("places", [{}, {"room_id": "lobby", "recipient_id": "ada"}], ids=["nowhere", "in a room and to a user"])
+async def test_a_message_is_in_a_room_or_to_a_user_and_never_both(database, places):
+    now = utc_now()
+    async with database.transaction() as session:
+        session.add_all([user("ada"), RoomRow(id="lobby", name="Lobby", is_private=False, created_at=now)])
+    with pytest.raises(IntegrityError, match="ck_messages_one_place"):
+        async with database.transaction() as session:
+            session.add(MessageRow(id=new_id(), author="x", content="x", created_at=now, **places))
+
+
+async def test_nobody_follows_themselves_in_the_table_either(database):
+    async with database.transaction() as session:
+        session.add(user("ada"))
+    with pytest.raises(IntegrityError, match="ck_follows_not_oneself"):
+        async with database.transaction() as session:
+            session.add(FollowRow(follower_id="ada", followee_id="ada", created_at=utc_now()))
 
 
 async def test_foreign_keys_and_checks_hold(database, settings):

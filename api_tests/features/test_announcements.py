@@ -214,6 +214,7 @@ async def test_who_is_no_admin_or_makes_no_sense_announces_nothing(server, api):
             words = "This cannot be used: priority must be one of high, low, medium."
             assert words == await refusal(root, "admin-announcement", {**NEW, "priority": wrong})
         assert "message must not be empty" in await refusal(root, "admin-announcement", {**NEW, "message": ""})
+        assert "Please write something first" == await refusal(root, "admin-announcement", {**NEW, "message": " \n"})
         assert "10000 characters at most" in await refusal(root, "admin-announcement", {**NEW, "message": "x" * 10_001})
         assert "not allowed" in await refusal(root, "admin-announcement", {**NEW, "message": "a\0b"})
         await root.say({"handler": "admin-announcement", "data": {**NEW, "message": "x" * 65_536}})

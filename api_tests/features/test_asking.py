@@ -91,6 +91,14 @@ def test_a_missing_field_is_named():
         asking.read(Request(), Where)
 
 
+def test_what_is_written_has_no_space_around_it_and_something_in_it():
+    assert "a b" == asking.written(" a b\n")
+    for nothing in ("", " ", "\n\t\u3000"):
+        with pytest.raises(Refused, match=r"^Please write something first$") as refused:
+            asking.written(nothing)
+        assert "empty_message" == refused.value.code
+
+
 @pytest.mark.parametrize(("user_id", "roles", "may"), [(None, (), False), ("ada", ("premium",), False), ("ada", ("admin",), True)])
 async def test_only_admins_pass_for_admins(user_id, roles, may):
     connection = tab(make_hub(), user_id, *roles).connection

@@ -185,6 +185,7 @@ async def test_a_place_that_is_none_is_refused_and_the_old_one_stays(server: Run
         ({**MUSIC, "eventData": "music"}, "eventData must be an object"),
         ({**MUSIC, "eventData": {"description": "x"}}, "eventData.title is missing"),
         ({**MUSIC, "eventData": {"title": ""}}, "eventData.title must not be empty"),
+        ({**MUSIC, "eventData": {"title": " \n"}}, "Please write something first"),
         ({**MUSIC, "eventData": {"title": "x" * 201}}, "eventData.title may have 200 characters at most"),
         ({**MUSIC, "eventData": {"title": "a\0"}}, "eventData.title holds characters"),
         ({**MUSIC, "eventData": {"title": "x", "description": 1}}, "eventData.description must be a text"),

@@ -17,8 +17,10 @@ async def refusal(page: SocketClient, handler: str, data: object = None) -> str:
 
 
 async def refuses_wrong_types(page: SocketClient, handler: str, good: dict[str, object]) -> None:
-    """Each field in turn has a value of another type, or is missing; then the data is none at all."""
+    """Each field in turn is missing, or has a value of another type; the refusal names it."""
     for field, value in good.items():
+        without = {name: other for name, other in good.items() if name != field}
+        assert f"{field} is missing" in await refusal(page, handler, without)
         for wrong in WRONG_TYPES:
             if type(wrong) is not type(value) and not (isinstance(value, float) and isinstance(wrong, int)):
                 assert field in await refusal(page, handler, {**good, field: wrong}), (field, wrong)

@@ -16,9 +16,10 @@ from app.hub.events import Events
 from app.hub.handlers import Handlers
 from app.settings import Settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "broadcasting.md"
-EXAMPLE = re.compile(r"^### ([^\n]+)\n(?:(?!^###).)*?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-EXAMPLES = dict(EXAMPLE.findall(PAGE.read_text()))
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "broadcasting.md"
+EXAMPLE = re.compile(r"^##+ ([^\n]+)\n(?:(?!^##).)*?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+EXAMPLES = dict(EXAMPLE.findall(PAGE.read_text()) + EXAMPLE.findall((ROOT / "README.md").read_text()))
 
 Site = Callable[[str], AbstractAsyncContextManager[tuple[Running, types.ModuleType]]]
 

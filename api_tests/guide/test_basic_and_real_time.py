@@ -102,8 +102,12 @@ async def test_live_notifications(server: Running, api: ApiClient, quiet: Quiet)
             assert f'<span class="message">{ESCAPED} started following you</span>' in second["html"]
             assert "2" == second["oob"][0]["html"]
         assert "Please log in" in await refusal(nobody, "follow-user", {"targetUserId": "bob"})
-        assert await refusal(ada, "follow-user", {"targetUserId": "ada"})
-        assert await refusal(ada, "follow-user", {"targetUserId": "nobody"})
+        assert "You cannot follow yourself" == await refusal(ada, "follow-user", {"targetUserId": "ada"})
+        assert "There is no such user" == await refusal(ada, "follow-user", {"targetUserId": XSS})
+        assert "128 characters" in await refusal(ada, "follow-user", {"targetUserId": "x" * 65_536})
+        assert "must not be empty" in await refusal(ada, "follow-user", {"targetUserId": ""})
+        for wrong in ({"title": ""}, {"title": "x" * 65_536}, {"message": "x" * 65_536}, {"type": XSS}, {"user_ids": []}):
+            assert 422 == (await api.post("/notifications", {"user_ids": ["bob"], "title": "x", **wrong})).status_code, wrong
         await refuses_wrong_types(ada, "follow-user", {"targetUserId": "bob"})
         await quiet(bob, tab, nobody)
 

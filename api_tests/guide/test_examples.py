@@ -1,4 +1,4 @@
-"""Every example of `docs/broadcasting.md` is run as a site would: imported, served, asked by pages."""
+"""Every example of `docs/broadcasting.md` and the README is run as a site would: imported, served, asked by pages."""
 
 from datetime import UTC, datetime
 
@@ -13,6 +13,12 @@ ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
 def test_no_example_is_left_out() -> None:
     tests = {name.removeprefix("test_").replace("_", " ") for name in globals() if name.startswith("test_")}
     assert {title.lower().replace("-", " ") for title in EXAMPLES} <= tests
+
+
+async def test_on_your_own_page(site: Site) -> None:
+    async with site("On your own page") as (server, _), server.socket("ada", name=XSS) as ada, server.socket() as nobody:
+        assert ["1", "2"] == [(await ada.ask("like", {"post": 7}, target="#likes"))["html"] for _ in range(2)]
+        assert ("#global-status", f"<p>{ESCAPED} likes post 7</p>") == ((told := await nobody.next())["target"], told["html"])
 
 
 async def test_broadcast_to_all_connections(site: Site) -> None:
@@ -39,13 +45,19 @@ async def test_send_to_a_specific_connection(site: Site) -> None:
 async def test_chat_system(site: Site) -> None:
     async with (
         site("Chat system") as (server, _),
-        server.socket("ada") as ada,
+        server.socket("ada", name=XSS) as ada,
+        server.socket("zoe") as zoe,
         server.socket("bob") as bob,
         server.socket() as nobody,
     ):
-        await ada.ask("join-room", {"roomId": "lobby"})
+        for page in (ada, zoe):
+            await page.ask("join-room", {"roomId": "lobby"})
         answer = await ada.ask("say", {"roomId": "lobby", "message": XSS})
         assert ("#message-input", "outerHTML") == (answer["target"], answer["swap"])
+        said = await zoe.next()
+        assert ("#chat-messages", "beforeend") == (said["target"], said["swap"])
+        for part in ("user", "content"):
+            assert f'<span class="{part}">{ESCAPED}</span>' in said["html"]
         refused = await bob.ask("say", {"roomId": "lobby", "message": "x"})
         assert '<div class="error">You are not in this room</div>' == refused["html"]
         assert '<div class="error">Please log in to send messages</div>' == (await nobody.ask("say"))["html"]
@@ -103,24 +115,35 @@ async def test_permission_based_broadcasting(site: Site) -> None:
 
 
 async def test_geographic_broadcasting(site: Site) -> None:
-    async with site("Geographic broadcasting") as (server, _), server.socket("ada") as ada, server.socket("bob") as bob:
+    async with (
+        site("Geographic broadcasting") as (server, example),
+        server.socket("ada") as ada,
+        server.socket("zoe") as zoe,
+        server.socket("bob") as bob,
+    ):
         assert "Where are you?" in (await ada.ask("fire"))["html"]
         assert "no place on the globe" in (await ada.ask("here-i-am", {"latitude": 91, "longitude": 0}))["html"]
         assert "no place on the globe" in (await ada.ask("here-i-am", {"latitude": "x"}))["html"]
         await ada.ask("here-i-am", {"latitude": 52.52, "longitude": "13.405"})
         await bob.ask("here-i-am", {"latitude": 48.85, "longitude": 2.35})
-        assert "<div>1 pages know</div>" == (await ada.ask("fire"))["html"]
+        await zoe.ask("here-i-am", {"latitude": 52.5, "longitude": 13.4})
+        assert "<div>2 pages know</div>" == (await ada.ask("fire"))["html"]
+        assert ("#local-events", "afterbegin") == ((told := await zoe.next())["target"], told["swap"])
+        example.wsx.broadcast("#end", "the end")
+        await bob.hears_nothing_but("the end")
 
 
 async def test_batch_broadcasting(site: Site) -> None:
     async with (
         site("Batch broadcasting") as (server, _),
         server.socket("root", roles=("admin",)) as root,
+        server.socket("ada") as ada,
         server.socket() as nobody,
     ):
-        await nobody.ask("refresh-all")
-        batch = await root.next()
-        assert ("batch", ["#status", "#admin-panel"]) == (batch["type"], [update["target"] for update in batch["updates"]])
+        assert "<div>Mass update completed</div>" == (await nobody.ask("refresh-all"))["html"]
+        for page, targets in ((root, ["#status", "#admin-panel"]), (ada, ["#status"])):
+            batch = await page.next()
+            assert ("batch", targets) == (batch["type"], [update["target"] for update in batch["updates"]])
 
 
 async def test_event_driven_broadcasting(site: Site) -> None:

@@ -35,6 +35,7 @@ async def test_room_based_broadcasting(server: Running, api: ApiClient, quiet: Q
         assert "This room cannot be joined" == await refusal(ada, "join-room", {"roomId": "board"})
         assert "roomId" in await refusal(ada, "join-room", {"roomId": ""})
         assert "roomId" in await refusal(ada, "join-room", {"roomId": "a/b"})
+        assert "128 characters" in await refusal(ada, "join-room", {"roomId": "x" * 65_536})
         await refuses_wrong_types(ada, "join-room", {"roomId": "lobby"})
         await quiet(ada, bob, zoe, nobody)
 
@@ -61,6 +62,7 @@ async def test_permission_based_broadcasting(server: Running, quiet: Quiet) -> N
             assert "Admin access required" == await refusal(page, "admin-announcement", {"message": "x", "priority": "high"})
         assert "priority" in await refusal(root, "admin-announcement", {"message": "x", "priority": "urgent"})
         assert "message" in await refusal(root, "admin-announcement", {"message": "", "priority": "low"})
+        assert "10000 characters" in await refusal(root, "admin-announcement", {"message": "x" * 65_536, "priority": "low"})
         await refuses_wrong_types(root, "admin-announcement", {"message": "x", "priority": "low"})
         await quiet(ada, bob, nobody)
 
@@ -86,5 +88,13 @@ async def test_geographic_broadcasting(server: Running, quiet: Quiet) -> None:
         assert "Please log in" in await refusal(nobody, "set-location", berlin)
         assert "latitude" in await refusal(ada, "set-location", {**berlin, "latitude": 90.1})
         assert "radiusKm" in await refusal(ada, "local-event", {**event, "radiusKm": -1})
+        assert "eventData.title" in await refusal(ada, "local-event", {**event, "eventData": {"title": ""}})
+        for field, data in (
+            ("eventData.title", {**event, "eventData": {"title": "x" * 65_536}}),
+            ("eventData.description", {**event, "eventData": {"title": "x", "description": "x" * 65_536}}),
+            ("location.name", {**event, "location": {**berlin, "name": "x" * 65_536}}),
+        ):
+            assert f"{field} may have" in await refusal(ada, "local-event", data)
         await refuses_wrong_types(ada, "set-location", {"latitude": 1.5, "longitude": 1.5})
+        await refuses_wrong_types(ada, "local-event", event)
         await quiet(ada, tab, bob, nobody)

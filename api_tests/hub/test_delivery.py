@@ -50,7 +50,7 @@ async def test_one_turn_is_one_write_shared_by_those_who_hear_the_same():
 
 async def test_a_batch_is_one_message_of_just_what_a_page_may_hear_in_order():
     hub = make_hub()
-    admin, ada, nobody = tab(hub, "root", "admin"), tab(hub, "ada"), tab(hub)
+    admin, ada, other_tab, nobody = tab(hub, "root", "admin"), tab(hub, "ada"), tab(hub, "ada"), tab(hub)
     form = dialect(extended=False, batch_as_oob=True)
     other_form = Tab(hub, admin.connection.user, form)
     said = batch(
@@ -60,7 +60,8 @@ async def test_a_batch_is_one_message_of_just_what_a_page_may_hear_in_order():
     )
     receipt = await hub.publish(said)
     await turns()
-    assert (4, 4) == (receipt.matched, receipt.queued)
+    assert (5, 5) == (receipt.matched, receipt.queued)
+    assert ada.sink.writes[0] is other_tab.sink.writes[0]  # those who hear the same share one frame
     assert [["all", "admins", "more", "two"], ["all", "two"], ["all"]] == [one.heard for one in (admin, ada, nobody)]
     assert ["batch"] * 3 == [one.sink.messages[0]["type"] for one in (admin, ada, nobody)]
     (as_one,) = other_form.sink.messages

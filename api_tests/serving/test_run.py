@@ -1,13 +1,15 @@
 """The listening socket, the process, and TLS, where frames cannot go straight to the kernel."""
 
+import asyncio
 import gc
 import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,7 +21,7 @@ from api_tests.waiting import eventually
 from app import wsx
 from app.hub import delivery
 from app.serving import stalls
-from app.serving.run import MAX_UNSENT_BYTES, listen, tune_garbage_collector
+from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, tune_garbage_collector
 from app.serving.sink import CLOSE_TIMEOUT_S
 from app.serving.stalls import MAX_STALL_S, tcp_of
 from app.settings import Settings
@@ -151,3 +153,23 @@ async def test_with_tls_all_goes_through_the_transport(certificate: Path):
             peer.send(frame(3))
             assert 1002 == (await peer.frame()).close[0]
             await eventually(lambda: ear.ends)
+
+
+async def test_it_says_once_that_it_serves(settings: Settings):
+    said = []
+    server = make_server(answers_nothing, settings, started=lambda: said.append("serves"))
+    with listen(settings) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await eventually(lambda: said)
+        server.should_exit = True
+        await serving
+    assert ["serves"] == said
+
+
+async def answers_nothing(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
+    assert "lifespan" == scope["type"]
+    for step in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{step}.complete"})

@@ -197,3 +197,10 @@ async def test_a_stop_while_a_dead_worker_waits_for_its_next_start_is_at_once(
         server.supervisor.stop()
         async with asyncio.timeout(PATIENCE_S / 2):
             assert 0 == await server.task
+
+
+async def test_a_pipe_that_becomes_readable_twice_before_anybody_looks_wakes_once():
+    waiting = asyncio.get_running_loop().create_future()
+    for _ in range(2):
+        workers._wake(waiting)
+    assert waiting.done()

@@ -99,6 +99,7 @@ async def test_an_unknown_handler_and_a_reply_with_a_wrong_swap_are_told(server:
         ('{"id": "' + "x" * 200 + '"}', ""),
         ("[" * 50_000, ""),
         (b"\x00\x01", ""),
+        (b'{"id": "r", "handler": "\xff"}', "r"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -110,6 +111,18 @@ async def test_what_cannot_be_read_is_told_to_programs_and_the_connection_lives(
         told = await page.next()
         assert ("error", "bad_message", request_id) == (told["type"], told["code"], told["id"])
         assert "no_handler" != (await page.ask("x"))["html"]
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 5, True])
+@pytest.mark.parametrize("v1", [True, False])
+async def test_data_that_is_no_object_is_told_to_people_too(server: Running, data: object, v1: bool) -> None:
+    async with server.socket(v1=v1) as page:
+        await page.say({"id": "r", "handler": "join-room", "target": "#a", "swap": "outerHTML", "data": data})
+        if v1:
+            assert ("error", "r") == ((told := await page.next())["type"], told["id"])
+        answer = await page.next()
+    assert ("r", "#a", "afterbegin") == (answer["id"], answer["target"], answer["swap"])
+    assert '<div class="error" data-request-id="r">This page sent something that cannot be read.</div>' == answer["html"]
 
 
 async def test_ten_unreadable_messages_in_a_row_end_it(server: Running) -> None:

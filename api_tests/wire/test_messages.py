@@ -81,18 +81,25 @@ def test_a_request_is_read_tolerantly() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "request_id", "words"),
+    ("text", "readable", "words"),
     [
-        ("", "", "truncated"),
-        ('{"id":"7","target":5}', "7", "$.target"),
-        ('{"type":"other"}', "", "Invalid enum value"),
-        ('{"data":' + "[" * 100_000, "", ""),
+        ("", ("", "", ""), "truncated"),
+        ('{"id":"7","target":5}', ("7", "", ""), "$.target"),
+        ('{"id":"7","target":"#a","swap":"beforeend","data":null}', ("7", "#a", "beforeend"), "$.data"),
+        ('{"id":"7","target":"#a","data":{', ("7", "", ""), "truncated"),
+        (b'{"id":"7","target":"#a","data":{"x":"\xff"}}', ("7", "#a", ""), "invalid start byte"),
+        (b'{"id":"\xff","target":"#a"}', ("", "", ""), "invalid start byte"),
+        ('{"type":"other"}', ("", "", ""), "Invalid enum value"),
+        ('{"data":' + "[" * 100_000, ("", "", ""), ""),
     ],
 )
-def test_an_unreadable_request_names_the_field_and_keeps_its_id(text: str, request_id: str, words: str) -> None:
+def test_an_unreadable_request_names_the_field_and_keeps_where_its_answer_goes(
+    text: str | bytes, readable: tuple[str, str, str], words: str
+) -> None:
     with pytest.raises(inbound.Unreadable) as refusal:
         inbound.read(text)
-    assert request_id == refusal.value.request_id
+    request = refusal.value.request
+    assert readable == (request.id, request.target, request.swap)
     assert words in str(refusal.value)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,11 +36,13 @@ def serve(options: argparse.Namespace) -> None:
     except OSError as error:
         message = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; WSX_PORT and WSX_HOST say where"
         raise Failure(message) from None
-    if settings.workers > 1:
-        if status := asyncio.run(_supervise(listeners, settings, demo=options.demo)):
+    with ExitStack() as stack:
+        for listener in listeners:
+            stack.enter_context(listener)
+        if settings.workers == 1:
+            _serve_alone(listeners[0], settings, demo=options.demo)
+        elif status := asyncio.run(_supervise(listeners, settings, demo=options.demo)):
             sys.exit(status)
-    else:
-        _serve_alone(listeners[0], settings, demo=options.demo)
     say("stopped")
 
 
@@ -52,7 +55,7 @@ def _serve_alone(listener: socket.socket, settings: Settings, *, demo: bool) -> 
     server = make_server(application(settings, demo=demo), settings)
     _greet(listener, settings, demo=demo)  # last: a failed start must not swallow the key
     tune_garbage_collector()
-    with listener, stopped_by_signals(server, settings.drain_s):
+    with stopped_by_signals(server, settings.drain_s):
         server.run(sockets=[listener])
 
 

@@ -16,6 +16,7 @@ T = TypeVar("T")
 NOT_SIGNED_IN: Final = "not_signed_in"
 NOT_ADMIN: Final = "not_admin"
 BAD_DATA: Final = "bad_data"
+EMPTY: Final = "empty_message"
 
 _WORDS: Final = (
     (re.compile(r"Expected `str` of length >= 1$"), "must not be empty"),
@@ -62,3 +63,11 @@ def admin(connection: Connection) -> User:
     if connection.user is None or not connection.user.is_admin:
         raise Refused("Admin access required", code=NOT_ADMIN)
     return connection.user
+
+
+def written(text: str) -> str:
+    """What was typed for others to read, without the space around it. Raises Refused when nothing is left."""
+    text = text.strip()
+    if not text:
+        raise Refused("Please write something first", code=EMPTY)
+    return text

@@ -102,7 +102,7 @@ class Conversation:
         if self._unreadable >= MAX_UNREADABLE_IN_A_ROW:
             self.connection.close(Close.PROTOCOL)
         else:
-            self._tell(self.connection.dialect.encode_error(error.request_id, "bad_message", str(error)))
+            self._answer_error(error.request, "bad_message", "This page sent something that cannot be read.", str(error))
 
     def _enqueue(self, request: Request) -> None:
         if self._waiting is None:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 _Short = Annotated[str, Meta(max_length=256)]
+_MAX_ID_CHARS = 128
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -14,7 +15,7 @@ class Inbound(msgspec.Struct, frozen=True):
 
     id: Annotated[
         str,
-        Meta(max_length=128, description="The page's own id of the request; the answer carries it", examples=["req_1"]),
+        Meta(max_length=_MAX_ID_CHARS, description="The page's own id of the request; the answer carries it", examples=["req_1"]),
     ] = ""
     handler: Annotated[_Short, Meta(description="Name of the handler; empty: the one named by `trigger`, then the catch-all")] = ""
     target: Annotated[_Short, Meta(description="CSS selector for the answer")] = ""
@@ -24,27 +25,42 @@ class Inbound(msgspec.Struct, frozen=True):
     type: Literal["", "active"] = ""
 
 
-class Unreadable(ValueError):
-    """The text is not a request. `id` is the request's, where that much could be read."""
+class _Address(msgspec.Struct, frozen=True):
+    """Where an answer goes."""
 
-    def __init__(self, detail: str, request_id: str) -> None:
+    id: Annotated[str, Meta(max_length=_MAX_ID_CHARS)] = ""
+    target: _Short = ""
+    swap: _Short = ""
+
+
+class Unreadable(ValueError):
+    """The text is not a request. `request`: as much of it as could be read, so that it can be answered."""
+
+    def __init__(self, detail: str, request: Inbound) -> None:
         super().__init__(detail)
-        self.request_id = request_id
+        self.request = request
 
 
 _inbound = msgspec.json.Decoder(Inbound)
-_some_id = re.compile(r'"id"\s*:\s*"([^"\\]{1,128})"')
+_address = msgspec.json.Decoder(_Address)
+_NO_REQUEST = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise: texts in binary messages may not be UTF-8, and none is checked that nobody asked for."""
+_some_id = re.compile(rf'"id"\s*:\s*"([^"\\]{{1,{_MAX_ID_CHARS}}})"')
 
 
 def read(text: str | bytes) -> Inbound:
     """Decode one message. Raises Unreadable, whose text names the field."""
     try:
         return _inbound.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Unreadable(str(error) or "nested too deeply", _id_of(text)) from None
+    except _NO_REQUEST as error:
+        raise Unreadable(str(error) or "nested too deeply", _readable_part_of(text)) from None
 
 
-def _id_of(text: str | bytes) -> str:
-    """The first text that looks like the id, also where the whole is no JSON: a page waits for an answer under it."""
-    found = _some_id.search(text) if isinstance(text, str) else None
-    return found[1] if found else ""
+def _readable_part_of(text: str | bytes) -> Inbound:
+    """Where an answer goes; of a text that is no JSON what looks like the id: a page waits for an answer under it."""
+    try:
+        address = _address.decode(text)
+    except _NO_REQUEST:
+        found = _some_id.search(text) if isinstance(text, str) else None
+        return Inbound(id=found[1] if found else "")
+    return Inbound(id=address.id, target=address.target, swap=address.swap)

@@ -8,7 +8,7 @@ from msgspec import Meta
 from app.features.announcements import service
 from app.features.announcements.model import Priority
 from app.features.announcements.service import MAX_MESSAGE_CHARS
-from app.features.asking import admin, read
+from app.features.asking import admin, read, written
 from app.features.services import Services
 from app.hub.connection import Connection
 from app.hub.face import html
@@ -27,5 +27,6 @@ async def admin_announcement(services: Services, request: Request, connection: C
     """Store an announcement and show it to those whom its priority concerns."""
     user = admin(connection)
     asked = read(request, Announcing)
-    made = await service.announce(services, message=asked.message, title="Announcement", priority=asked.priority, author=user.name)
+    message = written(asked.message)
+    made = await service.announce(services, message=message, title="Announcement", priority=asked.priority, author=user.name)
     return Reply(html("<div>Announcement sent to {} users</div>", made.user_count))

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.features.asking import read, signed_in
+from app.features.asking import read, signed_in, written
 from app.features.fragments import fragments
 from app.features.messages import Content, Seam, last_messages, send_to_room, send_to_user, shown_on_joining
 from app.features.rooms import (
@@ -82,7 +82,7 @@ async def send_message(services: Services, request: Request, connection: Connect
     asked = read(request, Saying)
     if asked.room_id not in connection.rooms:
         raise _not_in_room()
-    content = _written(asked.message)
+    content = written(asked.message)
     try:
         await send_to_room(services, asked.room_id, content, sender=user, author=user.name)
     except NotFound:
@@ -94,7 +94,7 @@ async def private_message(services: Services, request: Request, connection: Conn
     """Write to a user, on all of the user's pages; one who is away is shown it at the next connect."""
     user = signed_in(connection, "send messages")
     asked = read(request, Writing)
-    content = _written(asked.message)
+    content = written(asked.message)
     try:
         await send_to_user(services, asked.recipient_id, content, sender=user)
     except NotFound as error:
@@ -104,11 +104,3 @@ async def private_message(services: Services, request: Request, connection: Conn
 
 def _not_in_room() -> Refused:
     return Refused("You are not in this room", code="not_in_room")
-
-
-def _written(message: str) -> str:
-    """What was typed, without the space around it. Raises Refused when nothing is left."""
-    content = message.strip()
-    if not content:
-        raise Refused("Please write something first", code="empty_message")
-    return content

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.features.asking import read, signed_in
+from app.features.asking import read, signed_in, written
 from app.features.locations import service, view
 from app.features.locations.event import DEFAULT_RADIUS_KM, Description, LocalEvent, PlaceName, Title
 from app.features.services import Services
@@ -56,6 +56,6 @@ async def local_event(services: Services, request: Request, connection: Connecti
     asked = read(request, TellNearby)
     service.check_reach(user, asked.radius_km)
     place = Place(asked.location.latitude, asked.location.longitude, asked.location.name)
-    event = LocalEvent(asked.event_data.title, asked.event_data.description, place, asked.radius_km)
+    event = LocalEvent(written(asked.event_data.title), asked.event_data.description, place, asked.radius_km)
     told = await service.tell_nearby(services, event)
     return Reply(view.told(told.users))

@@ -1,5 +1,5 @@
 // What HTML from the server cannot do by itself: say whether the page is connected, come back to the room and the place of before,
-// show whom one follows, empty a field once its text is out. All else is wsx.js, which the page loads after this: it tells once that it
+// show whom one follows, empty a field once its text is out, tell what never reached the server. All else is wsx.js, which the page loads after this: it tells once that it
 // is connected.
 "use strict";
 
@@ -63,8 +63,30 @@ const DONE = {
 // A form's fields are flat, an event is not.
 const eventOf = ({ title, description, place, radiusKm }) => ({ eventData: { title, description }, location: JSON.parse(place), radiusKm });
 
+// What a server refuses it shows by itself; this is what it never answered.
+const UNANSWERED = {
+  too_big: "This is too long to be sent.",
+  timeout: "No answer came. It may have been done.",
+  closed: "The connection was lost before an answer came. It may have been done.",
+  queue_full: "Too much waits for the connection to come back.",
+};
+
+function explain(target, code) {
+  const place = target && UNANSWERED[code] && find(target);
+  if (!place) return;
+  const sentence = document.createElement("div");
+  sentence.className = "error";
+  sentence.textContent = UNANSWERED[code];
+  place.replaceChildren(sentence);
+}
+
+document.addEventListener("wsx:error", ({ detail: { code }, target }) => {
+  if (target instanceof Element) explain(target.getAttribute("wx-target"), code);
+});
+
 const ask = (handler, data, target, element) =>
-  wsx.send(handler, handler === "local-event" ? eventOf(data) : data, { target }).then(() => DONE[handler](data, element), () => {});
+  wsx.send(handler, handler === "local-event" ? eventOf(data) : data, { target })
+    .then(() => DONE[handler](data, element), ({ code }) => explain(target, code));
 
 // An element's own request tells nobody that it went well; wsx.send does. So what has to be known here is asked by wsx.send.
 document.addEventListener("wsx:beforeRequest", (event) => {

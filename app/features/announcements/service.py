@@ -274,15 +274,16 @@ class Schedule:
         """From the own board, and, if it is ours to tell, from all screens."""
         board = self._services.of(Board)
         async with board.changing:
-            now = utc_now()
+            now, after = utc_now(), self._expired_until
             async with self._services.database.reading() as session:
-                expired = await store.expired_between(session, self._expired_until, now)
+                expired = await store.expired_between(session, after, now)
             gone = [announcement_id for announcement_id in expired if board.expire(announcement_id, now)]
             for start in range(0, len(gone), GONE_AT_ONCE):
                 if is_told:
                     await self._services.hub.publish(one(everyone, view.gone(*gone[start : start + GONE_AT_ONCE])))
                 await asyncio.sleep(0)  # each goes to every page: other work has its turn in between
-            self._expired_until = now
+            if self._expired_until == after:  # else it has become ours meanwhile, and must be told
+                self._expired_until = now
 
     async def _seconds_to_the_next(self, *, is_ours: bool) -> float:
         async with self._services.database.reading() as session:

@@ -113,6 +113,22 @@ async def test_what_is_taken_while_it_is_written_is_removed_again(redis: RedisSe
     assert set() == await names(redis)
 
 
+async def test_who_took_over_from_what_was_being_written_is_found_all_the_same(
+    redis: RedisServer, here: RedisSessions, there: RedisSessions
+):
+    await redis.client.ping()
+    redis.pause()
+    here.keep(kept("a"))
+    await eventually(lambda: here._writing)
+    assert "a" == await take(here, "a")
+    there.pass_on("a", Origin("b", THERE))
+    redis.resume()
+    await written(there)
+    assert Origin("b", THERE) == await take(here, "a")
+    await written(here)
+    assert Origin("b", THERE) == await take(here, "a")
+
+
 async def test_no_more_than_so_many_bytes_of_one_node_are_kept_and_the_oldest_go(redis: RedisServer):
     async with running(redis, max_bytes=1_000) as sessions:
         for number in range(5):

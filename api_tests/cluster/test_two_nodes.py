@@ -1,8 +1,6 @@
 """Two processes of `wsx serve` on one Redis and one database: what the back office asks of either holds for both."""
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +8,7 @@ import pytest
 
 from api_tests.cluster.processes import Process, two_processes
 from api_tests.redis_server import RedisServer
-from api_tests.waiting import SOON_S, eventually
+from api_tests.waiting import SOON_S
 
 
 @pytest.fixture
@@ -143,22 +141,6 @@ async def test_a_page_that_comes_back_to_the_other_node_has_all_it_had(nodes: li
         async with a.socket("ada", path=f"/ws?session={ada.hello['session']}&cursor={cursor}") as third:
             assert third.hello["resumed"]
             assert [third.id] == await b.connections("room_id=lobby")
-
-
-async def test_what_a_page_of_the_other_node_was_shown_does_not_wait_for_the_next_one(nodes: list[Process], tmp_path: Path):
-    a, b = nodes
-    async with a.socket("ada") as ada:
-        await ok(a.api.post("/notifications", {"user_ids": ["bob"], "title": "Before"}), 201)
-        await ada.ask("private-message", {"recipientId": "bob", "message": "Before"})
-        async with b.socket("bob") as bob:
-            before = {(await bob.next())["target"], (await bob.next())["target"]}
-            assert {"#notifications", "#messages"} == before  # what waited has come: nothing is looked up any more
-            await ok(a.api.post("/notifications", {"user_ids": ["bob"], "title": "News"}), 201)
-            await ada.ask("private-message", {"recipientId": "bob", "message": "News"})
-            for table in ("notifications", "messages"):
-                waiting = f"SELECT 1 FROM {table} WHERE delivered_at IS NULL"  # noqa: S608 - one of ours
-                with closing(sqlite3.connect(tmp_path / "both.db")) as database:
-                    await eventually(lambda waiting=waiting, database=database: not database.execute(waiting).fetchall())
 
 
 @pytest.mark.parametrize("is_closed", [True, False])

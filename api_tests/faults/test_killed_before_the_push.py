@@ -73,10 +73,7 @@ def noted(operator: Operator) -> dict[str, list[str]]:
     """What is still to be pushed, by what happened: ids, that of the push and those of the stored things."""
     with closing(sqlite3.connect(operator.database)) as connection:
         rows = connection.execute("SELECT what, id, things FROM unsent").fetchall()
-    return {
-        what: [publication_id, *(f"{what.partition('.')[0]}-{thing}" for thing in json.loads(things))]
-        for what, publication_id, things in rows
-    }
+    return {what: [publication_id, *json.loads(things)] for what, publication_id, things in rows}
 
 
 async def changed(api: ApiClient, page: SocketClient, change: Change, ids: dict[str, str]) -> None:

@@ -3,12 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from api_tests.server import Running
 from api_tests.waiting import eventually
 from app import Connection, Fragment, Reply, Request, wsx
+
+TOO_MANY = 60
+"""Messages: what may be said grows back while they are said, on a slow machine too."""
 
 
 async def test_a_handler_answers_into_the_target_with_the_swap_that_the_page_asked_for(server: Running) -> None:
@@ -138,14 +144,16 @@ async def test_a_page_that_sends_too_fast_is_told_and_then_closed(server: Runnin
         return Reply("ok")
 
     async with server.socket() as page:
-        for number in range(31):
+        for number in range(TOO_MANY):
             await page.say({"id": str(number), "handler": "x", "target": "#a"})
-        heard = [await page.next() for _ in range(32)]
-        assert 30 == sum(message.get("html") == "ok" for message in heard)
+        heard: list[dict[str, Any]] = []
+        while (answered := sum(message.get("html") == "ok" for message in heard)) < 30 or "Too many messages" not in str(heard):
+            heard.append(await page.next())
+        assert 30 <= answered < TOO_MANY
         assert "rate_limited" == next(message["code"] for message in heard if message.get("type") == "error")
-        assert any("Too many messages" in message.get("html", "") for message in heard)
-        for _ in range(61):
-            await page.say({"id": "", "handler": "x"})
+        with suppress(ConnectionClosed):
+            for _ in range(5 * TOO_MANY):
+                await page.say({"id": "", "handler": "x"})
         assert (4429, "too many messages") == await page.closed()
 
 

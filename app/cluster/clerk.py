@@ -28,6 +28,8 @@ DEAD_AFTER_S = 15.0
 users of a killed node are offline after 30 s. So long are changes held back, too, after Redis has lost what it had."""
 PAUSE_S = 0.02
 """Seconds in which changes are gathered into one batch."""
+RETURN_S = 2.0
+"""Seconds after the last failure for which nobody is told as offline: another node may be about to enter the user."""
 LISTEN_S = 1.0
 """Seconds for which one call listens."""
 LAST_S = 2.0
@@ -84,7 +86,14 @@ class Clerk:
         return self._is_left_read and not self._unread
 
     async def step(self) -> None:
-        """Do what is most urgent."""
+        """Do what is most urgent. Raises what Redis raises."""
+        try:
+            await self._do_next()
+        except ERRORS:
+            self._ledger.hold_back(RETURN_S)
+            raise
+
+    async def _do_next(self) -> None:
         if self._life is None:
             await self._enter()
         elif monotonic() >= self._beat_at:

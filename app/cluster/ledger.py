@@ -93,6 +93,10 @@ class Ledger:
         self._entries[user_id].is_over = True
         self._changed[user_id] = None
 
+    def hold_back(self, seconds: float) -> None:
+        """Nobody is to be told as offline for so long."""
+        self._hold_until = max(self._hold_until, monotonic() + seconds)
+
     @property
     def has_changed(self) -> bool:
         """Whether there is something to be sent."""
@@ -131,7 +135,7 @@ class Ledger:
         self._sent, self._version = None, 0
         self._held.clear()
         if is_lost:
-            self._hold_until = monotonic() + hold_s
+            self.hold_back(hold_s)
         for user_id, entry in tuple(self._entries.items()):
             if entry.is_over and not (is_lost and entry.is_known):
                 del self._entries[user_id]  # whoever took over has told it, or nobody knew of the user

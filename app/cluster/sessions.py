@@ -36,9 +36,9 @@ MAX_HEIRS: Final = 32
 
 TAKE: Final = """
 local id, node = ARGV[1], ''
-for _ = 1, tonumber(ARGV[3]) do
+for place = 1, tonumber(ARGV[3]) do
   local value = redis.call('GET', KEYS[1] .. id)
-  if not value then return {'open', id, node} end
+  if not value or (place == 1 and ARGV[4] == 'taken' and string.sub(value, 1, 1) == 'k') then return {'open', id, node} end
   if string.sub(value, 1, 1) == 'h' then
     id, node = string.match(value, '^h([^@]*)@(.*)$')
   elseif string.sub(value, 2, 33) ~= ARGV[2] then
@@ -51,7 +51,13 @@ for _ = 1, tonumber(ARGV[3]) do
 end
 return {'open', id, node}
 """
-"""Follow the heirs, and take out what is kept, if it is this user's: at once, so that of two who come one gets it."""
+"""Follow the heirs, and take out what is kept, if it is this user's: at once, so that of two who come one gets it. `taken`: what
+is kept of the first was taken from its node before it was written."""
+
+FORGET: Final = """
+if string.sub(redis.call('GET', KEYS[1]) or '', 1, 1) == 'k' then redis.call('DEL', KEYS[1]) end
+"""
+"""What is kept there is no more. Whoever has taken it may have written down its heir by now, which stays."""
 
 _log = structlog.get_logger()
 _encode = msgspec.msgpack.Encoder().encode
@@ -109,9 +115,8 @@ class RedisSessions:
             origin = due.what
         if due is not None and isinstance(due.what, Kept):
             return self._take_unwritten(due.what, due.since, user_id)
-        if due is not None and due.what is None:  # it may be in Redis still
-            return origin
-        found = await self._client.eval(TAKE, 1, PREFIX, origin.connection_id, _digest(user_id), MAX_HEIRS)
+        taken = "" if due is None else "taken"
+        found = await self._client.eval(TAKE, 1, PREFIX, origin.connection_id, _digest(user_id), MAX_HEIRS, taken)
         return self._taken(found, origin)
 
     @asynccontextmanager
@@ -188,7 +193,7 @@ class RedisSessions:
                 value, keep_s = _written(due.what), RESTORED_WITHIN_S if isinstance(due.what, Origin) else self._keep_s
                 left_ms = int((keep_s - (now - due.since)) * 1_000)
                 if value is None or left_ms <= 0:
-                    pipeline.delete(PREFIX + connection_id)
+                    pipeline.eval(FORGET, 1, PREFIX + connection_id)
                 else:
                     pipeline.set(PREFIX + connection_id, value, px=left_ms)
             try:

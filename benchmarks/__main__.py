@@ -20,14 +20,29 @@ from benchmarks.scenarios import ALL
 MAX_SOCKETS = 10_100
 
 
+def _turns(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        message = f"a whole number from 1 is wanted, not {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _checkout(text: str) -> Path:
+    folder = Path(text)
+    if not (folder / "app" / "settings.py").exists():
+        message = f"{text} is no checkout of this project: it has no app/settings.py"
+        raise argparse.ArgumentTypeError(message)
+    return folder
+
+
 def read_options() -> argparse.Namespace:
     names = [scenario.name for scenario in ALL]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure every bar beside its peer.")
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"only these scenarios, of: {', '.join(names)}")
-    parser.add_argument("--runs", type=int, default=5, help="turns of each scenario (5)")
+    parser.add_argument("--runs", type=_turns, default=5, help="turns of each scenario (5)")
     parser.add_argument("--alone", action="store_true", help="without peers: only the product")
-    parser.add_argument("--app", type=Path, default=HERE.parent, metavar="FOLDER", help="the checkout to measure (this one)")
-    parser.add_argument("--before", type=Path, metavar="FOLDER", help="another checkout to measure in the same turns")
+    parser.add_argument("--app", type=_checkout, default=HERE.parent, metavar="FOLDER", help="the checkout to measure (this one)")
+    parser.add_argument("--before", type=_checkout, metavar="FOLDER", help="another checkout to measure in the same turns")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures of all turns there")
     parser.add_argument("--recall", type=Path, nargs="+", metavar="FILE", help="measure nothing: report what such files hold")
     parser.add_argument("--write", action="store_true", help="put the result into README.md")
@@ -77,7 +92,7 @@ def conditions(outcomes: Sequence[Outcome], *, in_parts: bool) -> str:
     said = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         **description(),
-        "turns": f"{' to '.join(map(str, counts[:1] + counts[1:][-1:]))}, of each contestant once",
+        "turns": f"{' to '.join(map(str, counts[:1] + counts[1:][-1:]))}, of each contestant once" if counts else "none",
         "settings": "the product's defaults, SQLite",
         "command": f"`{command}`{', scenario by scenario' if in_parts else ''}",
     }
@@ -106,7 +121,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave by way of `finally`: no server is left behind
     raise_file_limit(MAX_SOCKETS)
     if options.recall:
-        outcomes = recall(options.recall)
+        try:
+            outcomes = recall(options.recall)
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            fail(f"--recall: these are not files that --json wrote: {error}")
     else:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
             outcomes = measure(options, Path(name))

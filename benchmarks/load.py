@@ -27,8 +27,9 @@ def _loading(bench: Bench, program: str, server: Server, options: dict[str, Opti
 
 
 def _complaint(server: Server, process: Process) -> str:
+    """What the load says is enough; without it, the server's last words."""
     said = ((one.name, one.said().strip()) for one in (process, server.process))
-    return "; ".join(f"{name} says: {text}" for name, text in said if text) or "the load ended without a word"
+    return next((f"{name} says: {text}" for name, text in said if text), "the load ended without a word")
 
 
 def _result(server: Server, process: Process, text: str) -> dict[str, float]:

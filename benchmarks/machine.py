@@ -60,7 +60,10 @@ def choose_cores() -> Cores:
 
 
 def compiler() -> str:
-    found = next(filter(shutil.which, (os.environ.get("CC", "cc"), "cc", "gcc", "clang")), None)
+    chosen = os.environ.get("CC")
+    if chosen is not None and shutil.which(chosen) is None:
+        fail(f"CC={chosen}: there is no such compiler")
+    found = chosen or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if found is None:
         fail("a C compiler is needed (cc, gcc or clang); on Debian: apt install gcc libc6-dev")
     return found

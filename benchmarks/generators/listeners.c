@@ -41,6 +41,7 @@ static const char BROWSER[] =
 static const char DEFLATE[] = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
 struct listener *listeners;
+uint64_t last_text_ns;
 
 static uint64_t *asked_ns; /* when each connect() began */
 static char *token;        /* the next one of --tokens */
@@ -162,28 +163,40 @@ static void say(unsigned number) {
     send_all(listeners[number].fd, frame, 6 + strlen(options.says));
 }
 
+static bool is_quiet(uint64_t now_ns) {
+    return now_ns - last_text_ns > QUIET_MS * UINT64_C(1000000);
+}
+
+/* Serves events; returns how many hearers have heard their first message by it. */
+static unsigned hear(int timeout_ms) {
+    struct epoll_event events[EVENTS];
+    unsigned heard = 0;
+    int count = epoll_wait(poller, events, EVENTS, timeout_ms);
+    for (int place = 0; place < count; place++) {
+        struct listener *listener = &listeners[events[place].data.u32];
+        bool before = listener->said;
+        read_frames(events[place].data.u32);
+        heard += !before && listener->said;
+    }
+    return heard;
+}
+
 void greet(void) {
     if (options.says == NULL)
         return;
     unsigned waiting = 0;
     uint64_t deadline_ns = nanoseconds(CLOCK_MONOTONIC) + options.timeout_s * UINT64_C(1000000000);
     for (unsigned number = 0; number < options.hearers; number++) {
+        bool is_last = number + 1 == options.hearers;
         say(number);
         waiting++;
         do { /* a few at a time, as a server may well refuse thousands at once */
-            struct epoll_event events[EVENTS];
-            int count = epoll_wait(poller, events, EVENTS, number + 1 == options.hearers ? QUIET_MS : 0);
-            for (int place = 0; place < count; place++) {
-                struct listener *listener = &listeners[events[place].data.u32];
-                bool before = listener->said;
-                read_frames(events[place].data.u32);
-                waiting -= !before && listener->said;
-            }
-            if (count == 0 && waiting == 0)
-                break;
+            waiting -= hear(is_last ? QUIET_MS / 10 : 0);
+            if (nanoseconds(CLOCK_MONOTONIC) > deadline_ns && waiting > 0)
+                fail("%u of %u sockets heard no answer to what they said in %u s", waiting, options.hearers, options.timeout_s);
             if (nanoseconds(CLOCK_MONOTONIC) > deadline_ns)
-                fail("%u sockets heard no answer to what they said", waiting);
-        } while (waiting > 64 || number + 1 == options.hearers);
+                fail("messages that nobody published came for %u s", options.timeout_s);
+        } while (waiting > 64 || (is_last && (waiting > 0 || !is_quiet(nanoseconds(CLOCK_MONOTONIC)))));
     }
 }
 
@@ -208,6 +221,8 @@ static void take_text(unsigned number, const unsigned char *payload, size_t leng
 static void take_frame(unsigned number, const unsigned char *frame, size_t header, size_t length, uint64_t now_ns) {
     const unsigned char *payload = frame + header;
     struct listener *listener = &listeners[number];
+    if (frame[0] == TEXT || frame[0] == COMPRESSED)
+        last_text_ns = now_ns;
     if (frame[0] == TEXT) {
         listener->said = true;
         take_text(number, payload, length, header, now_ns);

@@ -6,7 +6,7 @@
 
 enum {
     TOO_SLOW = 1013,    /* close code of a client that reads too little */
-    WAKING_MS = 20000,  /* how long the stalled ones may read what waited; pings to the others never end */
+    WAKING_MS = 20000,  /* how long the stalled ones may read what waited */
 };
 
 /* The newest broadcast that this socket should know. */
@@ -23,9 +23,12 @@ struct waking wake_stalled(void) {
     for (unsigned number = options.sockets - options.stalled; number < options.sockets; number++)
         watch(poller, listeners[number].fd, number);
     uint64_t until_ns = nanoseconds(CLOCK_MONOTONIC) + WAKING_MS * UINT64_C(1000000);
-    for (int count = 1; count > 0 && nanoseconds(CLOCK_MONOTONIC) < until_ns;) {
+    uint64_t quiet_ns = 5 * QUIET_MS * UINT64_C(1000000);
+    last_text_ns = nanoseconds(CLOCK_MONOTONIC);
+    for (uint64_t now_ns = last_text_ns; now_ns < until_ns && now_ns - last_text_ns < quiet_ns;
+         now_ns = nanoseconds(CLOCK_MONOTONIC)) {
         struct epoll_event events[EVENTS];
-        count = epoll_wait(poller, events, EVENTS, 5 * QUIET_MS);
+        int count = epoll_wait(poller, events, EVENTS, QUIET_MS);
         for (int place = 0; place < count; place++) {
             unsigned number = events[place].data.u32;
             if (!is_stalled(number)) {

@@ -6,7 +6,7 @@
 
 enum {
     READ_BYTES = 1 << 18,      /* at most read at once from one socket, with what was left of the last read */
-    QUIET_MS = 400,            /* so long nothing has come: what was said before has had its effect */
+    QUIET_MS = 400,            /* so long no message has come: what was said before has had its effect */
     MAX_MESSAGE_BYTES = 60000, /* longest message that --bytes can ask for */
 };
 
@@ -33,6 +33,7 @@ struct listener {
 };
 
 extern struct listener *listeners;
+extern uint64_t last_text_ns; /* when a message came last, to anybody; pings to thousands never end */
 
 struct opening {
     double seconds;           /* from the first connect() to the last 101 */

@@ -108,7 +108,8 @@ async def test_who_sends_requests_without_end_is_closed_and_few_of_them_are_kept
     begun: list[HttpProtocol] = []
     never = asyncio.Event()
 
-    async def slow(_scope: Any, _receive: Any, _send: Any) -> None:
+    async def slow(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
         begun.append(the_one(server))
         await never.wait()
 

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests tests-of-features tests-of-the-rest tests-again lock openapi bench autobahn clean
+.PHONY: help install run test check tests tests-of-features tests-of-the-rest tests-again lock openapi bench faults autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ openapi: install ## rewrite openapi/ from the code
 
 bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ONLY="connects room" RUNS=1 for less
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
+
+faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; some minutes, alone on the machine
+	FAULTS=long $(BIN)/python -m pytest --timeout=600 api_tests/faults
 
 autobahn: .venv/.tested-with ## conformity of the socket; needs Python 2.7 with autobahntestsuite: WSTEST=path/to/wstest
 	$(BIN)/python -m api_tests.conformity.autobahn --wstest '$(or $(WSTEST),wstest)'

@@ -1,6 +1,7 @@
 """Faults are made in processes of their own."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,10 @@ def operator(tmp_path: Path) -> Operator:
 def is_long() -> bool:
     """Whether the figures of the promise are wanted (`make faults`), which take minutes, or a short form of them."""
     return os.environ.get("FAULTS") == "long"
+
+
+@pytest.fixture
+def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Puts a line with figures among what pytest says."""
+    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    return lambda line: terminal.write_line(f"\n{line}")

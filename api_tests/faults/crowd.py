@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 import struct
 from typing import Any
 from urllib.parse import urlencode
@@ -11,15 +10,17 @@ from api_tests.waiting import MS
 from app.kernel.clock import monotonic
 
 RETRY_S = 0.5
-"""As `wsx.js`: a handshake that failed is tried again within this time, at random."""
-_CLOSE = 8
+"""As `wsx.js`: a handshake that failed is tried again within this time."""
+_TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class Page(asyncio.Protocol):
     """A page that comes back in its slot, or soon where it was told none; and what became of it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, retry_s: float) -> None:
+        """`retry_s`: after what time this one tries again, where it was told no slot."""
         self._address = host, port
+        self._retry_s = retry_s
         self._seen = b""
         self._transport: asyncio.Transport | None = None
         self._is_over = False
@@ -42,7 +43,7 @@ class Page(asyncio.Protocol):
             try:
                 await asyncio.get_running_loop().create_connection(lambda: self, *self._address)
             except OSError:
-                await asyncio.sleep(random.random() * RETRY_S)  # noqa: S311 - no secret
+                await asyncio.sleep(self._retry_s)
             else:
                 return
 
@@ -76,7 +77,7 @@ class Page(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         self._transport = None
         if not self._is_over:
-            wait_s = self._slot_s if self._slot_s is not None else random.random() * RETRY_S  # noqa: S311 - no secret
+            wait_s = self._slot_s if self._slot_s is not None else self._retry_s
             task = asyncio.get_running_loop().create_task(self._come_back(wait_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -101,10 +102,10 @@ class Page(asyncio.Protocol):
     def _heard(self, opcode: int, payload: bytes) -> None:
         if opcode == _CLOSE:
             self.codes.append(struct.unpack("!H", payload[:2])[0])
-            if self._transport is not None:
-                self._transport.write(b"\x88\x82\0\0\0\0" + payload[:2])
-            return
-        if opcode == 1:
+            self._say(_CLOSE, payload[:2])
+        elif opcode == _PING:
+            self._say(_PONG, payload)
+        elif opcode == _TEXT:
             message = json.loads(payload)
             self.cursor = message.get("cursor", self.cursor)
             match message.get("type"):
@@ -116,3 +117,14 @@ class Page(asyncio.Protocol):
                     self._slot_s = message["retry_in_ms"] * MS
                 case _:
                     self.messages.append(message)
+
+    def _say(self, opcode: int, payload: bytes) -> None:
+        """Masked with zeros, which changes nothing."""
+        if self._transport is not None:
+            self._transport.write(bytes((0x80 | opcode, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
+
+
+def crowd(address: str, count: int) -> list[Page]:
+    """So many pages of one server, not yet connected; what they do without a slot is spread evenly."""
+    host, _, port = address.rpartition("//")[2].partition(":")
+    return [Page(host, int(port), RETRY_S * (place + 1) / count) for place in range(count)]

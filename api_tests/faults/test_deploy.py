@@ -1,9 +1,8 @@
 """R3: a server with many pages is replaced. Each page has its own slot, then 1012; nobody is answered 5xx; all come back."""
 
 import asyncio
-import re
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import httpx
 
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
-from api_tests.faults.crowd import Page
+from api_tests.faults.crowd import Page, crowd
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import MS, eventually
 from app.kernel.clock import monotonic
@@ -78,13 +77,14 @@ async def come(pages: list[Page]) -> None:
         await eventually(lambda start=start: all(page.hellos for page in pages[: start + AT_ONCE]), LONG_S)
 
 
-async def test_pages_come_back_to_the_next_server_one_after_the_other(operator: Operator, is_long: bool):
+async def test_pages_come_back_to_the_next_server_one_after_the_other(
+    operator: Operator, is_long: bool, report: Callable[[str], None]
+):
     count = MANY if is_long else FEW
     (operator.folder / "gauge.py").write_text(GAUGE)
     how = {"admin_key": ADMIN_KEY, "drain_s": str(DRAIN_S), "handlers": "gauge"}
     async with operator.serves(**how) as old:
-        host, port = re.search(r"//(.*):(\d+)", old.url).groups()
-        pages = [Page(host, int(port)) for _ in range(count)]
+        pages = crowd(old.url, count)
         await come(pages)
         api = ApiClient(old.url, ADMIN_KEY)
         load = Load(api)
@@ -93,16 +93,16 @@ async def test_pages_come_back_to_the_next_server_one_after_the_other(operator: 
             old.process.send_signal(signal.SIGTERM)
             assert 0 == await old.process.wait()
             stopped_s = monotonic() - began
-            async with operator.serves(**how, port=port):
+            async with operator.serves(**how, port=old.url.rpartition(":")[2]):
                 await eventually(lambda: all(len(page.hellos) == 2 for page in pages), LONG_S)
                 back_s = max(page.hellos[1] for page in pages) - began
                 for page in pages:
                     page.leave()
     held_s = float(Path(operator.folder / "worst").read_text())
     answers = [status for page in pages for status in page.statuses] + load.statuses
-    print(  # noqa: T201 - the figures that are wanted
-        f"{count} pages: stopped in {stopped_s:.2f} s, loop held {held_s * 1000:.1f} ms, all back in {back_s:.2f} s;",
-        f"{len(load.statuses)} requests answered, {load.refused} refused while nobody listened",
+    report(
+        f"{count} pages: stopped in {stopped_s:.2f} s, loop held {held_s * 1000:.1f} ms, all back in {back_s:.2f} s; "
+        f"{len(load.statuses)} requests answered, {load.refused} refused while nobody listened"
     )
     assert [[1012]] * count == [page.codes for page in pages]
     assert count == len({slot for page in pages for slot in page.slots_ms}) == sum(len(page.slots_ms) for page in pages)

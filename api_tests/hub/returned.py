@@ -45,6 +45,13 @@ async def say(hub: Hub, *texts: str, target: str = "#a") -> None:
         await hub.publish(one(everyone, Update(target, text, "beforeend")))
 
 
+async def behind(hub: Hub, count: int) -> Returned:
+    """A page that has missed so many messages of 200 bytes, and whose socket takes one write."""
+    start = hub.cursor()
+    await say(hub, *["x" * 200] * count)
+    return Returned(hub, Back(start), accepts=0)
+
+
 class AheadJournal(MemoryJournal):
     """As one of a cluster: `read` waits, and returns what this node has not delivered yet."""
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from api_tests.hub.recording import make_hub, turns
-from api_tests.hub.returned import Returned, hub_ahead, say
+from api_tests.hub.returned import Returned, behind, hub_ahead, say
 from app.hub import catch_up as module
 from app.hub.audience import users
 from app.hub.close import Close
@@ -46,26 +46,20 @@ async def test_a_slow_socket_is_waited_for_and_hears_all_in_order():
 
 @pytest.mark.usefixtures("small_shares")
 async def test_one_that_is_slower_than_the_journal_forgets_is_closed_as_slow():
-    hub = make_hub()
-    start = hub.cursor()
-    await say(hub, *["x" * 200] * 20)
-    page = Returned(hub, Back(start), accepts=0)
+    page = await behind(make_hub(), 20)
     page.sink.stuck_bytes = 400
     await turns(20)
     assert not page.is_live
-    await say(hub, *["y"] * 100)
-    hub.delivery.unblock(page.connection.outbox)
+    await say(page.hub, *["y"] * 100)
+    page.hub.delivery.unblock(page.connection.outbox)
     await page.done()
-    assert (Close.SLOW.code, 0) == (page.sink.closed_with[0], hub.delivery.held_bytes)
+    assert (Close.SLOW.code, 0) == (page.sink.closed_with[0], page.hub.delivery.held_bytes)
 
 
 @pytest.mark.usefixtures("small_shares")
 async def test_one_that_takes_nothing_is_closed_as_slow_after_a_while(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "MAX_WAIT_S", 0.02)
-    hub = make_hub()
-    start = hub.cursor()
-    await say(hub, *["x" * 200] * 20)
-    page = Returned(hub, Back(start), accepts=0)
+    page = await behind(make_hub(), 20)
     await page.done()
     assert Close.SLOW.code == page.sink.closed_with[0]
 

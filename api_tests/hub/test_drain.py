@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from api_tests.fakes import journal_silent
 from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab, turns
-from api_tests.hub.returned import Returned, say
+from api_tests.hub.returned import Returned, behind, say
 from api_tests.waiting import MS, eventually
 from app.hub import catch_up, drain
 from app.hub.audience import everyone
@@ -86,14 +87,10 @@ async def test_what_waits_for_its_turn_is_heard_before_the_goodbye():
 async def test_what_cannot_be_sent_in_time_is_told_in_the_log_and_lengthens_nothing(logged: Callable[[], str]):
     hub = make_hub()
     page = tab(hub, form=V1)
-
-    async def never(_publication: object) -> None:
-        await asyncio.Event().wait()
-
-    hub.publish = never  # type: ignore[method-assign]  # a journal that does not answer
     queue = hub.paced("prices", max_per_s=1)
-    queue.broadcast("#a", "x")
-    await Drain(hub, 20 * MS).run()
+    with journal_silent(hub):
+        queue.broadcast("#a", "x")
+        await Drain(hub, 20 * MS).run()
     assert '"waiting":{"prices":1}' in logged()
     assert page.sink.closed_with
     queue._task.cancel()
@@ -136,13 +133,10 @@ async def test_a_second_drain_finds_nothing_to_do():
 
 async def test_a_page_that_catches_up_is_told_behind_what_it_was_shown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(catch_up, "SHARE_BYTES", 300)
-    hub = make_hub()
-    start = hub.cursor()
-    await say(hub, *["x" * 200] * 9)
-    page = Returned(hub, Back(start), accepts=0)
+    page = await behind(make_hub(), 9)
     await eventually(lambda: page.heard)
     assert not page.is_live
-    await Drain(hub, LONG_S).run()
+    await Drain(page.hub, LONG_S).run()
     await page.done()
     assert ["hello", "drain"] == [message["type"] for message in page.sink.messages if "type" in message]
     assert "drain" == page.sink.messages[-1]["type"]

@@ -45,7 +45,7 @@ class UnsentRow(Base):
     """One publication of stored things that may not have been made yet."""
 
     __tablename__ = "unsent"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's form
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     """The publication's id: of two pushes of the same a client drops the second."""

@@ -21,7 +21,12 @@ def is_long() -> bool:
 
 
 @pytest.fixture
-def report(pytestconfig: pytest.Config) -> Callable[[str], None]:
+def report(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Puts a line with figures among what pytest says."""
     terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-    return lambda line: terminal.write_line(f"\n{line}")
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            terminal.write_line(f"\n{line}")
+
+    return write

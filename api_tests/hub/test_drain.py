@@ -11,7 +11,7 @@ from api_tests.hub.returned import Returned, behind, say
 from api_tests.waiting import MS, eventually
 from app.hub import catch_up, drain
 from app.hub.audience import everyone
-from app.hub.drain import FIRST_SLOT_S, MIN_SPREAD_S, Drain
+from app.hub.drain import FIRST_SLOT_S, GOODBYES_PER_S, MIN_SPREAD_S, Drain
 from app.hub.publication import one
 from app.hub.returning import Back
 from app.kernel.clock import monotonic
@@ -29,7 +29,8 @@ async def test_pages_have_slots_of_their_own_from_the_first_on_and_over_two_seco
     hub = make_hub()
     pages = [tab(hub, form=V1) for _ in range(4)]
     await Drain(hub, LONG_S).run()
-    assert [1000 * (FIRST_SLOT_S + MIN_SPREAD_S * place / 4) for place in range(4)] == slots_ms(pages)
+    wanted_s = [FIRST_SLOT_S + (3 - place) / GOODBYES_PER_S + MIN_SPREAD_S * place / 4 for place in range(4)]
+    assert [round(1000 * slot_s) for slot_s in wanted_s] == slots_ms(pages)
     assert {(1012, "restarting")} == {page.sink.closed_with for page in pages}
     assert (True, 0) == (hub.is_draining, len(hub.registry))
 
@@ -43,6 +44,15 @@ async def test_a_hundred_come_back_in_a_second_unless_the_drain_time_is_too_shor
     assert len(told) == len(set(told))
     assert 1000 * (FIRST_SLOT_S + spread_s * 499 / 500) == pytest.approx(told[-1], abs=1)
     assert told[-1] <= max(1000 * within_s, 1000 * (FIRST_SLOT_S + MIN_SPREAD_S))
+
+
+async def test_the_first_comes_back_when_all_have_been_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drain, "GOODBYES_PER_S", 1)
+    hub = make_hub()
+    pages = [tab(hub, form=V1) for _ in range(3)]
+    await Drain(hub, LONG_S).run()
+    assert 1000 * (FIRST_SLOT_S + 2) == slots_ms(pages)[0]
+    assert round(1000 * (FIRST_SLOT_S + MIN_SPREAD_S * 2 / 3)) == slots_ms(pages)[2]
 
 
 async def test_pages_that_cannot_be_told_are_closed_when_their_slot_has_come(monkeypatch: pytest.MonkeyPatch):

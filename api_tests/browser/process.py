@@ -58,6 +58,12 @@ class Process:
                 except httpx.TransportError:
                     await asyncio.sleep(0.05)
 
+    async def stop(self) -> None:
+        """As a deploy does: SIGTERM, and wait for its end."""
+        if self._process is not None:
+            self._process.terminate()
+            assert 0 == await self._process.wait()
+
     async def kill(self) -> None:
         """As a power cut would: SIGKILL."""
         if self._process is not None and self._process.returncode is None:

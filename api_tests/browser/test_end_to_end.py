@@ -1,14 +1,19 @@
 """The whole way, as in life: the product in its own process, curl in the back office, three people at their browsers."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
 from api_tests.browser.process import Process
 from api_tests.browser.town import Town, join
 from api_tests.server import ADMIN_KEY
+from api_tests.waiting import MS
 
 BACK_WITHIN_MS = 40_000
 """The longest pause between two attempts of a page is 30 s."""
@@ -94,3 +99,33 @@ async def test_authorize_and_try_it_in_the_docs_really_broadcasts(town: Town, pr
     await expect(operation.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("202")
     await expect(watcher.locator("#global-status p")).to_have_text("From the docs")
     assert [] == [url for url in elsewhere if not url.startswith("data:")]
+
+
+async def test_a_page_lives_through_a_restart_in_which_twenty_announcements_are_made(town: Town, product: Process) -> None:
+    ada = await town.visit("Ada")
+    await ada.evaluate("window.isTheSamePage = true; window.gaps = []")
+    await ada.evaluate("document.addEventListener('wsx:gap', ({ detail }) => gaps.push(detail.targets))")
+
+    async def announce(api: httpx.AsyncClient, text: str) -> None:
+        """Again while nobody listens, as a tool of the back office does."""
+        while True:
+            with suppress(httpx.TransportError):
+                if (await api.post("/announcements", json={"message": text, "priority": "high"})).status_code == HTTPStatus.CREATED:
+                    return
+            await asyncio.sleep(20 * MS)
+
+    async def restart() -> None:
+        await product.stop()
+        await product.start()
+
+    texts = [f"number {number}" for number in range(20)]
+    key = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    async with httpx.AsyncClient(base_url=f"{product.url}/api/v1", headers=key) as api, asyncio.TaskGroup() as tasks:
+        for text in texts[:5]:
+            await announce(api, text)
+        tasks.create_task(restart())
+        for text in texts[5:]:
+            await announce(api, text)
+    await expect(ada.locator("#announcements .announcement p")).to_have_text(texts[::-1], timeout=BACK_WITHIN_MS)
+    assert await ada.evaluate("window.isTheSamePage")
+    assert [[]] == await ada.evaluate("gaps")  # its journal has ended with the process: any target may have been missed

@@ -17,7 +17,7 @@ import pytest
 from api_tests.waiting import MS, eventually
 from app.serving import workers
 from app.serving.run import listen_for_workers
-from app.serving.workers import READY, Supervisor, Work
+from app.serving.workers import READY, Supervisor, Work, Worker
 from app.settings import Settings
 
 FAILED = 3
@@ -204,3 +204,14 @@ async def test_a_pipe_that_becomes_readable_twice_before_anybody_looks_wakes_onc
     for _ in range(2):
         workers._wake(waiting)
     assert waiting.done()
+
+
+def _end_at_once(_number: int, _listener: socket, _pipe: Connection) -> None:
+    pass
+
+
+async def test_who_has_ended_is_sent_no_signal(settings: Settings):
+    with listen_for_workers(settings, 1)[0] as listener:
+        worker = Worker(_end_at_once, 1, listener)
+        assert 0 == await worker.ended()
+        worker.signal(signal.SIGTERM)  # there is no such process, or it is another one by now

@@ -22,7 +22,7 @@ from api_tests.waiting import MS
 from app.auth import tokens
 from app.db import migrate, postgresql, sqlite
 from app.db.session import Database
-from app.features.announcements import board
+from app.features.announcements import service
 from app.kernel import clock as kernel_clock
 from app.kernel import log
 from app.settings import Settings
@@ -62,7 +62,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     told = Clock()
     monkeypatch.setattr(kernel_clock, "datetime", told)
     monkeypatch.setattr(tokens, "utc_now", partial(datetime.now, UTC))  # the library that reads tokens asks the machine
-    monkeypatch.setattr(board, "LONGEST_SLEEP_S", 50 * MS)
+    monkeypatch.setattr(service, "LONGEST_SLEEP_S", 50 * MS)
     return told
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 MS = 0.001
 SOON_S = 20.0
@@ -13,6 +13,16 @@ async def eventually(holds: Callable[[], object], within: float = SOON_S) -> Non
     """Return as soon as `holds()` is true; raise TimeoutError when it is not in time."""
     until = time.monotonic() + within
     while not holds():
+        if time.monotonic() > until:
+            message = "it did not become true in time"
+            raise TimeoutError(message)
+        await asyncio.sleep(2 * MS)
+
+
+async def eventually_told(holds: Callable[[], Awaitable[object]], within: float = SOON_S) -> None:
+    """The same for what must be asked for."""
+    until = time.monotonic() + within
+    while not await holds():
         if time.monotonic() > until:
             message = "it did not become true in time"
             raise TimeoutError(message)

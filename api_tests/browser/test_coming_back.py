@@ -3,23 +3,13 @@
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from api_tests.browser.town import Town, is_live, join
+from api_tests.browser.town import RECORD, Town, is_live, join
 from api_tests.browser.wire import Wire
 from api_tests.client import ApiClient
 from api_tests.server import Running
 from api_tests.waiting import eventually
 
 FEED = "#live-feed"
-RECORD = """
-window.swaps = [];
-window.hellos = [];
-document.addEventListener("wsx:hello", ({ detail }) => hellos.push(detail.resumed));
-document.addEventListener("wsx:afterSwap", ({ detail: { target, html, swap } }) => {
-  const shown = new DOMParser().parseFromString(html, "text/html").querySelectorAll(".announcement p");
-  if (target === "#announcements" && swap === "afterbegin") swaps.push(...[...shown].map((line) => line.textContent));
-});
-"""
-"""Keeps which announcements were put into the list one by one, and whether each `hello` said that all is told."""
 
 
 async def tell(api: ApiClient, *texts: str) -> None:

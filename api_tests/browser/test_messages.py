@@ -214,6 +214,22 @@ async def test_a_broadcast_that_is_pushed_again_is_not_swapped_again(page: Page,
     assert "fst!" == await say_again(page, peer, 4)
 
 
+async def test_of_a_batch_only_that_is_swapped_which_was_not_heard_in_another_message(page: Page, visit: Visit):
+    peer = await visit("<p id=a></p>")
+    item = {"target": "#a", "swap": "beforeend"}
+    await peer.say(id="known", html="known ", **item)
+    batch = [
+        {"id": "known", "html": "again ", **item},
+        {"id": "new", "html": "new ", **item},
+        {"id": "new", "html": "and its rest ", **item},
+    ]
+    await peer.say(type="batch", updates=[*batch, {"html": "unnamed ", **item}])
+    await peer.say(id="new", html="new again ", **item)
+    await peer.update("#a", "!", "beforeend")
+    await events(page, "afterSwap", 5)
+    assert "known new and its rest unnamed !" == await inner(page, "#a")
+
+
 async def test_only_servers_that_know_wsx_v1_use_no_id_again(page: Page, visit: Visit, site: Site, console: Console):
     console.expect("WebSocket connection to .* failed")
     site.speaks_v1 = False

@@ -24,6 +24,19 @@ for (const name of ["connected", "disconnected", "error"]) {
 """
 """Keeps what the page's policy forbade, and in `heard` the connection's life and what went wrong."""
 
+RECORD = """
+window.swaps = [];
+window.hellos = [];
+window.gaps = [];
+document.addEventListener("wsx:hello", ({ detail }) => hellos.push(detail.resumed));
+document.addEventListener("wsx:gap", ({ detail }) => gaps.push(detail.targets));
+document.addEventListener("wsx:afterSwap", ({ detail: { target, html, swap } }) => {
+  const shown = new DOMParser().parseFromString(html, "text/html").querySelectorAll(".announcement p");
+  if (target === "#announcements" && swap === "afterbegin") swaps.push(...[...shown].map((line) => line.textContent));
+});
+"""
+"""Keeps which announcements were put into the list one by one, what each `hello` said of `resumed`, and the targets of gaps."""
+
 
 class Town:
     """Opens the page for people, and checks when they leave that nothing on it went wrong by itself."""

@@ -32,8 +32,9 @@ class Wire:
         for writer in self._near | (set() if unnoticed else self._far):
             writer.transport.abort()
 
-    def mend(self) -> None:
-        """Pass on again; what was cut stays cut."""
+    def mend(self, server_port: int = 0) -> None:
+        """Pass on again, to this server if one is named; what was cut stays cut."""
+        self._server_port = server_port or self._server_port
         self._is_cut = False
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

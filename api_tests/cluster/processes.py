@@ -37,8 +37,9 @@ class Process:
                     return
                 await asyncio.sleep(10 * MS)
 
-    def socket(self, user_id: str, *roles: str, **how: Any) -> SocketClient:
-        return SocketClient(self.serving.url.replace("http", "ws"), token=token_of(user_id, *roles), **how)
+    def socket(self, user_id: str | None, *roles: str, **how: Any) -> SocketClient:
+        token = token_of(user_id, *roles) if user_id is not None else None
+        return SocketClient(self.serving.url.replace("http", "ws"), token=token, **how)
 
     async def connections(self, query: str = "") -> list[str]:
         page = (await self.api.get(f"/connections?{query}")).json()

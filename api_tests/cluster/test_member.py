@@ -13,7 +13,7 @@ from api_tests.waiting import MS, eventually
 from app.cluster import clerk
 from app.db.session import Database
 from app.features.announcements import service
-from app.features.announcements.board import Schedule
+from app.features.announcements.service import Schedule
 from app.features.services import Services
 from app.hub.lease import Owner, OwnLease
 from app.kernel.clock import utc_now
@@ -61,12 +61,11 @@ async def test_announcements_wait_for_the_node_that_has_the_lease_and_are_shown_
     services = Services(settings, Database(settings.database_url), make_hub(), None, lease=lease)
     page = tab(services.hub, "ada")
     how = {"title": "News", "priority": "high", "author": "test"}
-    now = utc_now()
-    await service.announce(services, message="later", publish_at=now + timedelta(seconds=60), **how)
-    short = await service.announce(services, message="short", expires_at=now + timedelta(seconds=30), **how)
-    async with services.of(Schedule).running(service.show):
+    now, board = utc_now(), services.of(service.Board)
+    async with board.running(), services.of(Schedule).running():
+        await service.announce(services, message="later", publish_at=now + timedelta(seconds=60), **how)
+        short = await service.announce(services, message="short", expires_at=now + timedelta(seconds=30), **how)
         clock.skip(60)
-        board = services.of(service.Board)
         await eventually(lambda: short.row.id not in board._posted)  # here it is off the board, and nobody is told
         assert 1 == len(page.heard)
         lease.owner = Owner.HERE  # type: ignore[assignment]

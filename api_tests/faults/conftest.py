@@ -1,12 +1,12 @@
 """Faults are made in processes of their own."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from api_tests.cli.command import Operator
+from api_tests.faults.scene import IS_LONG
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def operator(tmp_path: Path) -> Operator:
 
 @pytest.fixture
 def is_long() -> bool:
-    """Whether the figures of the promise are wanted (`make faults`), which take minutes, or a short form of them."""
-    return os.environ.get("FAULTS") == "long"
+    """The long form, of `make faults`, or the short one."""
+    return IS_LONG
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The process is killed between the commit of a change and its push: the next one pushes it. Each kind of change."""
 
 import asyncio
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -19,9 +20,11 @@ from app.auth.tokens import Tokens
 STOPS = """
 import asyncio
 from pathlib import Path
+from app.features import unsent
 from app.features.unsent import Unsent
 from app.journal.memory import MemoryJournal
 
+unsent.AGAIN_AFTER_S, unsent.LOOK_EVERY_S = 1.0, 0.1
 append, claim = MemoryJournal.append, Unsent._claim
 
 async def stop_before_the_push(journal, payload):
@@ -66,10 +69,11 @@ def socket_of(serving: Serving) -> SocketClient:
     return SocketClient(serving.url.replace("http", "ws"), token=token)
 
 
-def noted(operator: Operator) -> dict[str, str]:
-    """Ids of what is still to be pushed, by what happened."""
+def noted(operator: Operator) -> dict[str, list[str]]:
+    """What is still to be pushed, by what happened: ids, that of the push and those of the stored things."""
     with closing(sqlite3.connect(operator.database)) as connection:
-        return dict(connection.execute("SELECT what, id FROM unsent").fetchall())
+        rows = connection.execute("SELECT what, id, things FROM unsent").fetchall()
+    return {what: [publication_id, *json.loads(things)] for what, publication_id, things in rows}
 
 
 async def changed(api: ApiClient, page: SocketClient, change: Change, ids: dict[str, str]) -> None:
@@ -80,14 +84,14 @@ async def changed(api: ApiClient, page: SocketClient, change: Change, ids: dict[
         await make(api, change, ids)
 
 
-async def told_again(page: SocketClient, changes: list[Change], ids: dict[str, str]) -> None:
-    """Return when the page was told of each change, under the id that was noted; of a batch a page is told no id."""
+async def told_again(page: SocketClient, changes: list[Change], ids: dict[str, list[str]]) -> None:
+    """Return when the page was told of each change, under one of the ids that were noted; of a batch a page is told no id."""
     left = list(changes)
     async with asyncio.timeout(SOON_S):
         while left:
             message = await page.next()
             for change in left:
-                if change.is_in(message) and message.get("id") in {ids[change.what], None}:
+                if change.is_in(message) and message.get("id") in [*ids[change.what], None]:
                     left.remove(change)
                     break
 

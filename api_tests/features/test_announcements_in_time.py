@@ -8,7 +8,7 @@ from api_tests.features.announcing import LATER_S, NEW, announce, change, ends_s
 from api_tests.features.talking import told
 from api_tests.server import run_server
 from api_tests.waiting import MS, eventually
-from app.features.announcements import board
+from app.features.announcements import service
 from app.features.dashboard import service as dashboard
 from app.kernel.clock import utc_now
 
@@ -70,7 +70,7 @@ async def test_it_leaves_every_screen_at_its_end_and_is_shown_to_nobody_who_come
 
 # -- at its time, by a clock that is set forward -----------------------------------------------------------------------
 async def test_more_may_be_due_at_once_than_are_shown_in_one_step(clock, server, api, monkeypatch):
-    monkeypatch.setattr(board, "AT_ONCE", 2)
+    monkeypatch.setattr(service, "AT_ONCE", 2)
     async with server.socket("ada") as page:
         times = {"publish_at": later(), "expires_at": later(2 * LATER_S)}
         ids = [(await announce(api, **times))["id"] for _ in range(5)]
@@ -211,8 +211,8 @@ async def test_the_board_and_the_schedule_go_on_after_a_restart(clock, settings)
 
 # -- when things go wrong ----------------------------------------------------------------------------------------------
 async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, monkeypatch, logged):
-    monkeypatch.setattr(board, "RETRY_S", 10 * MS)
-    item, failures = board.view.item, []
+    monkeypatch.setattr(service, "RETRY_S", 10 * MS)
+    item, failures = service.view.item, []
 
     def fail(_row):
         failures.append(1)
@@ -220,17 +220,17 @@ async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, mo
 
     async with server.socket("ada") as page:
         made = await announce(api, publish_at=later())
-        monkeypatch.setattr(board.view, "item", fail)
+        monkeypatch.setattr(service.view, "item", fail)
         clock.skip(LATER_S)
         await eventually(lambda: len(failures) > 2)
         assert "scheduled" == await state(api, made)
-        monkeypatch.setattr(board.view, "item", item)
+        monkeypatch.setattr(service.view, "item", item)
         assert [made["id"]] == (await shown(page)).ids
     assert "announcement schedule failed" in logged()
 
 
 async def test_while_the_database_is_away_what_is_due_waits(clock, impatient, settings, monkeypatch, logged):
-    monkeypatch.setattr(board, "RETRY_S", 10 * MS)
+    monkeypatch.setattr(service, "RETRY_S", 10 * MS)
     async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api, server.socket("ada") as page:
         made = await announce(api, publish_at=later())
         await eventually(lambda: [(1,)] == rows(settings, "SELECT count(*) FROM users WHERE last_connected_at IS NOT NULL"))

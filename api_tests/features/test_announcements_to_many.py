@@ -9,7 +9,7 @@ from api_tests.features.following import follow
 from api_tests.features.screen import Screen, fragments
 from api_tests.server import Running
 from app.features.announcements import view
-from app.features.announcements.board import GONE_AT_ONCE
+from app.features.announcements.service import GONE_AT_ONCE
 from app.features.dashboard import service as dashboard
 from app.hub import publication
 from app.hub.audience import Audience, everyone, users

@@ -242,6 +242,25 @@ async def test_what_was_pushed_is_pushed_again_after_a_crash_only_where_its_mark
     assert [expected] == list(seen.values())
 
 
+@BOTH
+async def test_a_thing_is_told_under_its_own_id_whichever_way_it_comes(server, post):
+    """So a page drops what another node pushes again, which does not know that it was pushed."""
+    async with server.socket("ada") as page:
+        pushed = await post.send("pushed")
+        message = await page.next()
+        assert pushed == message["id"]
+        cursor = message["cursor"]
+        missed = await post.send("missed")
+        await page.next()
+    async with server.socket("ada", path=f"/ws?cursor={cursor}") as page:
+        assert missed == (await page.next())["id"]
+    for texts in (["one"], ["two", "three"]):
+        waiting = [await post.send(text) for text in texts]
+        async with server.socket("ada") as page:
+            message = await page.next()
+            assert waiting == list(dict.fromkeys(update["id"] for update in message.get("updates", [message])))
+
+
 # -- under load --------------------------------------------------------------------------------------------------------
 VISITS = 120
 

@@ -1,9 +1,11 @@
 """What was answered is pushed, though the journal is away, or a process has died: as it is by then, and under one id."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -21,6 +23,7 @@ from app.features.services import Services
 from app.features.unsent import Again, Unsent
 from app.hub.audience import everyone
 from app.hub.publication import Part, Publication
+from app.journal.port import Health
 from app.kernel.clock import utc_now
 from app.settings import Settings
 from app.wire.update import Update
@@ -52,14 +55,16 @@ async def test_while_the_journal_is_away_its_own_node_hears_and_all_hear_later(
         with journal_away(server.hub):
             await make(api, one, ids)
             here = await hear(page, one)
-            ((publication_id, what),) = rows(server.settings, NOTED)
+            ((publication_id, what, things),) = rows(server.settings, "SELECT id, what, things FROM unsent")
             assert (one.what, None) == (what, here.get("cursor"))
             refused = await api.post("/broadcasts", {"audience": {"kind": "everyone"}, "target": "#a", "html": "x"})
             assert (503, "3") == (refused.status_code, refused.headers["retry-after"])
         again = await hear(page, one)
         assert again["cursor"]
         if "id" in here:  # a batch has none
-            assert publication_id == here["id"] == again["id"]
+            assert here["id"] == again["id"]
+            is_keyed = one.what == "notification.arrived"
+            assert here["id"] in (json.loads(things) if is_keyed else [publication_id])
         await nothing_is_noted(server.settings)
         await api.broadcast("marker")
         await page.hears_nothing_but("marker")
@@ -73,9 +78,11 @@ async def test_a_private_message_is_pushed_in_the_same_way(soon: None, server: R
         with journal_away(server.hub):
             await write(page, "psst")
             here = await hear(page, one)
-            ((publication_id, what),) = rows(server.settings, NOTED)
+            ((_, what),) = rows(server.settings, NOTED)
         again = await hear(page, one)
-        assert (one.what, publication_id, publication_id) == (what, here["id"], again["id"])
+        ((message_id,),) = rows(server.settings, "SELECT id FROM messages WHERE content = 'psst'")
+        told_as = str(UUID(message_id))
+        assert (one.what, told_as, told_as) == (what, here["id"], again["id"])
         await nothing_is_noted(server.settings)
 
 
@@ -226,6 +233,36 @@ async def test_it_waits_for_a_journal_that_stays_away_and_for_a_database_that_is
     async with services.of(Unsent).running({IT_HAPPENED: say_again}):
         await nothing_is_noted(services.settings)
     assert ["again "] == page.heard
+
+
+async def test_what_was_left_while_the_journal_was_away_need_not_get_old(
+    soon: None, services: Services, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(unsent, "AGAIN_AFTER_S", 3_600)
+    page = tab(services.hub)
+    async with services.of(Unsent).running({IT_HAPPENED: say_again}):
+        with journal_away(services.hub):
+            await push(services, await note(services), "here")
+        await eventually(lambda: ["here", "again "] == page.heard)
+        await nothing_is_noted(services.settings)
+
+
+async def test_a_node_whose_journal_is_away_claims_nothing(soon: None, services: Services, monkeypatch: pytest.MonkeyPatch):
+    looked = []
+
+    def away() -> Health:
+        looked.append(1)
+        return Health("away")
+
+    await note(services)
+    before = rows(services.settings, "SELECT at FROM unsent")
+    with monkeypatch.context() as gone:
+        gone.setattr(services.hub.journal, "health", away)
+        async with services.of(Unsent).running({IT_HAPPENED: say_again}):
+            await asyncio.sleep(unsent.AGAIN_AFTER_S)
+            known = len(looked)
+            await eventually(lambda: len(looked) > known + 1)
+    assert before == rows(services.settings, "SELECT at FROM unsent")
 
 
 async def test_a_look_that_fails_is_told_and_the_next_one_is_made(

@@ -155,7 +155,7 @@ async def test_nothing_is_kept_of_visits_that_are_over(server, api, events, monk
             await bob.ask("leave-room", {})
             server.hub.registry.leave(server.hub.registry.get(ada.id), "lobby")  # as a handler of the site's own may do
             await join(ada, "garden")
-    await eventually(lambda: not made[0]._in_room and not made[0]._rooms_of)
+    await eventually(lambda: not [*made[0]._book] and not made[0]._book._rooms_of)
     came, went = (sorted(visit for name, *visit in named(events) if name == which) for which in (JOINED, LEFT))
     assert came == went
 

@@ -8,7 +8,7 @@ from api_tests.hub.test_everywhere import Several
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
 from app.hub.returning import Back
-from app.hub.sessions import Origin, Taken
+from app.hub.sessions import Origin, SessionIds, Taken
 
 
 @pytest.fixture
@@ -58,3 +58,13 @@ async def test_what_no_node_has_is_not_handed_over(hubs: list[Hub], everywhere: 
 
 async def test_where_there_is_no_other_node_nothing_is_elsewhere(hubs: list[Hub]):
     assert None is await hubs[0].returning.ask_to_hand_over(Origin("unknown", "gone0000"), "ada")
+
+
+async def test_a_session_that_another_node_began_is_known_as_such_until_its_page_is_here() -> None:
+    hub, there = make_hub(), SessionIds("bbbbbbbb", b"k" * 32)
+    hub.returning.ids = SessionIds("aaaaaaaa", b"k" * 32)
+    assert not hub.returning.is_of_another_node("no session")
+    assert not hub.returning.is_of_another_node(hub.returning.ids.of("0" * 32))
+    assert hub.returning.is_of_another_node(there.of("0" * 32))
+    hub.returning._heirs.add("0" * 32, "1" * 32)
+    assert not hub.returning.is_of_another_node(there.of("0" * 32))

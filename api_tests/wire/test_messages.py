@@ -37,6 +37,14 @@ def test_a_batch_has_every_fragment_in_order() -> None:
     assert ("#a", ["#b", "#c"]) == (told["target"], [part["target"] for part in told["oob"]])
 
 
+def test_what_a_batch_shows_under_an_id_has_that_in_each_of_its_fragments_for_v1_only() -> None:
+    updates = [ONE, Update("#c", "c")]
+    told = json.loads(wsx.dialect(extended=True).encode_batch("1", updates, "c", ["one", ""]))
+    assert ["one", "one", None] == [item.get("id") for item in told["updates"]]
+    told = json.loads(wsx.dialect(extended=False).encode_batch("1", updates, "c", ["one", ""]))
+    assert [None] * 3 == [item.get("id") for item in told["updates"]]
+
+
 def test_only_v1_knows_hello_gap_and_error() -> None:
     old, new = wsx.dialect(extended=False), wsx.dialect(extended=True)
     assert old.encode_hello("c", "s", "0", resumed=False) is None

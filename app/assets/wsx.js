@@ -340,11 +340,12 @@
       const isHello = type === "hello";
       // Behind a hello follows what was missed, each message with its place, or a gap: until then ours is the truth.
       if (message.cursor && !(isHello && this.#cursor)) this.#cursor = message.cursor;
-      if (this.#speaksV1 && id && !/^req_/.test(id)) {
-        if (this.#heard.has(id)) return; // pushed again, by a server that was not sure of it
-        this.#heard.add(id);
-        if (this.#heard.size > MAX_HEARD) this.#heard.delete(this.#heard.values().next().value);
-      }
+      // What has an id that was heard is pushed again, by a server that was not sure of it. Fragments of one update share its id.
+      const ids = [message, ...[].concat(updates ?? [])].map((update) => Object(update).id);
+      const heard = new Set(ids.filter((known) => this.#heard.has(known)));
+      if (heard.has(id)) return;
+      for (const known of ids) if (this.#speaksV1 && known && !/^req_/.test(known)) this.#heard.add(known);
+      while (this.#heard.size > MAX_HEARD) this.#heard.delete(this.#heard.values().next().value);
       if (isHello) {
         this.connectionId = message.connection;
         this.#session = message.session;
@@ -353,7 +354,9 @@
       else if (type === "drain") this.#slot = Number(message.retry_in_ms) || 0;
       else if (type === "error") this.#settle(id, message);
       else if (type === "batch" || !type) {
-        for (const update of [].concat(updates ?? (target ? message : []), oob ?? [])) this.#swapInOrder(Object(update), id);
+        for (const update of [].concat(updates ?? (target ? message : []), oob ?? []).map(Object)) {
+          if (!heard.has(update.id)) this.#swapInOrder(update, id);
+        }
         this.#inOrder(0, () => this.#settle(id, null, message));
       }
     }

@@ -1,32 +1,36 @@
 """Stored things for people who are away: they are pushed at the next connect, in order, and marked once they were pushed.
 
-A thing is stored unmarked. When its first push was written to a page, its mark follows a moment later, with others, in one
-statement; a crash in between pushes it again, and never loses it. When nobody is there, it waits; whoever connects is looked up,
-together with all who connect in the same moment, and gets what waits.
+A thing is stored unmarked. When its push was written to a page, its mark follows a moment later, with others, in one statement; a
+crash in between pushes it again, and never loses it. When nobody is there, it waits; whoever connects is looked up, together with
+all who connect in the same moment, and gets what waits.
 
-A page that comes back reads from the journal what it missed, these things among it. So each is published with its id as a key: who
-catches up is shown a thing once, and a look-up leaves out the pages that have been shown it in that way.
+Each push says what things it shows, and every node hears that when it delivers the push to its own pages, whoever made it. So:
 
-What keeps both ways from pushing the same thing twice: an id that is on its way (from before its commit until its push was written)
-or waits for its mark is left alone by the look-up, which holds back the writing of marks while it reads.
+- the node that wrote it to a page marks it;
+- a thing is shown once, though two pushes of it may be on their way: its first one and that of a look-up, or look-ups of two nodes.
+  A node knows what it has pushed a moment ago, and a page that came back knows what it read in the journal;
+- a look-up leaves out what was pushed here and waits for its mark, and, for a moment, what another node may be about to mark.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Table, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Base
 from app.features.gathering import Gathering
 from app.features.services import Services
-from app.hub.audience import Audience, Except, connections, nobody, users
+from app.hub.audience import connections, nobody, users
 from app.hub.connection import Connection
-from app.hub.publication import Part, Publication
-from app.kernel.clock import utc_now
+from app.hub.publication import News, Part, Publication
+from app.kernel.clock import monotonic, utc_now
 from app.kernel.ids import new_short_id
 from app.wire.update import Update
 
@@ -38,12 +42,20 @@ LOOK_AGAIN_S = 0.02
 """Seconds between two looks whether a page has taken what was pushed to it."""
 STALLED_S = 0.5
 """Seconds after which a user is looked up again whose pages take nothing more for now."""
+ELSEWHERE_S = 1.0
+"""Seconds in which another node has marked what it pushed to a page of its own; until then it is left alone, and then looked up."""
+PUSHED_S = 30.0
+"""Seconds for which it is known that a thing was pushed: a second push of it is at most some seconds behind the first."""
+MAX_REMEMBERED = 20_000
+"""Things of which that is known, the newest: some 4 MiB."""
 MAX_AT_ONCE = 500
 """Things that one look-up reads. More follow in the next one."""
 MAX_SHARE_CHARS = 65_536
 """HTML that is pushed in one message: many clients close their connection over a message of a megabyte."""
 
 _BEFORE_ALL = UUID(int=0)
+_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+_decode = msgspec.msgpack.Decoder(list[tuple[UUID, str]]).decode
 
 
 class Waiting(NamedTuple):
@@ -72,13 +84,42 @@ class _Pushed(NamedTuple):
 
     @property
     def is_lost(self) -> bool:
-        """Whether all pages that were to have it have left, or there were none."""
+        """Whether all pages that were to have it have left."""
         return not any(map(_is_there, self.connections))
 
 
 def _is_there(connection: Connection) -> bool:
     """Whether what is written to the page goes there. Its socket says goodbye a moment before the hub hears of it."""
     return not connection.outbox.closed and connection.outbox.sink.is_open
+
+
+class _Lately:
+    """Which publications have pushed what, a moment ago. Looked through when more comes: no timers."""
+
+    def __init__(self, within_s: float) -> None:
+        self._within_s = within_s
+        self._pushes: OrderedDict[UUID, tuple[str, float]] = OrderedDict()
+
+    def put(self, thing: UUID, publication_id: str) -> None:
+        """This one has, now."""
+        now = monotonic()
+        self._pushes[thing] = publication_id, now
+        self._pushes.move_to_end(thing)
+        while len(self._pushes) > MAX_REMEMBERED or next(iter(self._pushes.values()))[1] < now - self._within_s:
+            self._pushes.popitem(last=False)
+
+    def forget(self, thing: UUID) -> None:
+        """None has, after all."""
+        self._pushes.pop(thing, None)
+
+    def get(self, thing: UUID, default: str) -> str:
+        """The id of the last publication that has pushed it; the default, where none did."""
+        publication_id, at = self._pushes.get(thing, (default, 0.0))
+        return publication_id if monotonic() - at < self._within_s else default
+
+    def __contains__(self, thing: UUID) -> bool:
+        """Whether one has."""
+        return bool(self.get(thing, ""))
 
 
 Load = Callable[[AsyncSession, Collection[str], UUID, int], Awaitable[Sequence[Waiting]]]
@@ -92,36 +133,61 @@ class Away:
         self._database = services.database
         self._hub = services.hub
         self._table: Table = row.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
+        self._kind = f"away.{self._table.name}"
         self._load = load
         self._on_the_way: set[UUID] = set()
+        """Pushed here, and not written to a page yet."""
+        self._pushed = _Lately(PUSHED_S)
+        """Pushed here to pages that are live."""
+        self._elsewhere = _Lately(ELSEWHERE_S)
+        """Pushed, and nobody was here, but its user may have been on another node."""
         self._arrivals: Gathering[str, object] = Gathering("what waits for users", self._push_waiting, pause_s=LOOK_UP_PAUSE_S)
         self._marks: Gathering[UUID, None] = Gathering("delivery marks", self._write_marks, pause_s=MARK_PAUSE_S)
         self._reading = asyncio.Lock()
 
-    @contextmanager
-    def sending(self, user_of: Mapping[UUID, str]) -> Iterator[None]:
-        """Around the commit and the push of things, each to its user: a look-up in between leaves them alone.
-
-        What reached a page is marked afterwards.
-        """
-        self._on_the_way.update(user_of)
-        try:
-            yield
-        except BaseException:
-            self._on_the_way.difference_update(user_of)
-            raise
-        of_user = self._hub.registry.of_user
-        self._look_after({thing: _Pushed(user_id, tuple(of_user(user_id))) for thing, user_id in user_of.items()})
+    def news(self, user_of: Iterable[tuple[UUID, str]]) -> News:
+        """Of a publication whose parts show these things, one each, in this order, each to its user."""
+        return News(self._kind, _encode(list(user_of)))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Push what waits to those who connect, while the server runs."""
+        """Push what waits to those who connect, and mark what was pushed, while the server runs."""
         self._hub.on_arrival(self._arrived)
+        self._hub.news.on(self._kind, before=self._not_again, after=self._delivered)
         try:
             async with self._marks.running(), self._arrivals.running():
                 yield
         finally:
+            self._hub.news.off(self._kind)
             self._hub.on_arrival.remove(self._arrived)
+
+    def _not_again(self, publication: Publication) -> Publication:
+        """What is told to pages here: without what they were shown, by another push or when they came back."""
+        parts = [
+            self._part(publication, thing, part) if part.key else part
+            for (thing, _), part in zip(_things_of(publication), publication.parts, strict=True)
+        ]
+        return replace(publication, parts=tuple(parts))
+
+    def _part(self, publication: Publication, thing: UUID, part: Part) -> Part:
+        if self._pushed.get(thing, publication.id) != publication.id:  # also for those who came since: it was pushed, and is marked
+            return replace(part, audience=nobody)
+        pages = self._hub.registry.resolve(part.audience)
+        new = [page for page in pages if part.key not in page.caught_up_on]
+        if any(page.outbox.catch_up is None for page in new):  # one that catches up reads it in the journal
+            self._pushed.put(thing, publication.id)
+        return part if len(new) == len(pages) else replace(part, audience=connections(*(page.id for page in new)))
+
+    def _delivered(self, publication: Publication) -> None:
+        """Look after what was pushed to pages here."""
+        roster, pushed = self._hub.roster, dict[UUID, _Pushed]()
+        for (thing, user_id), part in zip(_things_of(publication), publication.parts, strict=True):
+            if pages := tuple(self._hub.registry.resolve(part.audience)):
+                pushed[thing] = _Pushed(user_id, pages)
+            elif roster.may_be_elsewhere({user_id}) or roster.is_online_elsewhere(user_id):  # who moves may be there already
+                self._elsewhere.put(thing, publication.id)
+        self._on_the_way.update(pushed)
+        self._look_after(pushed)
 
     def _arrived(self, connection: Connection) -> None:
         if connection.user is not None:
@@ -136,11 +202,12 @@ class Away:
         for thing, push in pushed.items():
             if push.is_written:
                 self._marks.add(thing, None)
-            elif not push.is_lost:
+            elif push.is_lost:
+                self._pushed.forget(thing)
+                self._look_up(push.user_id)  # the user may be back by now, and was looked up too early
+            else:
                 left[thing] = push
                 continue
-            elif push.connections:
-                self._look_up(push.user_id)  # the user may be back by now, and was looked up too early
             self._on_the_way.discard(thing)
         if left:
             loop = asyncio.get_running_loop()
@@ -152,6 +219,7 @@ class Away:
     async def _push_waiting(self, arrived: Mapping[str, object]) -> None:
         is_connected = self._hub.registry.is_connected
         after, stalled = _BEFORE_ALL, {user_id for user_id in arrived if is_connected(user_id) and not self._takes_more(user_id)}
+        elsewhere: set[str] = set()
         while there := [user_id for user_id in arrived if user_id not in stalled and is_connected(user_id)]:
             async with self._reading:
                 # A transaction, though it only reads, and `load` holds what it finds: what others commit is pushed in the order
@@ -159,33 +227,28 @@ class Away:
                 # not go back.
                 async with self._database.transaction() as session:
                     found = await self._load(session, there, after, MAX_AT_ONCE)
-                waiting = [one for one in found if one.id not in self._on_the_way and one.id not in self._marks]
-                for share in _shares(waiting):
+                others = {one.id: one.user_id for one in found if one.id in self._elsewhere}
+                elsewhere.update(others.values())
+                left_alone = self._on_the_way | others.keys()
+                for share in _shares([one for one in found if one.id not in left_alone and one.id not in self._marks]):
                     await self._push([one for one in share if one.user_id not in stalled])
                     stalled.update(one.user_id for one in share if not self._takes_more(one.user_id))
             if len(found) < MAX_AT_ONCE:
                 break
             after = found[-1].id
-        for user_id in stalled:
-            asyncio.get_running_loop().call_later(STALLED_S, self._look_up, user_id)
+        self._look_up_later(stalled, STALLED_S)
+        self._look_up_later(elsewhere, ELSEWHERE_S)
+
+    def _look_up_later(self, user_ids: Iterable[str], in_s: float) -> None:
+        for user_id in user_ids:
+            asyncio.get_running_loop().call_later(in_s, self._look_up, user_id)
 
     async def _push(self, share: Sequence[Waiting]) -> None:
         if share:
-            with self.sending({one.id: one.user_id for one in share}):
-                parts = tuple(
-                    Part(hearers, one.update, str(one.id)) for one in share if (hearers := self._hearers_of(one)) != nobody
-                )
-                if parts:
-                    await self._hub.publish(Publication(new_short_id(), parts))
+            parts = tuple(Part(users(one.user_id), one.update, str(one.id)) for one in share)
+            news = self.news((one.id, one.user_id) for one in share)
+            await self._hub.publish(Publication(new_short_id(), parts, news=news))
             await asyncio.sleep(0)  # it is written now, and others have their turn
-
-    def _hearers_of(self, waiting: Waiting) -> Audience:
-        """All pages of its user, without those that were shown it when they came back."""
-        pages = self._hub.registry.of_user(waiting.user_id)
-        shown = [page.id for page in pages if str(waiting.id) in page.caught_up_on]
-        if not shown:
-            return users(waiting.user_id)
-        return Except(users(waiting.user_id), connections(*shown)) if len(shown) < len(pages) else nobody
 
     def _takes_more(self, user_id: str) -> bool:
         """Whether a page of the user takes what it is sent. What a slow one does not take would close it."""
@@ -198,6 +261,11 @@ class Away:
         statement = update(self._table).where(columns.id == bindparam("marked"), columns.delivered_at.is_(None))
         async with self._reading, self._database.transaction() as session:
             await session.execute(statement.values(delivered_at=bindparam("now")), rows)
+
+
+def _things_of(publication: Publication) -> Sequence[tuple[UUID, str]]:
+    """What its parts show, and whose that is, in their order."""
+    return _decode(publication.news.about) if publication.news is not None else ()
 
 
 def _shares(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:

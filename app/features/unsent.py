@@ -2,14 +2,14 @@
 
 A change of a stored thing notes in its own transaction that it is to be pushed: one row. The push follows the commit; then the row
 is deleted behind it, with many others in one statement, and nothing waits for that. A row that gets old was left by a process that
-died, or by one that found the journal away. Whichever node finds it first pushes the thing again, as it is by then, to all who hear
-of it. So a thing is pushed at least once, and may be pushed twice: under the same id, so that clients can drop what they have seen,
-and in a form that takes the place of what is on the screen already.
+died, or by one that found the journal away, which pushes it again as soon as that is back. Whichever node finds it first pushes the
+thing again, as it is by then, to all who hear of it. So a thing is pushed at least once, perhaps twice: then under the same id, so
+that clients can drop what they have seen, and in a form that takes the place of what is on the screen already.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -37,6 +37,9 @@ FORGET_PAUSE_S = 0.5
 """Seconds in which deletions are gathered into one statement."""
 AT_ONCE = 200
 """Pushes that are claimed in one step."""
+
+_AWAY = frozenset({"away", "never reached"})
+_LONG_AGO = datetime(2, 1, 1, tzinfo=UTC)
 
 _log = structlog.get_logger()
 
@@ -84,6 +87,8 @@ class Unsent:
         self._made: Gathering[str, None] = Gathering("notes of what was pushed", self._forget, pause_s=FORGET_PAUSE_S)
         self._under_way: set[str] = set()
         self._again: set[str] = set()
+        self._left_until = _LONG_AGO
+        """When the journal was last found away: what was noted until then need not get old."""
 
     async def note(self, session: AsyncSession, what: str, things: Collection[object], heard_by: Audience | None = None) -> str:
         """Note in the transaction of a change that it is to be pushed. Returns the id that its publication must have."""
@@ -104,6 +109,7 @@ class Unsent:
         try:
             receipt = await self._services.hub.publish(publication)
         except Unavailable as error:
+            self._left_until = utc_now()
             if publication.id in self._again:
                 raise
             _log.warning("pushed on this node alone; the others follow", publication=publication.id, error=error.detail)
@@ -124,6 +130,8 @@ class Unsent:
         async def look(rest: Rest) -> None:
             while True:
                 await rest.sleep(LOOK_EVERY_S)
+                if self._services.hub.journal.health().state in _AWAY:
+                    continue  # what is claimed here is kept from a node that can push it
                 try:
                     await self._push_old(pushes_again)
                 except Unavailable as error:
@@ -155,8 +163,12 @@ class Unsent:
         self.done(again.id)
 
     async def _claim(self, known: Collection[str]) -> Sequence[Again]:
-        """Old ones that nobody pushes, oldest first: they are ours for `AGAIN_AFTER_S`. What only another version knows is left."""
-        is_old = _TABLE.c.at < utc_now() - timedelta(seconds=AGAIN_AFTER_S), _TABLE.c.what.in_(sorted(known))
+        """Old ones that nobody pushes, oldest first: they are ours for `AGAIN_AFTER_S`. What only another version knows is left.
+
+        What was noted before the journal was found away counts as old.
+        """
+        until = max(utc_now() - timedelta(seconds=AGAIN_AFTER_S), self._left_until)
+        is_old = _TABLE.c.at <= until, _TABLE.c.what.in_(sorted(known))
         database = self._services.database
         async with database.reading() as session:
             found = await session.scalars(select(_TABLE.c.id).where(*is_old).order_by(_TABLE.c.id).limit(AT_ONCE))

@@ -1,7 +1,7 @@
 """A node answers questions about its own connections. Long looks give the loop back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from hashlib import blake2b
 from heapq import nsmallest
 from typing import Any, Final
@@ -22,8 +22,11 @@ from app.hub.peers import (
     ListUsers,
     Present,
     Question,
+    TakeVisits,
     TellReceipt,
+    TellVisits,
     Told,
+    Visiting,
 )
 from app.hub.sessions import Origin, Taken
 
@@ -39,6 +42,9 @@ class Answering:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._node = hub.returning.ids.node
+        self.tell_visits: Callable[[TellVisits], list[Visiting]] = lambda asked: [Visiting.NOTHING] * len(asked.visits)
+        """Set, as the next one, by whoever knows who is visiting which room."""
+        self.take_visits: Callable[[TakeVisits], None] = lambda _: None
 
     async def answer(self, question: Question[Any]) -> Any:
         """What this node says. Raises what the question brings about, and TypeError for one that is unknown."""
@@ -57,6 +63,10 @@ class Answering:
                 return await self._tell(publication_id, within_s)
             case HandOver(connection_id, user_id):
                 return await self._hand_over(connection_id, user_id)
+            case TellVisits():
+                return self.tell_visits(question)
+            case TakeVisits():
+                return self.take_visits(question)
             case _:
                 message = f"unknown question {type(question).__name__}"
                 raise TypeError(message)

@@ -155,6 +155,17 @@ class Connection:
         """Close the socket; `reason` (at most 123 bytes) replaces the table's own words."""
         self._close(self, why, reason)
 
+    def summary(self) -> Mapping[str, object]:
+        """For the one line of the log: whose it was, and what it was for."""
+        return {
+            "connection": self.id,
+            "user": self.user.id if self.user is not None else None,
+            "dialect": self.dialect.name,
+            "seconds": round(((self.closed_at or utc_now()) - self.connected_at).total_seconds(), 3),
+            "sent": self.sent_count,
+            "received": self.received_count,
+        }
+
     def __repr__(self) -> str:
         """For logs and the debugger."""
         return f"<Connection {self.id} user={self.user.id if self.user else None}>"

@@ -15,12 +15,11 @@ from app.hub.connection import Connection
 from app.hub.held import Held
 from app.hub.outbox import CatchingUp, Offer, Outbox
 from app.hub.pending import NOTHING, Pending
-from app.hub.publication import Publication, Receipt
+from app.hub.publication import Part, Publication, Receipt
 from app.hub.registry import Registry
 from app.kernel.clock import monotonic
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
-from app.wire.update import Update
 
 MAX_HOLD_S = 0.002
 """Seconds that one stretch of writing may hold the loop. Short ones let publications in while a round goes on, and what is joined
@@ -98,14 +97,13 @@ class Delivery:
         for connection, places in heard.items():
             key = connection.dialect.name, tuple(places)
             if key not in messages:
-                updates = [parts[place].update for place in places]
-                messages[key] = prepared(connection.dialect, publication, updates, cursor), {}
+                heard_parts = [parts[place] for place in places]
+                messages[key] = prepared(connection.dialect, publication, heard_parts, cursor), {}
             queued += connection.outbox.catch_up is not None or self.offer(connection, *messages[key])
         return Receipt(publication.id, len(heard), queued)
 
     def _deliver_one(self, publication: Publication, cursor: str) -> Receipt:
         """The same for one update. Nearly every connection waits for nothing, or for what all others wait for: 0.1 µs each."""
-        update = publication.parts[0].update
         hearers = tuple(self._registry.resolve(publication.parts[0].audience))  # a copy: closing a slow one changes the index
         forms: dict[Dialect, tuple[Pending, dict[Pending, Pending]]] = {}  # dialects share nothing, not even what follows NOTHING
         dialect: Dialect | None = None
@@ -116,7 +114,7 @@ class Delivery:
             if connection.dialect is not dialect:
                 dialect = connection.dialect
                 if dialect not in forms:
-                    forms[dialect] = NOTHING.then(prepared(dialect, publication, (update,), cursor)), {}
+                    forms[dialect] = NOTHING.then(prepared(dialect, publication, publication.parts, cursor)), {}
                 first, grown = forms[dialect]
                 seen = NOTHING
             outbox = connection.outbox
@@ -282,8 +280,13 @@ def _drop(outbox: Outbox) -> None:
         _log.exception("socket write failed")
 
 
-def prepared(dialect: Dialect, publication: Publication, updates: Sequence[Update], cursor: str) -> Prepared:
-    """What a page is told that hears these updates of the publication."""
-    if len(updates) == 1 and not publication.is_batch:
-        return Prepared.of_update(dialect.encode_update(publication.id, updates[0], cursor), updates[0])
-    return Prepared(dialect.encode_batch(publication.id, updates, cursor))
+def prepared(dialect: Dialect, publication: Publication, parts: Sequence[Part], cursor: str) -> Prepared:
+    """What a page is told that hears these parts of the publication.
+
+    What shows a stored thing has the key of that for its id, by whatever publication it comes: pages drop the second.
+    """
+    if len(parts) == 1 and not publication.is_batch:
+        (part,) = parts
+        return Prepared.of_update(dialect.encode_update(part.key or publication.id, part.update, cursor), part.update)
+    updates, keys = [part.update for part in parts], [part.key for part in parts]
+    return Prepared(dialect.encode_batch(publication.id, updates, cursor, keys))

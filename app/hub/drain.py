@@ -64,6 +64,7 @@ class Drain:
             _log.error("not all that waited could be sent before the stop", waiting=left)
         while connections := tuple(self._hub.registry):  # again: handshakes were under way
             await self._say_goodbye(connections)
+        self._hub.on_drained.fire()
 
     async def _send_what_waits(self) -> None:
         """Whoever queued it was told that it will be heard."""

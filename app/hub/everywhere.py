@@ -4,7 +4,7 @@ Each call says truthfully what it does not know. One that looks names the nodes 
 says that something is not there, raises Incomplete when a node did not answer: done in part is not done.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from heapq import merge
 from itertools import groupby, islice
 from operator import attrgetter
@@ -24,12 +24,17 @@ from app.hub.peers import (
     Counted,
     CountInRooms,
     HandOver,
+    LeftVisit,
     ListConnections,
     ListUsers,
     Peers,
     Present,
+    TakeVisits,
     TellReceipt,
+    TellVisits,
     Told,
+    Visit,
+    Visiting,
 )
 from app.hub.sessions import Origin, Taken
 from app.kernel.clock import utc_now
@@ -87,7 +92,9 @@ class Everywhere:
     def __init__(self, hub: Hub, peers: Peers) -> None:
         self._hub = hub
         self._peers = peers
-        peers.answer = Answering(hub).answer
+        self.answering = Answering(hub)
+        """What this node answers."""
+        peers.answer = self.answering.answer
         hub.returning.ask_to_hand_over = self.hand_over
 
     @classmethod
@@ -170,6 +177,16 @@ class Everywhere:
         """What a connection of another node had, whose page is back here; it ends with that. None: it is not there."""
         answers = await self._peers.ask(HandOver(origin.connection_id, user_id), origin.node)
         return answers.by_node.get(origin.node)
+
+    async def visits(self, visits: Sequence[Visit], *, begins: bool) -> list[dict[str, Visiting]]:
+        """What other nodes know of each of these, by node. Those that do not answer know nothing."""
+        answers = await self._peers.ask(TellVisits(self._peers.node, tuple(visits), begins))
+        others = {node: told for node, told in answers.by_node.items() if node != self._peers.node and len(told) == len(visits)}
+        return [{node: told[place] for node, told in others.items()} for place in range(len(visits))]
+
+    async def pass_on(self, visits: Sequence[LeftVisit], node: str) -> bool:
+        """Let another node look after the visits of this one, which stops. False: it does not answer."""
+        return node in (await self._peers.ask(TakeVisits(tuple(visits)), node)).by_node
 
 
 def _not_there(missing: Collection[str]) -> AppError:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 
 import structlog
+from msgspec.structs import replace
 
 from app.hub import publication as publications
 from app.hub.audience import Audience
@@ -15,6 +16,7 @@ from app.hub.delivery import Delivery
 from app.hub.events import Events
 from app.hub.gap import tell_gap
 from app.hub.hooks import Hooks
+from app.hub.news import Listeners
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
 from app.hub.past import NO_PAST
@@ -77,6 +79,11 @@ class Hub:
         """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
         who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
+        self.on_lost: Hooks[[]] = Hooks("lost entries")
+        """This node will never hear of some publications: what it keeps by them must be looked up anew."""
+        self.on_drained: Hooks[[]] = Hooks("drained")
+        """This node has said goodbye to all its pages, and is one of the cluster for a moment more."""
+        self.news = Listeners()
         self.paced_queues: list[Paced] = []
         self.is_draining = False
         """Whether this node stops: it takes no more sockets."""
@@ -95,7 +102,7 @@ class Hub:
         refuse_inside_transaction()
         if not all(is_settled(part.audience) for part in publication.parts):
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
-            publication = Publication(publication.id, tuple(parts), publication.is_batch, publication.leaving)
+            publication = replace(publication, parts=tuple(parts))
         await self.journal.append(publications.encode(publication))
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
@@ -105,7 +112,7 @@ class Hub:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
-        self.receipts.add(self.delivery.deliver(publication, entry.cursor))
+        self.receipts.add(self._deliver(publication, entry.cursor))
         if (leaving := publication.leaving) is not None:
             for connection in tuple(self.registry.resolve(leaving.audience)):  # a copy: leaving changes the registry's sets
                 self.registry.leave(connection, leaving.room_id)
@@ -115,11 +122,19 @@ class Hub:
 
         The audience must be settled.
         """
-        return self.delivery.deliver(publication, "")
+        return self._deliver(publication, "")
+
+    def _deliver(self, publication: Publication, cursor: str) -> Receipt:
+        if publication.news is None:
+            return self.delivery.deliver(publication, cursor)
+        receipt = self.delivery.deliver(self.news.told_of(publication), cursor)
+        self.news.delivered(publication)
+        return receipt
 
     def _lost(self) -> None:
         self.returning.forget_touched()
         tell_gap(self.registry, self.delivery, self.journal.head())
+        self.on_lost.fire()
 
     async def settle(self, audience: Audience, *, also_absent: bool = False) -> Audience:
         """The audience with what stands in the database looked up. Raises Unavailable.
@@ -236,17 +251,7 @@ class Hub:
             return
         connection.closed_at = utc_now()
         self.on_disconnection.fire(connection)
-        _log.info(
-            "connection closed",
-            connection=connection.id,
-            user=connection.user.id if connection.user else None,
-            dialect=connection.dialect.name,
-            seconds=round((connection.closed_at - connection.connected_at).total_seconds(), 3),
-            sent=connection.sent_count,
-            received=connection.received_count,
-            code=code,
-            reason=reason,
-        )
+        _log.info("connection closed", **connection.summary(), code=code, reason=reason)
 
     def send(self, connection: Connection, update: Update, message_id: str | None = None) -> None:
         """Put one update into one outbox, past the journal: answers, and what only this connection is told."""
@@ -271,7 +276,7 @@ class Hub:
     @property
     def running(self) -> set[asyncio.Task[None]]:
         """Hooks and event functions that are not done yet, and connections that catch up."""
-        hooks = self.on_connection, self.on_arrival, self.on_disconnection
+        hooks = self.on_connection, self.on_arrival, self.on_disconnection, self.on_drained
         return {task for one in hooks for task in one.running} | self.events.running | self.returning.running
 
     def stop(self) -> None:

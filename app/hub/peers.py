@@ -5,6 +5,7 @@ take the rest for the whole.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec import Meta
 from app.hub.audience import MAX_IDS, Audience, Id
 from app.hub.listed import ConnectionInfo
 from app.hub.sessions import Taken
+from app.kernel.identity import User
 
 DIGEST_BYTES = 8
 """Of a user's id: of a million users, two are taken for one with a chance of 1 in 36 million."""
@@ -115,7 +117,58 @@ class HandOver(Question[Taken | None], frozen=True, tag="hand_over"):
     answer: ClassVar[Any] = Taken | None
 
 
-AnyQuestion = ListConnections | ListUsers | CountConnections | CountInRooms | CloseConnections | TellReceipt | HandOver
+class Visit(msgspec.Struct, frozen=True, array_like=True):
+    """A user in a room."""
+
+    room_id: Id
+    user_id: Id
+
+
+class Visiting(IntEnum):
+    """What a node knows of a visit."""
+
+    NOTHING = 0
+    BEGINS = 1
+    """A page of the user has come into the room, and its node asks whether the user was there already."""
+    AWAY = 2
+    """No page is there any more, and that the visit is over was not told yet."""
+    THERE = 3
+
+
+class TellVisits(Question[list[Visiting]], frozen=True, tag="visits"):
+    """What a node knows of each of these visits, of which that of the asker begins, or may be over."""
+
+    asker: str
+    visits: Annotated[tuple[Visit, ...], Meta(max_length=MAX_IDS)]
+    begins: bool
+    answer: ClassVar[Any] = list[Visiting]
+
+
+class LeftVisit(msgspec.Struct, frozen=True, array_like=True):
+    """A visit of a node that stops."""
+
+    room_id: Id
+    user: User
+
+
+class TakeVisits(Question[None], frozen=True, tag="take_visits"):
+    """A node stops: its visits are without pages, and this one tells of those that are over after the grace."""
+
+    visits: Annotated[tuple[LeftVisit, ...], Meta(max_length=MAX_IDS)]
+    answer: ClassVar[Any] = None
+
+
+AnyQuestion = (
+    ListConnections
+    | ListUsers
+    | CountConnections
+    | CountInRooms
+    | CloseConnections
+    | TellReceipt
+    | HandOver
+    | TellVisits
+    | TakeVisits
+)
 
 
 class Answers(NamedTuple, Generic[A]):

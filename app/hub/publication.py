@@ -15,7 +15,8 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     audience: Audience
     update: Update
     key: str = ""
-    """What stored thing this shows, where it may be published again: who catches up is shown it once. Empty: nothing such."""
+    """What stored thing this shows, where it may be published again: who catches up is shown it once, and pages are told it as the
+    id of the message. Empty: nothing such."""
 
 
 class Leaving(msgspec.Struct, frozen=True, array_like=True):
@@ -26,6 +27,14 @@ class Leaving(msgspec.Struct, frozen=True, array_like=True):
     room_id: str
 
 
+class News(msgspec.Struct, frozen=True, array_like=True):
+    """What a publication is about, for whoever on a node keeps in mind what is stored, or who was shown it. See `Listeners`."""
+
+    kind: str
+    about: bytes = b""
+    """In the form that whoever listens to the kind can read."""
+
+
 class Publication(msgspec.Struct, frozen=True, array_like=True):
     """One or more parts that reach each connection as one message, in the order given."""
 
@@ -34,6 +43,7 @@ class Publication(msgspec.Struct, frozen=True, array_like=True):
     is_batch: bool = False
     """Whether pages are told in the form of a batch, even where a page hears only one of the parts."""
     leaving: Leaving | None = None
+    news: News | None = None
 
 
 class Receipt(NamedTuple):

@@ -49,8 +49,8 @@ class Recall:
         known = recalled.messages.get((dialect, heard))
         if known is None:
             publication = recalled.publication
-            updates = [publication.parts[place].update for place in heard]
-            known = recalled.messages[dialect, heard] = prepared(dialect, publication, updates, entry.cursor)
+            parts = [publication.parts[place] for place in heard]
+            known = recalled.messages[dialect, heard] = prepared(dialect, publication, parts, entry.cursor)
             if entry.cursor in self._recalled:  # else it was too long to be remembered
                 self._grow(recalled, len(known))
         return known

@@ -147,6 +147,11 @@ class Returning:
         old = self._registry.get(self._newest(origin).connection_id) if origin is not None else None
         return old is not None and old.outbox.sink.is_open and _may_be_taken_over(old, user.id)
 
+    def is_of_another_node(self, session: str) -> bool:
+        """Whether the session was begun on another node, so that its connection may be there."""
+        origin = self.ids.read(session)
+        return origin is not None and self._newest(origin).node != self.ids.node
+
     def past_of(self, back: Back) -> Past:
         """What a page was before."""
         kept, head = back.kept, self.journal.head()

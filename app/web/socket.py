@@ -104,11 +104,21 @@ class SocketDoor:
             message = "a connection token is needed"
             raise Unauthenticated(message)
         user = self._tokens.read(token)
-        is_one_more = session is None or not self._hub.returning.takes_over(session, user)
-        if is_one_more and self._hub.registry.open_sockets_of(user.id) >= self._max_sockets_per_user:
-            message = f"this user has {self._max_sockets_per_user} connections already (WSX_MAX_SOCKETS_PER_USER)"
-            raise TooManySockets(message)
+        if session is None or not self._hub.returning.takes_over(session, user):
+            comes_from_elsewhere = session is not None and self._hub.returning.is_of_another_node(session)
+            check_sockets(self._hub, user, self._max_sockets_per_user, count_elsewhere=not comes_from_elsewhere)
         return user
+
+
+def check_sockets(hub: Hub, user: User, limit: int, *, count_elsewhere: bool = True) -> None:
+    """Raises TooManySockets where the user has as many connections as one may have, on all nodes as far as this one knows.
+
+    A page that was on another node has its old connection there, or had it a moment ago: for it only those of this node count.
+    """
+    elsewhere = hub.roster.connections_elsewhere(user.id) if count_elsewhere else 0
+    if hub.registry.open_sockets_of(user.id) + elsewhere >= limit:
+        message = f"this user has {limit} connections already (WSX_MAX_SOCKETS_PER_USER)"
+        raise TooManySockets(message)
 
 
 @lru_cache(maxsize=256)

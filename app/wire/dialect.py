@@ -17,8 +17,8 @@ class Dialect(Protocol):
     def encode_update(self, message_id: str, update: Update, cursor: str) -> bytes:
         """One update as one message. `cursor` is its place in the journal; dialects that know no cursor leave it out."""
 
-    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str) -> bytes:
-        """Several updates as one message, in order."""
+    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str, ids: Sequence[str] = ()) -> bytes:
+        """Several updates as one message, in order. `ids`: what each of them is known by; empty texts, or none: by nothing."""
 
     def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:
         """A refusal for programs, or None where the dialect has no word for it."""

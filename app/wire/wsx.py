@@ -29,11 +29,14 @@ class UpdateMessage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BatchItem(msgspec.Struct, frozen=True):
-    """One update of a batch."""
+    """One update of a batch, or one of its further fragments, which have the same id."""
 
     target: str
     html: str
     swap: str
+    id: Annotated[
+        str | UnsetType, Meta(description="What it is known by, where it may come again; only with the subprotocol wsx.v1")
+    ] = UNSET
 
 
 class BatchMessage(msgspec.Struct, frozen=True, tag_field="type", tag="batch"):
@@ -92,13 +95,18 @@ class Wsx:
         shown = cursor if self.extended and cursor else UNSET
         return _encode(UpdateMessage(message_id, update.target, update.html, update.swap, update.oob, shown))
 
-    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str) -> bytes:
-        """All fragments of all updates, in order, as one message."""
+    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str, ids: Sequence[str] = ()) -> bytes:
+        """All fragments of all updates, in order, as one message. `ids`: of the updates, for clients that know cursors."""
         if self.batch_as_oob:
             first, *rest = updates
             oob = (*first.oob, *(part for update in rest for part in _fragments(update)))
             return self.encode_update(message_id, Update(first.target, first.html, first.swap, oob), cursor)
-        items = [BatchItem(part.target, part.html, part.swap) for update in updates for part in _fragments(update)]
+        known = ids if self.extended and ids else [""] * len(updates)
+        items = [
+            BatchItem(part.target, part.html, part.swap, update_id or UNSET)
+            for update, update_id in zip(updates, known, strict=True)
+            for part in _fragments(update)
+        ]
         return _encode(BatchMessage(items, cursor if self.extended and cursor else UNSET))
 
     def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:

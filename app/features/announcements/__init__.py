@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from app.features.announcements import service
 from app.features.announcements.actions import admin_announcement
-from app.features.announcements.board import Board, Schedule
+from app.features.announcements.board import Board
 from app.features.announcements.routes import routes
 from app.features.feature import Feature
 from app.features.services import Services
@@ -15,14 +15,8 @@ __all__ = ["FEATURE"]
 
 @asynccontextmanager
 async def _running(services: Services) -> AsyncIterator[None]:
-    board = services.of(Board)
-    await board.load()
-    services.hub.on_arrival(board.show)
-    try:
-        async with services.of(Schedule).running(service.show):
-            yield
-    finally:
-        services.hub.on_arrival.remove(board.show)
+    async with services.of(Board).running(), services.of(service.Schedule).running():
+        yield
 
 
 FEATURE = Feature(

@@ -1,65 +1,59 @@
-"""The announcements in force, in memory, and what time brings about.
+"""The board: the announcements in force, in memory.
 
-**The board**: a page that connects is shown what is in force at once, and no connect asks the database. What is shown, edited or
-recalled changes the board in the same turn of the loop in which it is pushed, and a page is shown the board in the turn in which it
-begins to hear. So each page gets each announcement from one of the two, and never from both.
-
-**The schedule**: announcements whose hour has come are shown, by exactly one node; those whose time is over are taken down. Times
-of day are compared with the clock at least every half minute, so a clock that is set is noticed.
+A page that connects is shown what is in force at once, and no connect asks the database. Each node has a board. It is read at
+start, and follows the journal from then on: what is shown, edited or recalled, by whatever node, changes the board of every node in
+the same turn of the loop in which it is delivered to the pages there, and a page is shown the board in the turn in which it begins
+to hear. So each page gets each announcement from one of the two, and never from both. A change of another node that comes too late
+is told as the announcement is by then. When the journal has lost something, the board is read anew, and shown to every page.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
-from functools import partial
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from app.features.announcements import store, view
-from app.features.announcements.model import AnnouncementRow
+from app.features.announcements.model import NEWS, AnnouncementRow, read_told
 from app.features.background import Rest, background
+from app.features.gathering import Gathering
 from app.features.services import Services
-from app.features.unsent import Unsent
 from app.hub.audience import Audience, everyone, hears
 from app.hub.connection import Connection
-from app.hub.lease import Owner
-from app.hub.publication import one
+from app.hub.publication import Part, Publication
+from app.hub.settling import is_settled
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unavailable
-from app.wire.update import MAX_OOB
 
-PUBLISHED = "announcement.published"
 MAX_KEPT = 1_000
 """Announcements in memory, the newest: some 500 KiB. Older ones in force are still listed, edited and recalled by REST."""
 MAX_SHOWN = 20
 """Announcements that a page is shown when it connects: the newest that concern it."""
-LONGEST_SLEEP_S = 30.0
+SHOWN_AT_ONCE = 100
+"""Pages that are shown the board before other work has its turn: some milliseconds."""
+SETTLE_PAUSE_S = 0.02
+"""Seconds in which announcements of other nodes to followers or friends are gathered, before those are looked up."""
 RETRY_S = 2.0
 """Seconds between tries while the database is away."""
-TAKE_OVER_S = 60.0
-"""Whoever takes over from another node takes down again what expired in so many seconds: the other may have died before it did."""
-AT_ONCE = 100
-"""Announcements that are due, in one step."""
-GONE_AT_ONCE = 1 + MAX_OOB
-"""Announcements that are taken down by one update."""
 
 _log = structlog.get_logger()
-
-Show = Callable[[Services, AnnouncementRow, Audience, str], Awaitable[object]]
-"""Under the id that was noted with the claim."""
 
 
 class Posted(NamedTuple):
     """One announcement on the board."""
 
     html: Markup
+    concerned: Audience
+    """As it is stored."""
     audience: Audience
-    """Settled: it can be asked of one connection without the database."""
+    """The same, settled: it can be asked of one connection without the database."""
     expires_at: datetime | None
+    version: int
 
 
 class Board:
@@ -67,32 +61,86 @@ class Board:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._hub = services.hub
         self._posted: dict[UUID, Posted] = {}
+        self._recalled: OrderedDict[UUID, None] = OrderedDict()
+        self._known: dict[str, Audience] = {}
+        """By the id of a publication that is on its way from here: its settled audience."""
+        self._audiences: Gathering[UUID, object] = Gathering("audiences of announcements", self._settle, pause_s=SETTLE_PAUSE_S)
+        self._lost = asyncio.Event()
+        self._is_whole = True
+        """Whether nothing was lost of what it follows, since it was read."""
+        self._touched: set[UUID] | None = None
+        """What changed since it began to be read; None: it is not being read."""
+        self.times_changed: Callable[[], object] = bool
+        """Called when the hour may be another at which something is to be done. Set by whoever does that."""
         self.changing = asyncio.Lock()
-        """Held around each change, from before it is stored until it is on the screens: nothing that was recalled is shown late."""
+        """Held around each change that this node makes, from before it is stored until it is on the screens."""
 
-    async def load(self) -> None:
-        """Read what is in force, at start."""
-        async with self._services.database.reading() as session:
-            rows = await store.newest_in_force(session, utc_now(), MAX_KEPT)
-        for row in reversed(rows):
-            self.put(row, await settled_audience(self._services, row))
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Have what is in force, and show it to pages that connect, while the block runs. Raises Unavailable."""
+        hub = self._hub
+        hub.news.on(NEWS, before=self.heard)
+        hub.on_lost(self._has_lost)
+        try:
+            await self._read()
+            async with self._audiences.running(), background("announcement board", self._read_what_is_lost):
+                hub.on_arrival(self.show)
+                yield
+                hub.on_arrival.remove(self.show)
+        finally:
+            hub.on_lost.remove(self._has_lost)
+            hub.news.off(NEWS)
 
-    def put(self, row: AnnouncementRow, audience: Audience) -> None:
-        """Post an announcement, or post it anew in its old place."""
-        self._posted[row.id] = Posted(view.item(row), audience, row.expires_at)
-        if len(self._posted) > MAX_KEPT:
-            del self._posted[next(iter(self._posted))]
+    @contextmanager
+    def knowing(self, publication_id: str, audience: Audience) -> Iterator[None]:
+        """Around the push of an announcement: its settled audience need not be looked up here."""
+        self._known[publication_id] = audience
+        try:
+            yield
+        finally:
+            del self._known[publication_id]
 
-    def take_down(self, announcement_id: UUID) -> None:
-        """Remove an announcement; nothing happens when it is not there."""
+    def heard(self, publication: Publication) -> Publication:
+        """Do what a publication says, and return what pages are told: how it is by now, where another node knew less."""
+        told = read_told(publication.news.about if publication.news is not None else b"")
+        if self._touched is not None:
+            self._touched.add(told.id)
+        self.times_changed()
+        if told.concerned is None:
+            self._recall(told.id)
+            return publication
+        if told.id in self._recalled:
+            return replace(publication, parts=(Part(everyone, view.gone(told.id)),))
+        there, last = self._posted.get(told.id), publication.parts[-1]
+        if there is not None:
+            is_shown_already = told.version == there.version and len(publication.parts) == 1 and last.update.target == view.LIST
+            if told.version < there.version or is_shown_already:
+                again = Part(there.audience, view.published(there.html))
+                return replace(publication, parts=(Part(everyone, view.gone(told.id)), again))
+        audience = self._audience_of(publication.id, told.id, told.concerned, last.audience)
+        self._put(told.id, Posted(view.item_in(last.update), told.concerned, audience, told.expires_at, told.version))
+        return publication
+
+    def expire(self, announcement_id: UUID, now: datetime) -> bool:
+        """Take one down whose time is over. False: it has been given more time meanwhile."""
+        posted = self._posted.get(announcement_id)
+        if posted is not None and (posted.expires_at is None or posted.expires_at > now):
+            return False
         self._posted.pop(announcement_id, None)
+        return True
 
     def show(self, connection: Connection) -> None:
         """Show a page what concerns it, in place of what it shows; nothing to a new page whom nothing concerns.
 
-        A page that comes back is told of nothing, too: it may have been away while something was recalled.
+        A page that comes back is told of nothing, too: it may have been away while something was recalled. While the board is not
+        whole nothing is shown: all pages are, as soon as it is.
         """
+        if self._is_whole:
+            self._show(connection, also_nothing=connection.is_back)
+
+    def _show(self, connection: Connection, *, also_nothing: bool) -> None:
         now = utc_now()
         shown: list[Markup] = []
         for posted in reversed(self._posted.values()):
@@ -100,101 +148,85 @@ class Board:
                 shown.append(posted.html)
                 if len(shown) == MAX_SHOWN:
                     break
-        if shown or connection.is_back:
+        if shown or also_nothing:
             connection.send(view.in_force(shown))
 
+    def _put(self, announcement_id: UUID, posted: Posted) -> None:
+        """Post it, or post it anew in its old place."""
+        self._posted[announcement_id] = posted
+        if len(self._posted) > MAX_KEPT:
+            del self._posted[next(iter(self._posted))]
 
-class Schedule:
-    """Sleeps until something is to be done. Tell it by `changed()` when that may be earlier than it knows."""
+    def _recall(self, announcement_id: UUID) -> None:
+        self._posted.pop(announcement_id, None)
+        self._recalled[announcement_id] = None
+        if len(self._recalled) > MAX_KEPT:
+            self._recalled.popitem(last=False)
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._changed = asyncio.Event()
-        self._expired_until = utc_now()
-        """What had expired by then is on no screen."""
+    # -- audiences that stand in the database ------------------------------------------------------------------------
+    def _audience_of(self, publication_id: str, announcement_id: UUID, concerned: Audience, told_to: Audience) -> Audience:
+        """The settled audience; until it is looked up, that of before, or those who are told now."""
+        if is_settled(concerned):
+            return concerned
+        if publication_id in self._known:
+            return self._known[publication_id]
+        self._audiences.add(announcement_id, object())
+        there = self._posted.get(announcement_id)
+        return there.audience if there is not None and there.concerned == concerned else told_to
 
-    def changed(self) -> None:
-        """A time was added or changed."""
-        self._changed.set()
+    async def _settle(self, announcement_ids: Collection[UUID]) -> None:
+        """Look up whom these concern, and show them to those who came meanwhile. Raises Unavailable."""
+        for announcement_id in announcement_ids:
+            posted = self._posted.get(announcement_id)
+            if posted is None:
+                continue
+            audience = await self._hub.settle(posted.concerned, also_absent=True)
+            if self._posted.get(announcement_id) is not posted:
+                continue  # it was changed meanwhile: then it is looked up again, or gone
+            self._posted[announcement_id] = posted._replace(audience=audience)
+            for connection in tuple(self._hub.registry.resolve(audience)):
+                if connection.outbox.catch_up is None and not hears(connection, posted.audience):
+                    connection.send(view.published(posted.html))
 
-    @asynccontextmanager
-    async def running(self, show: Show) -> AsyncIterator[None]:
-        """Work while the block runs. `show` puts an announcement on the screens of its audience."""
-        on_change = self._services.lease.on_change
-        on_change(self._owner_changed)
-        try:
-            async with background("announcement schedule", partial(self._run, show)):
-                yield
-        finally:
-            on_change.remove(self._owner_changed)
+    # -- what is read ------------------------------------------------------------------------------------------------
+    def _has_lost(self) -> None:
+        self._is_whole = False
+        self._lost.set()
 
-    async def _run(self, show: Show, rest: Rest) -> None:
-        while True:
-            self._changed.clear()
-            is_ours = self._is_ours
+    async def _read_what_is_lost(self, rest: Rest) -> None:
+        while await rest.wait(self._lost):
+            self._lost.clear()
             try:
-                if is_ours:
-                    await self._show_due(show)
-                await self._take_down_expired(is_told=is_ours)
-                sleep_s = await self._seconds_to_the_next(is_ours=is_ours)
-            except Unavailable as error:
-                _log.warning("announcements wait for the database", error=error.detail)
-                sleep_s = RETRY_S
-            except Exception:
-                _log.exception("announcement schedule failed")
-                sleep_s = RETRY_S
-            await rest.wait(self._changed, sleep_s)
+                await self._read()
+            except Exception as error:
+                _log.exception("announcements are not known", error=str(error))
+                self._lost.set()
+                await rest.sleep(RETRY_S)
+            if not self._lost.is_set():
+                self._is_whole = True
+                await self._show_all()
 
-    async def _show_due(self, show: Show) -> None:
-        database = self._services.database
-        async with database.reading() as session:
-            due = await store.due(session, utc_now(), AT_ONCE)
-        for announcement_id in due:
-            async with self._services.of(Board).changing:
-                async with database.transaction() as session:
-                    row = await store.claim(session, announcement_id, utc_now())
-                    if row is None:
-                        continue
-                    view.item(row)  # what fails must fail before it is claimed for good
-                    audience = await settled_audience(self._services, row)
-                    publication_id = await self._services.of(Unsent).note(session, PUBLISHED, [row.id])
-                await show(self._services, row, audience, publication_id)
-        if len(due) == AT_ONCE:
-            self._changed.set()
-
-    @property
-    def _is_ours(self) -> bool:
-        """Whether this node does it for all. While nobody knows whose it is, all try: one claims each, the rest does no harm."""
-        return self._services.lease.owner is not Owner.ELSEWHERE
-
-    def _owner_changed(self) -> None:
-        if self._is_ours:
-            self._expired_until = min(self._expired_until, utc_now() - timedelta(seconds=TAKE_OVER_S))
-        self._changed.set()
-
-    async def _take_down_expired(self, *, is_told: bool) -> None:
-        """From the own board, and, if it is ours to tell, from all screens."""
-        board = self._services.of(Board)
-        async with board.changing:
-            now = utc_now()
-            async with self._services.database.reading() as session:
-                expired = await store.expired_between(session, self._expired_until, now)
-            for start in range(0, len(expired), GONE_AT_ONCE):
-                ids = expired[start : start + GONE_AT_ONCE]
-                for announcement_id in ids:
-                    board.take_down(announcement_id)
-                if is_told:
-                    await self._services.hub.publish(one(everyone, view.gone(*ids)))
-                await asyncio.sleep(0)  # each goes to every page: other work has its turn in between
-            self._expired_until = now
-
-    async def _seconds_to_the_next(self, *, is_ours: bool) -> float:
+    async def _read(self) -> None:
+        """Read what is in force. What is heard of meanwhile counts, where it is newer. Raises Unavailable."""
+        touched = self._touched = set()
         async with self._services.database.reading() as session:
-            moments = await store.next_due(session) if is_ours else None, await store.next_expiry(session, self._expired_until)
-        soonest: datetime | None = min(filter(None, moments), default=None)
-        if soonest is None:
-            return LONGEST_SLEEP_S
-        return min(max((soonest - utc_now()).total_seconds(), 0.0), LONGEST_SLEEP_S)
+            rows = await store.newest_in_force(session, utc_now(), MAX_KEPT)
+        read: dict[UUID, Posted] = {}
+        for row in reversed(rows):
+            audience = await settled_audience(self._services, row)
+            read[row.id] = Posted(view.item(row), row.concerned, audience, row.expires_at, row.version)
+        heard = {one: self._posted[one] for one in self._posted if one in touched}
+        newer = {one: posted for one, posted in heard.items() if one not in read or posted.version >= read[one].version}
+        self._posted = {one: posted for one, posted in (read | newer).items() if one not in self._recalled}
+        self._touched = None
+
+    async def _show_all(self) -> None:
+        """To every page: it may have missed anything, or have come while nothing was known."""
+        for number, connection in enumerate(tuple(self._hub.registry), 1):
+            if connection.outbox.catch_up is None:  # else it is shown when it has caught up
+                self._show(connection, also_nothing=True)
+            if not number % SHOWN_AT_ONCE:
+                await asyncio.sleep(0)
 
 
 async def settled_audience(services: Services, row: AnnouncementRow) -> Audience:

@@ -1,6 +1,7 @@
-"""The table of announcements, and whom one concerns: by its priority, unless it names an audience of its own."""
+"""The table of announcements, how one may change, and whom it concerns: by its priority, unless it names an audience of its own."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,11 +11,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime
 from app.hub.audience import Audience, roles, signed_in
-from app.kernel.clock import utc_now
+from app.hub.publication import News
+from app.kernel.clock import LAST_TIME, utc_now
+from app.kernel.errors import FieldError, InvalidFields
 from app.kernel.identity import ADMIN_ROLE
 
 Priority = Literal["high", "medium", "low"]
 PREMIUM_ROLE = "premium"
+NEWS = "announcements"
+"""The kind of news of publications that show announcements, change them, or take them away."""
+TIMES = News("announcements.times")
+"""That the hour of one has changed which is not shown yet."""
+
+FIRST_TIME = datetime(2, 1, 1, tzinfo=UTC)
+"""Earlier times have no equal in every time zone: they are not taken."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_encode = msgspec.msgpack.Encoder().encode
 
 State = Literal["scheduled", "in_force", "expired"]
 """Its time has not come; it is on the screens; its time is over. What was recalled is deleted."""
@@ -66,12 +78,39 @@ class AnnouncementRow(Base):
         return "expired" if self.expires_at is not None and self.expires_at <= utc_now() else "in_force"
 
     @property
+    def version(self) -> int:
+        """Increases with each edit: of two publications of it, made by two nodes, the one with the higher one counts."""
+        return (self.edited_at - _EPOCH) // timedelta(microseconds=1) if self.edited_at is not None else 0
+
+    @property
     def concerned(self) -> Audience:
         """Who hears of it."""
         if self.audience is not None:
             audience: Audience = msgspec.convert(self.audience, Audience)
             return audience
         return concerned(msgspec.convert(self.priority, Priority))
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What a publication says of an announcement to the boards of all nodes. How it looks stands in its last part."""
+
+    id: UUID
+    version: int = 0
+    concerned: Audience | None = None
+    """As it is stored: with followers and friends in it not looked up. None: the announcement is recalled."""
+    expires_at: datetime | None = None
+
+    @classmethod
+    def of(cls, row: AnnouncementRow) -> "Told":
+        """Of one that is in force."""
+        return cls(row.id, row.version, row.concerned, row.expires_at)
+
+    def news(self) -> News:
+        """As it travels."""
+        return News(NEWS, _encode(self))
+
+
+read_told = msgspec.msgpack.Decoder(Told).decode
 
 
 def concerned(priority: Priority) -> Audience:
@@ -83,3 +122,33 @@ def concerned(priority: Priority) -> Audience:
             return roles(PREMIUM_ROLE, ADMIN_ROLE)
         case "low":
             return roles(ADMIN_ROLE)
+
+
+def change(row: AnnouncementRow, changes: Mapping[str, Any]) -> None:
+    """Make these changes. Raises InvalidFields."""
+    now = utc_now()
+    if row.published_at is not None and changes.get("publish_at", row.publish_at) != row.publish_at:
+        raise InvalidFields([FieldError("/publish_at", "it has been published already; DELETE recalls it")])
+    for column, value in changes.items():
+        setattr(row, column, value)
+    if row.published_at is None and row.publish_at is None:
+        row.publish_at = now  # its time has come: the schedule shows it
+    row.edited_at = (
+        now if row.edited_at is None else max(now, row.edited_at + timedelta(microseconds=1))
+    )  # whatever clock a node has
+    if not changes.keys().isdisjoint({"publish_at", "expires_at"}):
+        check_times(row, now)
+
+
+def check_times(row: AnnouncementRow, now: datetime) -> None:
+    """Raises InvalidFields for times that make no sense."""
+    wrong = [
+        FieldError(f"/{name}", "times before the year 2 or after the year 9998 have no equal in every time zone")
+        for name, moment in (("publish_at", row.publish_at), ("expires_at", row.expires_at))
+        if moment is not None and not FIRST_TIME <= moment < LAST_TIME
+    ]
+    begins = max(filter(None, (row.publish_at, now)))
+    if not wrong and row.expires_at is not None and row.expires_at <= begins:
+        wrong = [FieldError("/expires_at", "must be later than now and than `publish_at`; DELETE recalls an announcement at once")]
+    if wrong:
+        raise InvalidFields(wrong)

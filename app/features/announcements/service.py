@@ -1,29 +1,48 @@
-"""Use cases: announce now or later, edit, recall; and what its time brings about."""
+"""Use cases: announce now or later, edit, recall; and what its time brings about.
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+Announcements whose hour has come are shown, by exactly one node; those whose time is over are taken down. Times of day are compared
+with the clock at least every half minute, so a clock that is set is noticed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from app.features.announcements import store, view
-from app.features.announcements.board import PUBLISHED, Board, Schedule, settled_audience
-from app.features.announcements.model import AnnouncementRow, Priority
+from app.features.announcements.board import Board, settled_audience
+from app.features.announcements.model import TIMES, AnnouncementRow, Priority, Told, change, check_times
+from app.features.background import Rest, background
 from app.features.services import Services
 from app.features.unsent import Again, PushAgain, Unsent
 from app.hub.audience import Audience, everyone
 from app.hub.events import PublishedAnnouncement
-from app.hub.publication import Part, Publication, Receipt
-from app.kernel.clock import LAST_TIME, utc_now
-from app.kernel.errors import FieldError, InvalidFields
-from app.kernel.ids import new_id
+from app.hub.lease import Owner
+from app.hub.publication import Part, Publication, Receipt, one
+from app.kernel.clock import utc_now
+from app.kernel.errors import Unavailable
+from app.kernel.ids import new_id, new_short_id
+from app.wire.update import MAX_OOB
 
-EDITED, MOVED, RECALLED = "announcement.edited", "announcement.moved", "announcement.recalled"
+PUBLISHED, EDITED, MOVED, RECALLED = (f"announcement.{happened}" for happened in ("published", "edited", "moved", "recalled"))
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one announcement."""
-FIRST_TIME = datetime(2, 1, 1, tzinfo=UTC)
-"""Earlier times have no equal in every time zone: they are not taken."""
+LONGEST_SLEEP_S = 30.0
+RETRY_S = 2.0
+"""Seconds between tries while the database is away."""
+TAKE_OVER_S = 60.0
+"""Whoever takes over from another node takes down again what expired in so many seconds: the other may have died before it did."""
+AT_ONCE = 100
+"""Announcements that are due, in one step."""
+GONE_AT_ONCE = 1 + MAX_OOB
+"""Announcements that are taken down by one update."""
+
+_log = structlog.get_logger()
 
 
 class Announced(NamedTuple):
@@ -65,19 +84,21 @@ async def announce(
         expires_at=expires_at,
         published_at=now if is_due else None,
     )
-    _check_times(row, now)
+    check_times(row, now)
     view.item(row)  # before it is stored: what fails must not leave half the work done
     concerned = await settled_audience(services, row)
     async with services.of(Board).changing:
         async with services.database.transaction() as session:
             session.add(row)
             publication_id = await services.of(Unsent).note(session, PUBLISHED, [row.id]) if is_due else ""
-        services.of(Schedule).changed()
-        return await show(services, row, concerned, publication_id) if is_due else Announced(row, None, 0)
+        if is_due:
+            return await show(services, row, concerned, publication_id)
+        await _tell_times(services)
+        return Announced(row, None, 0)
 
 
 async def show(services: Services, row: AnnouncementRow, audience: Audience, publication_id: str) -> Announced:
-    """Put a stored announcement on the screens of those whom it concerns, and on the board; not one that has expired meanwhile.
+    """Put a stored announcement on the screens of those whom it concerns, and on all boards; not one that has expired meanwhile.
 
     `audience` is settled with those who are absent: the board needs them. What is published names only those who are there.
     """
@@ -86,8 +107,8 @@ async def show(services: Services, row: AnnouncementRow, audience: Audience, pub
         return Announced(row, None, 0)
     hub = services.hub
     reached = await services.everywhere.count(audience)
-    services.of(Board).put(row, audience)  # whoever comes from here on is shown it from there
-    receipt = await _push(services, publication_id, Part(hub.without_absent(audience), view.published(row)))
+    part = Part(hub.without_absent(audience), view.published(view.item(row)))
+    receipt = await _push(services, publication_id, row, audience, part)
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
     return Announced(row, receipt, reached.users)
 
@@ -103,14 +124,21 @@ async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct
         async with services.database.transaction() as session:
             row = await store.find(session, announcement_id, to_change=True)
             was_shown, heard_before = row.state == "in_force", row.concerned
-            _change(row, changes)
+            change(row, changes)
             view.item(row)  # before it is stored: what fails must not leave half the work done
             audience = await settled_audience(services, row)
             what = EDITED if was_shown and row.concerned == heard_before else MOVED
             publication_id = await services.of(Unsent).note(session, what, [row.id])
-        services.of(Schedule).changed()
+        if row.published_at is None:
+            await _tell_times(services)
         await _show_change(services, row, audience, what, publication_id)
         return row
+
+
+async def _tell_times(services: Services) -> None:
+    """Whichever node does what is due must know of it. While the journal is away all nodes try, and look every half minute."""
+    with suppress(Unavailable):
+        await services.hub.publish(Publication(new_short_id(), (), news=TIMES))
 
 
 async def _show_change(services: Services, row: AnnouncementRow, audience: Audience, what: str, publication_id: str) -> None:
@@ -125,26 +153,29 @@ async def _show_change(services: Services, row: AnnouncementRow, audience: Audie
     elif what == PUBLISHED:
         parts = (Part(hearing, view.published_again(row)),)
     else:
-        parts = Part(everyone, view.gone(row.id)), Part(hearing, view.published(row))
-    await _push(services, publication_id, *parts)
-    services.of(Board).put(row, audience)
+        parts = Part(everyone, view.gone(row.id)), Part(hearing, view.published(view.item(row)))
+    await _push(services, publication_id, row, audience, *parts)
 
 
 async def recall(services: Services, announcement_id: UUID) -> None:
     """Delete an announcement, then take it from every screen: whoever saw it may be somebody else by now. Raises NotFound."""
-    board = services.of(Board)
-    async with board.changing:
+    async with services.of(Board).changing:
         async with services.database.transaction() as session:
             row = await store.find(session, announcement_id, to_change=True)
             await session.delete(row)
             publication_id = await services.of(Unsent).note(session, RECALLED, [row.id]) if row.published_at is not None else ""
-        board.take_down(row.id)
         if publication_id:
-            await _push(services, publication_id, Part(everyone, view.gone(row.id)))
+            await _push_recalled(services, publication_id, row.id)
 
 
-async def _push(services: Services, publication_id: str, *parts: Part) -> Receipt:
-    return await services.of(Unsent).push(Publication(publication_id, parts))
+async def _push(services: Services, publication_id: str, row: AnnouncementRow, audience: Audience, *parts: Part) -> Receipt:
+    with services.of(Board).knowing(publication_id, audience):
+        return await services.of(Unsent).push(Publication(publication_id, parts, news=Told.of(row).news()))
+
+
+async def _push_recalled(services: Services, publication_id: str, announcement_id: UUID) -> None:
+    gone = Part(everyone, view.gone(announcement_id))
+    await services.of(Unsent).push(Publication(publication_id, (gone,), news=Told(announcement_id).news()))
 
 
 async def _show_again(services: Services, again: Again) -> None:
@@ -157,7 +188,7 @@ async def _show_again(services: Services, again: Again) -> None:
 
 
 async def _recall_again(services: Services, again: Again) -> None:
-    await _push(services, again.id, Part(everyone, view.gone(UUID(again.things[0]))))
+    await _push_recalled(services, again.id, UUID(again.things[0]))
 
 
 PUSHES_AGAIN: Mapping[str, PushAgain] = {
@@ -168,28 +199,96 @@ PUSHES_AGAIN: Mapping[str, PushAgain] = {
 }
 
 
-def _change(row: AnnouncementRow, changes: dict[str, Any]) -> None:
-    """Make these changes. Raises InvalidFields."""
-    now = utc_now()
-    if row.published_at is not None and changes.get("publish_at", row.publish_at) != row.publish_at:
-        raise InvalidFields([FieldError("/publish_at", "it has been published already; DELETE recalls it")])
-    for column, value in changes.items():
-        setattr(row, column, value)
-    if row.published_at is None and row.publish_at is None:
-        row.publish_at = now  # its time has come: the schedule shows it
-    row.edited_at = now
-    if not changes.keys().isdisjoint({"publish_at", "expires_at"}):
-        _check_times(row, now)
+class Schedule:
+    """Sleeps until something is to be done. Tell it by `changed()` when that may be earlier than it knows."""
 
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._changed = asyncio.Event()
+        self._expired_until = utc_now()
+        """What had expired by then is on no screen."""
 
-def _check_times(row: AnnouncementRow, now: datetime) -> None:
-    wrong = [
-        FieldError(f"/{name}", "times before the year 2 or after the year 9998 have no equal in every time zone")
-        for name, moment in (("publish_at", row.publish_at), ("expires_at", row.expires_at))
-        if moment is not None and not FIRST_TIME <= moment < LAST_TIME
-    ]
-    begins = max(filter(None, (row.publish_at, now)))
-    if not wrong and row.expires_at is not None and row.expires_at <= begins:
-        wrong = [FieldError("/expires_at", "must be later than now and than `publish_at`; DELETE recalls an announcement at once")]
-    if wrong:
-        raise InvalidFields(wrong)
+    def changed(self) -> None:
+        """A time was added or changed, on whatever node."""
+        self._changed.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work while the block runs."""
+        on_change, news = self._services.lease.on_change, self._services.hub.news
+        on_change(self._owner_changed)
+        news.on(TIMES.kind, after=lambda _: self.changed())
+        self._services.of(Board).times_changed = self.changed
+        try:
+            async with background("announcement schedule", self._run):
+                yield
+        finally:
+            news.off(TIMES.kind)
+            on_change.remove(self._owner_changed)
+
+    async def _run(self, rest: Rest) -> None:
+        while True:
+            self._changed.clear()
+            is_ours = self._is_ours
+            try:
+                if is_ours:
+                    await self._show_due()
+                await self._take_down_expired(is_told=is_ours)
+                sleep_s = await self._seconds_to_the_next(is_ours=is_ours)
+            except Unavailable as error:
+                _log.warning("announcements wait for the database", error=error.detail)
+                sleep_s = RETRY_S
+            except Exception:
+                _log.exception("announcement schedule failed")
+                sleep_s = RETRY_S
+            await rest.wait(self._changed, sleep_s)
+
+    async def _show_due(self) -> None:
+        database = self._services.database
+        async with database.reading() as session:
+            due = await store.due(session, utc_now(), AT_ONCE)
+        for announcement_id in due:
+            async with self._services.of(Board).changing:
+                async with database.transaction() as session:
+                    row = await store.claim(session, announcement_id, utc_now())
+                    if row is None:
+                        continue
+                    view.item(row)  # what fails must fail before it is claimed for good
+                    audience = await settled_audience(self._services, row)
+                    publication_id = await self._services.of(Unsent).note(session, PUBLISHED, [row.id])
+                await show(self._services, row, audience, publication_id)
+        if len(due) == AT_ONCE:
+            self._changed.set()
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether this node does it for all. While nobody knows whose it is, all try: one claims each, the rest does no harm."""
+        return self._services.lease.owner is not Owner.ELSEWHERE
+
+    def _owner_changed(self) -> None:
+        if self._is_ours:
+            self._expired_until = min(self._expired_until, utc_now() - timedelta(seconds=TAKE_OVER_S))
+        self._changed.set()
+
+    async def _take_down_expired(self, *, is_told: bool) -> None:
+        """From the own board, and, if it is ours to tell, from all screens."""
+        board = self._services.of(Board)
+        async with board.changing:
+            now, after = utc_now(), self._expired_until
+            async with self._services.database.reading() as session:
+                expired = await store.expired_between(session, after, now)
+            gone = [announcement_id for announcement_id in expired if board.expire(announcement_id, now)]
+            for start in range(0, len(gone), GONE_AT_ONCE):
+                if is_told:
+                    await self._services.hub.publish(one(everyone, view.gone(*gone[start : start + GONE_AT_ONCE])))
+                await asyncio.sleep(0)  # each goes to every page: other work has its turn in between
+            if self._expired_until == after:  # else it has become ours meanwhile, and must be told
+                self._expired_until = now
+
+    async def _seconds_to_the_next(self, *, is_ours: bool) -> float:
+        async with self._services.database.reading() as session:
+            moments = await store.next_due(session) if is_ours else None, await store.next_expiry(session, self._expired_until)
+        soonest: datetime | None = min(filter(None, moments), default=None)
+        if soonest is None:
+            return LONGEST_SLEEP_S
+        return min(max((soonest - utc_now()).total_seconds(), 0.0), LONGEST_SLEEP_S)

@@ -17,9 +17,14 @@ def item(row: AnnouncementRow) -> Markup:
     return fragments.render("announcements/published.html", announcement=row)
 
 
-def published(row: AnnouncementRow) -> Update:
+def published(item: Markup) -> Update:
     """On top of the list."""
-    return Update(LIST, item(row), "afterbegin")
+    return Update(LIST, item, "afterbegin")
+
+
+def item_in(update: Update) -> Markup:
+    """The announcement that an update shows, in whichever of the forms here: rendered by this module, if on another node."""
+    return Markup(update.html or update.oob[0].html)
 
 
 def published_again(row: AnnouncementRow) -> Update:

@@ -61,7 +61,7 @@ async def join_room(services: Services, request: Request, connection: Connection
             await require_member(session, room_id, user)
             before = await last_messages(session, room_id)
         require_presence(connection, room_id)
-        await told_of_entering(services, connection, room_id, user)
+        await told_of_entering(services, connection, [room_id], user)
         shown = shown_on_joining(services, before, joining)
     return Reply(html("<div>Joined room {}</div>", room_id), oob=(shown,))
 

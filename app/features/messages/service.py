@@ -67,11 +67,10 @@ async def send_to_user(services: Services, recipient_id: str, content: str, *, s
     """
     row = _new(content, sender, sender.name)
     row.recipient_id = recipient_id
-    with services.of(AwayFromMessages).sending({row.id: recipient_id}):
-        async with services.database.transaction() as session:
-            await addressed(session, services.hub, recipient_id)
-            publication_id = await _store(session, services, row, sender)
-        await _push_said(services, row, publication_id, view.said(row))
+    async with services.database.transaction() as session:
+        await addressed(session, services.hub, recipient_id)
+        publication_id = await _store(session, services, row, sender)
+    await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row
 
@@ -128,14 +127,16 @@ async def _store(session: AsyncSession, services: Services, row: MessageRow, sen
     return await services.of(Unsent).note(session, SAID, [row.id])
 
 
-async def _push(services: Services, publication_id: str, audience: Audience, update: Update, key: str = "") -> Receipt:
-    return await services.of(Unsent).push(Publication(publication_id, (Part(audience, update, key),)))
+async def _push(services: Services, publication_id: str, audience: Audience, update: Update) -> Receipt:
+    return await services.of(Unsent).push(Publication(publication_id, (Part(audience, update),)))
 
 
 async def _push_said(services: Services, row: MessageRow, publication_id: str, update: Update) -> Receipt:
     """Show a new message; `update`: how."""
     if row.room_id is None:
-        return await _push(services, publication_id, _audience_of(row), update, str(row.id))
+        part = Part(_audience_of(row), update, str(row.id))
+        news = services.of(AwayFromMessages).news([(row.id, row.recipient_id or "")])
+        return await services.of(Unsent).push(Publication(publication_id, (part,), news=news))
     shown = view.item(row)
     receipt = await _push(services, publication_id, _audience_of(row), update)
     services.of(Seam).pushed(row.room_id, row.id, shown)
@@ -150,11 +151,7 @@ async def _push_edited(services: Services, row: MessageRow, publication_id: str)
 
 async def _say_again(services: Services, again: Again) -> None:
     row = await _find_again(services, again)
-    if row.recipient_id is None:
-        await _push_said(services, row, again.id, view.said_again(row))
-    else:
-        with services.of(AwayFromMessages).sending({row.id: row.recipient_id}):
-            await _push_said(services, row, again.id, view.said_again(row))
+    await _push_said(services, row, again.id, view.said_again(row))
 
 
 async def _edit_again(services: Services, again: Again) -> None:

@@ -6,10 +6,11 @@ the first has left.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.features.away import Away, Waiting
@@ -54,14 +55,12 @@ class Share(NamedTuple):
 
     publication_id: str
     rows: Sequence[NotificationRow]
-    sending: ExitStack
-    """Closed right behind the push."""
 
 
 class Notifier:
     """Stores notifications in a transaction, together with what they tell of. See `notifying`."""
 
-    def __init__(self, session: AsyncSession, services: Services, on_the_way: ExitStack) -> None:
+    def __init__(self, session: AsyncSession, services: Services) -> None:
         self.session = session
         self.rows: list[NotificationRow] = []
         self.shares: list[Share] = []
@@ -69,7 +68,6 @@ class Notifier:
         self.queued = 0
         """Connections that were told at once; known after the block."""
         self._services = services
-        self._on_the_way = on_the_way
 
     async def add(self, *, user_ids: Collection[str], kind: str, title: str, message: str) -> None:
         """Store one notification per user; an id that is new makes its user."""
@@ -78,13 +76,11 @@ class Notifier:
             NotificationRow(id=new_id(), user_id=user_id, type=kind, title=title, message=message, created_at=now)
             for user_id in user_ids
         ]
-        away, unsent = self._services.of(AwayFromInbox), self._services.of(Unsent)
+        unsent = self._services.of(Unsent)
         for start in range(0, len(rows), SHOWN_AT_ONCE):
             share = rows[start : start + SHOWN_AT_ONCE]
-            sending = self._on_the_way.enter_context(ExitStack())
-            sending.enter_context(away.sending({row.id: row.user_id for row in share}))
             publication_id = await unsent.note(self.session, ARRIVED, [row.id for row in share])
-            self.shares.append(Share(publication_id, share, sending))
+            self.shares.append(Share(publication_id, share))
         await ensure_users(self.session, user_ids)
         await hold_users(self.session, user_ids)
         self.session.add_all(rows)
@@ -101,15 +97,13 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
 
     Who is away is shown them at the next connect. Raises Unavailable; then nothing was stored.
     """
-    unsent = services.of(Unsent)
-    with ExitStack() as on_the_way:
-        async with services.database.transaction() as session:
-            notifier = Notifier(session, services, on_the_way)
-            yield notifier
-        for publication_id, rows, sending in notifier.shares:
-            notifier.queued += (await unsent.push(_to_users(publication_id, rows, notifier.unread, view.arrived))).queued
-            sending.close()  # in the same turn: whoever comes in the next one was not pushed to
-            await asyncio.sleep(0)
+    async with services.database.transaction() as session:
+        notifier = Notifier(session, services)
+        yield notifier
+    for publication_id, rows in notifier.shares:
+        shown = _to_users(services, publication_id, rows, notifier.unread, view.arrived)
+        notifier.queued += (await services.of(Unsent).push(shown)).queued
+        await asyncio.sleep(0)
 
 
 async def notify(
@@ -146,8 +140,9 @@ async def mark(services: Services, notification_id: UUID, state: State, *, on: b
         is_back = was_archived and row.archived_at is None
         publication_id = await services.of(Unsent).note(session, BACK if is_back else CHANGED, [row.id])
         shown = _to_user(publication_id, row.user_id, _shown(row, waiting.unread, is_back=is_back))
-    with services.of(AwayFromInbox).sending({row.id: row.user_id} if is_back else {}):
-        await services.of(Unsent).push(shown)
+        if is_back:  # it is on the list now, and this counts as its push
+            shown = replace(shown, news=services.of(AwayFromInbox).news([(row.id, row.user_id)]))
+    await services.of(Unsent).push(shown)
     return Marked(row, waiting)
 
 
@@ -186,13 +181,15 @@ def _shown(row: NotificationRow, unread_count: int, *, is_back: bool) -> Update:
 
 
 def _to_users(
+    services: Services,
     publication_id: str,
     rows: Sequence[NotificationRow],
     unread: Mapping[str, int],
     show: Callable[[NotificationRow, int], Update],
 ) -> Publication:
     parts = (Part(users(row.user_id), show(row, unread[row.user_id]), str(row.id)) for row in rows)
-    return Publication(publication_id, tuple(parts))
+    news = services.of(AwayFromInbox).news((row.id, row.user_id) for row in rows)
+    return Publication(publication_id, tuple(parts), news=news)
 
 
 def _to_user(publication_id: str, user_id: str, update: Update) -> Publication:
@@ -204,9 +201,8 @@ async def _arrive_again(services: Services, again: Again) -> None:
         rows = await store.on_the_list(session, again.things)
         waiting = await store.counts(session, {row.user_id for row in rows})
     if rows:
-        with services.of(AwayFromInbox).sending({row.id: row.user_id for row in rows}):
-            unread = {user_id: counted.unread for user_id, counted in waiting.items()}
-            await services.of(Unsent).push(_to_users(again.id, rows, unread, view.arrived_again))
+        unread = {user_id: counted.unread for user_id, counted in waiting.items()}
+        await services.of(Unsent).push(_to_users(services, again.id, rows, unread, view.arrived_again))
 
 
 async def _change_again(services: Services, again: Again) -> None:

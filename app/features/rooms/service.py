@@ -82,9 +82,8 @@ async def remove(services: Services, room_id: str) -> None:
         row = await store.find_to_change(session, room_id)
         shown = Part(rooms(room_id), view.closed(row.name))
         await session.delete(row)
-    await services.hub.publish(Publication(new_short_id(), (shown,), leaving=Leaving(rooms(room_id), room_id)))
-    for user in services.of(Visits).end_all(room_id):
-        services.hub.events.emit("room.left", RoomVisit(room_id, user))
+    news = services.of(Visits).closed(room_id)
+    await services.hub.publish(Publication(new_short_id(), (shown,), leaving=Leaving(rooms(room_id), room_id), news=news))
 
 
 async def let_in(services: Services, room_id: str, user_id: str) -> RoomMemberRow:
@@ -105,11 +104,11 @@ async def put_out(services: Services, room_id: str, user_id: str) -> None:
         was_member = await store.remove_member(session, room_id, user_id)
     pages = AllOf((rooms(room_id), users(user_id)))
     _leave_all(services, services.hub.registry.resolve(pages), room_id)
-    await services.hub.publish(Publication(new_short_id(), (), leaving=Leaving(pages, room_id)))
+    news = await services.of(Visits).put_out(room_id, user_id)
+    await services.hub.publish(Publication(new_short_id(), (), leaving=Leaving(pages, room_id), news=news))
     if not was_member:
         message = "this user is no member of the room"
         raise NotFound(message)
-    await _end_visit(services, room_id, user_id)
 
 
 async def may_enter(session: AsyncSession, services: Services, room_id: str, user: User) -> None:
@@ -163,12 +162,12 @@ def check_room_for_one_more(services: Services, connection: Connection, room_id:
         raise Refused(sentence, code="too_many_rooms")
 
 
-async def told_of_entering(services: Services, connection: Connection, room_id: str, user: User) -> None:
-    """Tell the others in the room, and whoever listens to events, that the user came in; not when the user is there already.
+async def told_of_entering(services: Services, connection: Connection, room_ids: Collection[str], user: User) -> None:
+    """Tell the others in the rooms, and whoever listens to events, that the user came in; not where the user is there already.
 
     Of two pages that come at once, the first to get in is told of. Call it in the same turn of the loop as `require_presence`.
     """
-    if services.of(Visits).came(connection, room_id, user):
+    for room_id in await services.of(Visits).came(connection, room_ids, user):
         services.hub.events.emit("room.joined", RoomVisit(room_id, user))  # first: `room.left` may follow while we publish
         await services.hub.publish(one(Except(rooms(room_id), connections(connection.id)), view.joined(user.name)))
 
@@ -186,26 +185,28 @@ async def come_back(services: Services, connection: Connection, room_ids: Collec
     for room_id in room_ids:
         if room_id not in belongs_to:
             services.hub.registry.leave(connection, room_id)
-    for room_id in room_ids:
-        if user is not None and room_id in connection.rooms:  # it may have been put out while others were told
-            await told_of_entering(services, connection, room_id, user)
+    if user is not None:
+        there = [room_id for room_id in room_ids if room_id in connection.rooms]  # it may have been put out
+        await told_of_entering(services, connection, there, user)
 
 
 async def leave(services: Services, connection: Connection, room_id: str, user: User) -> None:
     """Take the page out of the room. With the user's last page the others are told, and the membership of a public room ends.
 
-    That of a private room stays: the back office granted it, and only the back office ends it.
+    That of a private room stays: the back office granted it, and only the back office ends it. Pages of all nodes count.
     """
+    visits = services.of(Visits)
+    is_elsewhere = await visits.has_pages_elsewhere(room_id, user.id)
     async with services.database.transaction() as session:
         is_last = not _other_pages(services, connection, room_id, user)  # asked in here: they come in by transactions, too
-        if is_last:
+        if is_last and not is_elsewhere:
             row = await store.kept(session, room_id)
             if row is not None and not row.is_private:
                 await store.remove_member(session, room_id, user.id)
     services.hub.registry.leave(connection, room_id)
-    has_left = services.of(Visits).page_left(connection, room_id, user.id)
+    has_left = visits.page_left(connection, room_id, user.id)
     if has_left and is_last:  # else another page is on its way in: should it be turned away, the others are told after the grace
-        await _end_visit(services, room_id, user.id)
+        await visits.leave(room_id, user.id, is_told=not is_elsewhere)
 
 
 async def list_members(services: Services, room_id: str, *, live: bool, limit: int, cursor: str | None) -> Members:
@@ -230,14 +231,6 @@ async def live_among(services: Services, room_id: str, user_ids: Collection[str]
         return (), ()
     found = await services.everywhere.users(AllOf((rooms(room_id), users(*user_ids))), limit=len(user_ids))
     return {one.id for one in found.items}, found.missing
-
-
-async def _end_visit(services: Services, room_id: str, user_id: str) -> None:
-    """Tell the others, and whoever listens to events, that the user left; not when they were not told that the user came."""
-    user = services.of(Visits).end(room_id, user_id)
-    if user is not None:
-        services.hub.events.emit("room.left", RoomVisit(room_id, user))
-        await services.hub.publish(one(rooms(room_id), view.left(user.name)))
 
 
 def _other_pages(services: Services, connection: Connection, room_id: str, user: User) -> Sequence[Connection]:

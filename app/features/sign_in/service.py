@@ -4,7 +4,7 @@ from app.features.services import Services
 from app.hub.connection import Connection
 from app.kernel.errors import Refused
 from app.kernel.identity import User
-from app.web.socket import TooManySockets
+from app.web.socket import check_sockets
 
 ANOTHER_USER = "another_user"
 
@@ -17,17 +17,10 @@ def sign_in(services: Services, connection: Connection, token: str) -> User:
     """
     user, known = services.tokens.read(token), connection.user
     if known is None:
-        _check_sockets(services, user)
+        check_sockets(services.hub, user, services.settings.max_sockets_per_user)
     elif known.id != user.id:
         raise Refused("This connection belongs to another user; open a new one", code=ANOTHER_USER)
     services.hub.sign_in(connection, user)
     if known is not None and (known.name, known.roles) != (user.name, user.roles):
         services.hub.on_arrival.fire(connection)  # what concerns the new roles is shown now, as at a connect
     return user
-
-
-def _check_sockets(services: Services, user: User) -> None:
-    limit = services.settings.max_sockets_per_user
-    if services.hub.registry.open_sockets_of(user.id) >= limit:
-        message = f"this user has {limit} connections already (WSX_MAX_SOCKETS_PER_USER)"
-        raise TooManySockets(message)

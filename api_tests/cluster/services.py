@@ -1,0 +1,85 @@
+"""Nodes of a cluster in one loop, with what their features keep: without servers, on one Redis and one database."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from msgspec.structs import replace
+
+from api_tests.hub.recording import PLAIN, Tab, tab
+from api_tests.waiting import eventually
+from app.cluster.member import make_member
+from app.db.session import Database
+from app.features import announcements, messages, notifications, rooms
+from app.features.feature import Feature
+from app.features.follows import StoredFollows
+from app.features.services import Services
+from app.features.unsent import Unsent
+from app.hub.everywhere import Everywhere
+from app.hub.hub import Hub
+from app.hub.sessions import SessionIds
+from app.main import _make_journal
+from app.settings import Settings
+from app.wire.dialect import Dialect
+
+FEATURES: Sequence[Feature] = [announcements.FEATURE, messages.FEATURE, notifications.FEATURE, rooms.FEATURE]
+
+
+class Node:
+    """One of them."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.hub = services.hub
+        self.told: list[str] = []
+        """`+ada lobby` and `-ada lobby`: visits that began and ended, as this node told its listeners."""
+        for sign, name in (("+", "room.joined"), ("-", "room.left")):
+            self.hub.events.on(name, lambda visit, sign=sign: self.told.append(f"{sign}{visit.user.id} {visit.room_id}"))
+
+    def tab(self, user_id: str, *roles: str, form: Dialect = PLAIN) -> Tab:
+        return tab(self.hub, user_id, *roles, form=form)
+
+    def close(self, page: Tab) -> None:
+        page.sink.abort()
+        self.hub.disconnect(page.connection, 1001, "")
+
+    async def knows(self, *user_ids: str) -> None:
+        """Wait until just these are known to be connected to other nodes."""
+        await eventually(lambda: self.hub.roster.elsewhere({"ada", "bob", "cleo"}) == set(user_ids))
+
+    async def heard(self, other: "Node") -> None:
+        """Wait until this one has delivered what the other one has."""
+        await eventually(lambda: self.hub.journal.head() >= other.hub.journal.head())
+
+
+@asynccontextmanager
+async def run_services(settings: Settings, redis_url: str, *names: str) -> AsyncIterator[list[Node]]:
+    """Running ones."""
+    settings = replace(settings, redis_url=redis_url)
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(_run(settings, name)) for name in names]
+
+
+@asynccontextmanager
+async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
+    database = Database(settings.database_url)
+    member = make_member(settings, name)
+    hub = Hub(
+        _make_journal(settings, name),
+        outbox_bytes=settings.outbox_bytes,
+        presence_grace_s=settings.presence_grace_s,
+        follows=StoredFollows(database),
+        sessions=member.sessions,
+        session_ids=SessionIds(name, settings.token_secret.encode()[:32]),
+        roster=member.roster,
+    )
+    services = Services(settings, database, hub, None, everywhere=Everywhere(hub, member.peers), lease=member.lease)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        await stack.enter_async_context(hub.journal.running())
+        stack.callback(hub.stop)
+        await stack.enter_async_context(services.of(Unsent).running({}))
+        for feature in FEATURES:
+            await stack.enter_async_context(feature.running(services))
+        await stack.enter_async_context(member.running(int))
+        yield Node(services)
+        hub.presence.stop()

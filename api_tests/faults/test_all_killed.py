@@ -1,0 +1,28 @@
+"""R2: all nodes are killed together while all talk. They are started again, and that is all that anybody does."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api_tests.faults.scene import IS_LONG, PAGES, SEEDS, scene
+from api_tests.redis_server import RedisServer
+from api_tests.waiting import SOON_S
+
+READY_WITHIN_S = 5.0 if IS_LONG else SOON_S
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_all_nodes_are_killed_while_all_talk(
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, seed: int, report: Callable[[str], None]
+):
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=seed) as here:
+        talk = await here.talk_half_through()
+        await asyncio.gather(*(node.kill() for node in here.nodes))
+        ready_s = max(await asyncio.gather(*(node.start() for node in here.nodes)))
+        await talk
+        wrong = await here.is_over()
+        report(f"R2 {here.figures}; both nodes ready {ready_s:.2f} s after their start")
+        assert [] == wrong
+        assert ready_s < READY_WITHIN_S

@@ -1,0 +1,96 @@
+"""The checker finds what is wrong with servers that are broken on purpose. If it did not, the other runs would show nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from api_tests.faults.checker import Wrong
+from api_tests.faults.scene import Scene, scene
+from api_tests.redis_server import RedisServer
+from api_tests.waiting import eventually
+
+PAGES, SEED = 8, 1
+BEFORE_THE_COMMIT = """
+import asyncio
+from app.features.chat import actions
+
+send, running = actions.send_to_room, set()
+
+async def send_later(*args, **how):
+    async def later():
+        await asyncio.sleep(60)
+        await send(*args, **how)
+    running.add(asyncio.create_task(later()))
+
+actions.send_to_room = send_later
+"""
+BEFORE_THE_APPEND = """
+import asyncio
+from app.features.unsent import Unsent
+from app.hub.publication import Receipt
+from app.kernel.ids import new_short_id
+
+running = set()
+
+async def note_nothing(unsent, *_):
+    return new_short_id()
+
+async def push_later(unsent, publication):
+    async def later():
+        await asyncio.sleep(60)
+        await unsent._services.hub.publish(publication)
+    running.add(asyncio.create_task(later()))
+    return Receipt(publication.id, 0, 0)
+
+Unsent.note, Unsent.push = note_nothing, push_later
+"""
+WITHOUT_THE_NEWEST = """
+from app.hub.catch_up import CatchUp
+
+collect = CatchUp._collect
+
+def collect_less(catch_up, entries, position):
+    return max([collect(catch_up, entries[:-1], position), *(entry.cursor for entry in entries[-1:])])
+
+CatchUp._collect = collect_less
+"""
+TO_ANYBODY = """
+from app.features.notifications import service
+from app.hub.audience import signed_in
+
+service.users = lambda *_: signed_in
+"""
+
+
+async def all_talk_until_a_node_is_killed(here: Scene) -> None:
+    talk = here.burst.start(40, 1.5)
+    await eventually(lambda: sum(one.is_stored and one.is_acknowledged for one in here.burst.sent) > 20)
+    await here.nodes[0].kill()
+    await talk
+    await here.nodes[0].start()
+
+
+async def one_is_away_while_all_talk(here: Scene) -> None:
+    here.pages[0].leave()
+    await here.burst.run(40, 0.5)
+    await here.burst.say_to_all(here.office.nodes[0])
+    await here.pages[0].connect()
+
+
+@pytest.mark.parametrize(
+    ("broken", "what_happens", "wrong"),
+    [
+        (BEFORE_THE_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
+        (BEFORE_THE_APPEND, all_talk_until_a_node_is_killed, Wrong.MISSING),
+        (WITHOUT_THE_NEWEST, one_is_away_while_all_talk, Wrong.MISSING),
+        (TO_ANYBODY, one_is_away_while_all_talk, Wrong.FOREIGN),
+    ],
+    ids=["answers before the commit", "answers before the append", "replays all but the newest", "tells it to anybody"],
+)
+async def test_a_broken_server_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer, broken, what_happens, wrong):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "broken.py").write_text(broken)
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED, handlers="broken") as here:
+        await what_happens(here)
+        assert wrong in {one.wrong for one in await here.is_over()}

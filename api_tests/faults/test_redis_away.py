@@ -1,0 +1,96 @@
+"""R4 and R5: Redis is killed and comes back with nothing; it stands still. Nothing that is stored is lost: it is not the record."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+from api_tests.faults.scene import IS_LONG, Scene, p99, scene
+from api_tests.redis_server import RedisServer
+from api_tests.waiting import SOON_S, eventually
+from app.journal.appends import APPEND_S
+from app.kernel.clock import monotonic
+
+PAGES, SEED = 8, 1
+PER_S = 20
+GONE_S, STILL_S = (30.0, 20.0) if IS_LONG else (3.0, 4.0)
+LEVEL_WITHIN_S = 5.0 if IS_LONG else SOON_S
+ANSWERED_WITHIN_S = APPEND_S + (1.0 if IS_LONG else SOON_S)
+
+
+async def knows_that_it_is_away(here: Scene) -> None:
+    """Both nodes say so."""
+    for node in here.nodes:
+        told = await node.until_journal_is("away")
+        assert "degraded" == told["status"]
+
+
+def stored_since(here: Scene, began: float) -> list[str]:
+    return [one.mark for one in here.burst.sent if one.is_stored and one.is_acknowledged and one.asked_at >= began]
+
+
+def all_have(here: Scene, marks: list[str], *, of_own_node: bool = False) -> bool:
+    """Whether whoever is to see these has; `of_own_node`: of the pages of the node that was asked."""
+    hearers = {one.mark: one.hearers for one in here.burst.sent}
+    return all(
+        mark in page.seen_at
+        for mark in marks
+        for page in here.pages
+        if page.name in hearers[mark] and (not of_own_node or page.url == here.burst.asked[mark])
+    )
+
+
+async def test_redis_is_killed_and_comes_back_empty(
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None]
+):
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED) as here:
+        await here.burst.run(PER_S, 1)
+        here.burst.in_order = False
+        await redis.stop()
+        redis.empty()
+        await here.burst.run(PER_S, 0.2)  # whoever asks first waits for an answer of Redis
+        await knows_that_it_is_away(here)
+        began, known = monotonic(), len(here.burst.statuses)
+        await here.burst.run(PER_S, GONE_S)
+        answers = {(kind == "broadcast", status) for kind, status, _ in here.burst.statuses[known:]}
+        assert {(True, HTTPStatus.SERVICE_UNAVAILABLE), (False, HTTPStatus.CREATED)} == answers
+        assert {True} == here.burst.told_when
+        stored = stored_since(here, began)
+        await eventually(lambda: all_have(here, stored, of_own_node=True))
+        assert not all_have(here, stored)
+
+        back = monotonic()
+        await redis.start()
+        await eventually(lambda: all_have(here, stored))
+        shown_s = monotonic() - back
+        await here.nothing_waits()
+        level_s = monotonic() - back
+        await here.all_ready()
+        here.burst.in_order = True
+        await here.burst.run(PER_S, 1)
+        wrong = await here.is_over()
+        report(
+            f"R4 {here.figures}; Redis was away for {GONE_S:g} s, {len(stored)} were stored meanwhile; "
+            f"on all pages {shown_s:.2f} s after it was back, all pushed again after {level_s:.2f} s"
+        )
+        assert [] == wrong
+        assert all(page.gaps for page in here.pages)
+        assert level_s < LEVEL_WITHIN_S
+
+
+async def test_redis_stands_still(tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None]):
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED) as here:
+        await here.burst.run(PER_S, 1)
+        here.burst.in_order = False
+        redis.pause()
+        talk = here.burst.start(PER_S, STILL_S)
+        await knows_that_it_is_away(here)
+        await talk
+        slowest_s = p99([seconds for *_, seconds in here.burst.statuses])
+        redis.resume()
+        await here.nothing_waits()
+        here.burst.in_order = True
+        await here.burst.run(PER_S, 1)
+        wrong = await here.is_over()
+        report(f"R5 {here.figures}; Redis stood still for {STILL_S:g} s, requests were answered in {slowest_s:.2f} s (p99)")
+        assert [] == wrong
+        assert slowest_s < ANSWERED_WITHIN_S

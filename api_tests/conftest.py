@@ -22,7 +22,9 @@ from api_tests.waiting import MS
 from app.auth import tokens
 from app.db import migrate, postgresql, sqlite
 from app.db.session import Database
+from app.features import gathering
 from app.features.announcements import service
+from app.features.users import recorder
 from app.kernel import clock as kernel_clock
 from app.kernel import log
 from app.settings import Settings
@@ -143,3 +145,10 @@ async def server(settings: Settings) -> AsyncIterator[Running]:
 async def api(server: Running) -> AsyncIterator[ApiClient]:
     async with ApiClient(server.url, ADMIN_KEY) as client:
         yield client
+
+
+@pytest.fixture
+def hasty_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users are written down at once, and tried again soon."""
+    monkeypatch.setattr(recorder, "PAUSE_S", 10 * MS)
+    monkeypatch.setattr(gathering, "RETRY_S", 10 * MS)

@@ -1,8 +1,9 @@
 """Nodes of a cluster in the loop of the test: a hub each, with a roster in the same Redis."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 from api_tests.hub.recording import Tab, tab
 from api_tests.waiting import eventually
@@ -53,12 +54,12 @@ class Cluster:
         hub.events.on("user.online", lambda user: self.told.append(f"+{user.id}"))
         hub.events.on("user.offline", lambda user: self.told.append(f"-{user.id}"))
         node = Node(hub, roster, self.told)
-        if is_killed:
-            node.clerk.leave = _nothing  # type: ignore[method-assign]
+        leaving = patch.object(node.clerk, "leave", _nothing) if is_killed else nullcontext()
         try:
-            async with roster.running(lambda: sum(one.user is not None and one.user.is_admin for one in hub.registry)):
-                yield node
-                hub.presence.stop()
+            with leaving:
+                async with roster.running(lambda: sum(one.user is not None and one.user.is_admin for one in hub.registry)):
+                    yield node
+                    hub.presence.stop()
         finally:
             hub.stop()
             await client.aclose()

@@ -11,6 +11,7 @@ import pytest
 from api_tests.cluster.processes import Process, two_processes
 from api_tests.cluster.services import Node, run_services
 from api_tests.db.beside import rows
+from api_tests.features.post import MARKED
 from api_tests.features.screen import Screen
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
@@ -19,7 +20,6 @@ from app.features.notifications.service import mark, notify
 from app.hub.hub import Hub
 from app.settings import Settings
 
-MARKED = "SELECT count(*) FROM notifications WHERE delivered_at IS NOT NULL"
 NEWS = {"kind": "info", "title": "News", "message": "x"}
 
 
@@ -30,7 +30,7 @@ async def nodes(redis: RedisServer, settings: Settings) -> AsyncIterator[list[No
 
 
 async def all_are_marked(settings: Settings, count: int) -> None:
-    await eventually(lambda: [(count,)] == rows(settings, MARKED))
+    await eventually(lambda: [(count,)] == rows(settings, MARKED["notifications"]))
 
 
 async def nothing_waits(node: Node) -> None:
@@ -58,9 +58,8 @@ async def test_what_another_node_pushed_is_not_pushed_again_at_the_next_connect(
             await page.next_of(target)  # what has waited for her
             await send()
             await page.next_of(target)
-            query = f"SELECT count(*) FROM {table} WHERE delivered_at IS NOT NULL"  # noqa: S608 - one of our tables
             both = Settings(database_url=f"sqlite+aiosqlite:///{tmp_path / 'both.db'}")
-            await eventually(lambda: [(2,)] == rows(both, query))
+            await eventually(lambda: [(2,)] == rows(both, MARKED[table]))
         for node in (a, b):
             async with node.socket("ada") as page:
                 await _hears_nothing_of(page, target, node)

@@ -57,7 +57,7 @@ async def test_a_server_counts_pages_on_other_nodes_and_says_whether_it_knows_th
 
 async def test_announcements_wait_for_the_node_that_has_the_lease_and_are_shown_when_it_is_here(clock, settings: Settings):
     lease = OwnLease()
-    lease.owner = Owner.ELSEWHERE  # type: ignore[assignment]
+    lease.owner = Owner.ELSEWHERE
     services = Services(settings, Database(settings.database_url), make_hub(), None, lease=lease)
     page = tab(services.hub, "ada")
     how = {"title": "News", "priority": "high", "author": "test"}
@@ -68,7 +68,7 @@ async def test_announcements_wait_for_the_node_that_has_the_lease_and_are_shown_
         clock.skip(60)
         await eventually(lambda: short.row.id not in board._posted)  # here it is off the board, and nobody is told
         assert 1 == len(page.heard)
-        lease.owner = Owner.HERE  # type: ignore[assignment]
+        lease.owner = Owner.HERE
         lease.on_change.fire()
         await eventually(lambda: len(page.sink.messages) == 3)
     assert ("later" in page.sink.messages[1]["html"], "delete") == (True, page.sink.messages[2]["swap"])

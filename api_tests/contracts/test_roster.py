@@ -41,7 +41,7 @@ def told_by(roster: Roster) -> list[str]:
 async def test_coming_and_going_are_told_once_and_what_is_between_is_not(roster: Roster) -> None:
     told = told_by(roster)
     for number in (1, 2):
-        roster.came(ADA, was_here=False)
+        roster.came(ADA)
         roster.has(ADA, 2)
         roster.has(ADA, 0, utc_now())
         await eventually(lambda number=number: ["+ada", "-ada"] * (number - 1) + ["+ada"] == told)
@@ -51,7 +51,7 @@ async def test_coming_and_going_are_told_once_and_what_is_between_is_not(roster:
 
 async def test_nobody_is_elsewhere(roster: Roster) -> None:
     told_by(roster)
-    roster.came(ADA, was_here=False)
+    roster.came(ADA)
     assert ("a", ["a"], False, 0, 0) == (
         roster.node,
         list(roster.nodes),

@@ -1,36 +1,18 @@
 """Users are written down behind their connects, each once, and at the end."""
 
-import threading
-
 import pytest
 
 from api_tests.db.beside import rows
+from api_tests.db.recorders import USERS, services
 from api_tests.hub.recording import make_hub, tab
 from api_tests.server import run_server
 from api_tests.waiting import eventually
 from app.features import gathering
-from app.features.services import Services
 from app.features.users import recorder
 from app.features.users.recorder import running
 from app.kernel.identity import User
-from app.main import make_tokens
 
-USERS = "SELECT id, name, roles, last_connected_at IS NOT NULL FROM users ORDER BY id"
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(recorder, "PAUSE_S", 0.01)
-    monkeypatch.setattr(gathering, "RETRY_S", 0.01)
-
-
-def no_driver_thread():
-    """The thread of a connect that failed speaks to the loop once more: the loop must not end before."""
-    return not [thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name]
-
-
-def services(settings, database, hub):
-    return Services(settings, database, hub, make_tokens(settings))
+pytestmark = pytest.mark.usefixtures("hasty_recorder")
 
 
 async def test_who_connects_is_written_down_as_the_newest_token_says(server, settings):

@@ -38,7 +38,7 @@ class Scene:
     def __init__(self, nodes: list[Node], database_url: str, count: int, seed: int) -> None:
         self.nodes = nodes
         self.seed = seed
-        self.chance = random.Random(seed)  # noqa: S311 - no secret
+        self.chance = random.Random(seed)  # noqa: S311 - a seed, by which a run is repeated
         self.office = BackOffice([node.url for node in nodes])
         self.pages = [self._page(number, RETRY_S * (number + 1) / count) for number in range(count)]
         self.burst = Burst(self.office, self.pages, self.chance)

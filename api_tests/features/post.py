@@ -18,6 +18,12 @@ from api_tests.waiting import eventually
 LISTS = {"notifications": "#notifications", "messages": "#messages"}
 """Where the things of a table are shown."""
 
+MARKED = {
+    "messages": "SELECT count(*) FROM messages WHERE delivered_at IS NOT NULL",
+    "notifications": "SELECT count(*) FROM notifications WHERE delivered_at IS NOT NULL",
+}
+"""How many things of a table were delivered."""
+
 
 class Post:
     """Sends things of one table."""
@@ -62,8 +68,7 @@ class Post:
 
     async def marked(self, how_many: int) -> None:
         """Wait until so many are marked, on disk."""
-        query = f"SELECT count(*) FROM {self.table} WHERE delivered_at IS NOT NULL"  # noqa: S608 - one of our tables
-        await eventually(lambda: [(how_many,)] == rows(self.server.settings, query))
+        await eventually(lambda: [(how_many,)] == rows(self.server.settings, MARKED[self.table]))
 
 
 @asynccontextmanager

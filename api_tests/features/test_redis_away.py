@@ -41,4 +41,4 @@ async def test_a_broadcast_is_refused_while_redis_is_away_and_pages_are_told_whe
         assert heard["cursor"] < gap["cursor"]
         await server.hub.journal.until_reached()
         await api.broadcast("two")
-        assert "two" == (await ada.next())["html"]
+        assert "two" == (await ada.next_of("#status"))["html"]  # the board of announcements is shown anew, too

@@ -81,7 +81,7 @@ async def test_a_private_message_is_pushed_in_the_same_way(soon: None, server: R
             ((_, what),) = rows(server.settings, NOTED)
         again = await hear(page, one)
         ((message_id,),) = rows(server.settings, "SELECT id FROM messages WHERE content = 'psst'")
-        told_as = str(UUID(message_id))
+        told_as = str(UUID(str(message_id)))
         assert (one.what, told_as, told_as) == (what, here["id"], again["id"])
         await nothing_is_noted(server.settings)
 

@@ -75,7 +75,7 @@ def _greet(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
 
 async def _supervise(listeners: list[socket.socket], settings: Settings, *, demo: bool) -> int:
     serves = asyncio.Event()
-    work = partial(_work, settings, demo)
+    work = partial(_work, settings=settings, demo=demo)
     supervisor = Supervisor(work, listeners, stop_within_s=settings.drain_s + KILLS_AFTER_S, ready=serves.set)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
@@ -92,7 +92,7 @@ async def _supervise(listeners: list[socket.socket], settings: Settings, *, demo
         await asyncio.gather(greeting, return_exceptions=True)
 
 
-def _work(settings: Settings, demo: bool, number: int, listener: socket.socket, pipe: Connection) -> None:  # noqa: FBT001 - by place
+def _work(number: int, listener: socket.socket, pipe: Connection, *, settings: Settings, demo: bool) -> None:
     """A worker, in its own process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal: the supervisor says when
     log.configure(settings.log_format or None)

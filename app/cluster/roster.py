@@ -71,10 +71,14 @@ class RedisRoster:
         how = {"grace_s": self._grace_s, "away_s": self._away_s}
         self._clerk = Clerk(self._client, self.node, self._ledger, self._replica, listener, **how)
 
-    def came(self, user: User, *, was_here: bool) -> None:  # noqa: ARG002 - Redis knows who was here before a start
+    def came(self, user: User) -> None:
         """Enter the user."""
         self._ledger.has(user, 1, None, is_known=self.is_online_elsewhere(user.id))
         self._clerk.woken.set()
+
+    def came_back(self, user: User) -> None:
+        """The same: Redis knows who was here."""
+        self.came(user)
 
     def has(self, user: User, connections: int, since: datetime | None = None) -> None:
         """Change the entry of the user."""

@@ -25,5 +25,5 @@ class Backend(Protocol):
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same may work later: the database is away, or busy. Else it is a mistake of ours."""
 
-    def may_be_stored(self, error: Exception) -> bool:
+    def may_be_stored(self, error: Exception, /) -> bool:
         """Whether a commit that ended by this error may have been carried out."""

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, MetaData, String
+from sqlalchemy import DateTime, Dialect, MetaData, String, Table
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -25,6 +25,11 @@ class Base(DeclarativeBase):
     """The base of every table."""
 
     metadata = MetaData(naming_convention=NAMES)
+
+
+def table_of(row: type[Base]) -> Table:
+    """The table of a declared class."""
+    return Base.metadata.tables[row.__tablename__]
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.base import Base
+from app.db.base import Base, table_of
 
 Row = TypeVar("Row", bound=Base)
 
@@ -17,7 +16,7 @@ def insert_into(session: AsyncSession, row: type[Base]) -> Any:
 
     `Any`: the two dialects' classes have these methods in common, and no type.
     """
-    table = _table(row)
+    table = table_of(row)
     return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)
 
 
@@ -26,7 +25,7 @@ async def ensure(session: AsyncSession, row: type[Row], values: Mapping[str, Any
 
     Nobody deletes it until the transaction ends.
     """
-    keys = list(_table(row).primary_key.columns)
+    keys = list(table_of(row).primary_key.columns)
     insert = insert_into(session, row).values(values).on_conflict_do_nothing(index_elements=keys).returning(*keys)
     key = tuple(values[column.name] for column in keys)
     while True:
@@ -34,8 +33,3 @@ async def ensure(session: AsyncSession, row: type[Row], values: Mapping[str, Any
         found = await session.get(row, key, with_for_update={"read": True, "key_share": True})
         if found is not None:  # else it was deleted between the two statements, and is made anew
             return found, is_new
-
-
-def _table(row: type[Base]) -> Table:
-    table: Table = row.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
-    return table

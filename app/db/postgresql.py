@@ -88,7 +88,7 @@ class Postgresql(Backend):
             return error.connection_invalidated or (isinstance(cause, InterfaceError) and not isinstance(cause, ValueError))
         return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
 
-    def may_be_stored(self, error: Exception) -> bool:
+    def may_be_stored(self, error: Exception, /) -> bool:
         """Where the connection was lost before the answer came."""
         state = _state(error)
         return state is None or state[:2] in _LOST_CLASSES

@@ -51,7 +51,7 @@ class Sqlite(Backend):
         """Locked, full, not to be opened: by what others do to the file."""
         return isinstance(error, OperationalError | InterfaceError)
 
-    def may_be_stored(self, error: Exception) -> bool:  # noqa: ARG002 - of PostgreSQL's, it depends on the error
+    def may_be_stored(self, _error: Exception, /) -> bool:
         """Never: its commit is a call that answers."""
         return False
 

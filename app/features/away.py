@@ -21,10 +21,10 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.base import Base
+from app.db.base import Base, table_of
 from app.features.gathering import Gathering
 from app.features.services import Services
 from app.hub.audience import connections, nobody, users
@@ -132,7 +132,7 @@ class Away:
     def __init__(self, services: Services, row: type[Base], load: Load) -> None:
         self._database = services.database
         self._hub = services.hub
-        self._table: Table = row.__table__  # type: ignore[assignment]  # declarative tables are typed as FromClause
+        self._table = table_of(row)
         self._kind = f"away.{self._table.name}"
         self._load = load
         self._on_the_way: set[UUID] = set()

@@ -10,15 +10,15 @@ that clients can drop what they have seen, and in a form that takes the place of
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
-from sqlalchemy import JSON, String, Table, delete, insert, select, update
+from sqlalchemy import JSON, String, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.base import Base, UtcDateTime
+from app.db.base import Base, UtcDateTime, table_of
 from app.db.ids import among
 from app.features.background import Rest, background
 from app.features.gathering import RETRY_S, Gathering
@@ -62,7 +62,7 @@ class UnsentRow(Base):
     """When it was noted, or when somebody last began to push it again."""
 
 
-_TABLE = cast("Table", UnsentRow.__table__)
+_TABLE = table_of(UnsentRow)
 _NOTE = insert(_TABLE)
 
 

@@ -2,18 +2,19 @@
 
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
 
-from app.hub.connection import Connection
+T = TypeVar("T")
 
 SPARE = 1_000
 """Ids of connections that are gone, before they are looked for at all."""
 
 
-class InOrder:
+class InOrder(Generic[T]):
     """Eight bytes for each. Ids are made in the order of time, so a new one is the last but where a clock was set back."""
 
-    def __init__(self, here: Mapping[str, Connection]) -> None:
-        """`here`: the connections that there are; it is read only."""
+    def __init__(self, here: Mapping[str, T]) -> None:
+        """`here`: the connections that there are, by their ids; it is read only."""
         self._here = here
         self._ids: list[str] = []
         """Also of some that are gone: to take one out of the middle would move all behind it."""
@@ -30,9 +31,9 @@ class InOrder:
         if len(self._ids) > 2 * len(self._here) + SPARE:
             self._ids = [one for one in self._ids if one in self._here]
 
-    def after(self, connection_id: str) -> Iterator[Connection]:
+    def after(self, connection_id: str) -> Iterator[T]:
         """Those with greater ids. No connection may come or go between two of them."""
         ids = self._ids
         for place in range(bisect_right(ids, connection_id), len(ids)):
-            if (connection := self._here.get(ids[place])) is not None:
-                yield connection
+            if ids[place] in self._here:
+                yield self._here[ids[place]]

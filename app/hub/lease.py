@@ -31,7 +31,6 @@ class Lease(Protocol):
 class OwnLease:
     """The lease of the only node."""
 
-    owner = Owner.HERE
-
     def __init__(self) -> None:
+        self.owner = Owner.HERE
         self.on_change: Hooks[[]] = Hooks("lease")

@@ -75,7 +75,8 @@ class Presence:
         if absence is not None:
             absence.timer.cancel()
         if is_new and not self._is_stopped:
-            self._roster.came(user, was_here=is_back and monotonic() - self._began_at < self._grace_s)
+            was_here = is_back and monotonic() - self._began_at < self._grace_s
+            (self._roster.came_back if was_here else self._roster.came)(user)
         else:
             self._roster.has(user, len(self._connections_of(user.id)))
 

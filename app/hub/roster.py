@@ -56,8 +56,11 @@ class Roster(Protocol):
     def listen(self, listener: Listener) -> None:
         """Tell this listener. Called once, before the first user comes."""
 
-    def came(self, user: User, *, was_here: bool) -> None:
-        """The user's first connection on this node opened. `was_here`: it had one here before this process was started."""
+    def came(self, user: User) -> None:
+        """The user's first connection on this node opened."""
+
+    def came_back(self, user: User) -> None:
+        """The same for one who had a connection here before this process was started, a moment ago."""
 
     def has(self, user: User, connections: int, since: datetime | None = None) -> None:
         """The user has so many connections on this node now; 0: none `since` then, and the grace runs."""
@@ -100,10 +103,12 @@ class LoneRoster:
         """Tell this listener."""
         self._listener = listener
 
-    def came(self, user: User, *, was_here: bool) -> None:
-        """The user is online. Whoever was here before a start was never away: the server was."""
-        if not was_here:
-            self._listener.online(user)
+    def came(self, user: User) -> None:
+        """The user is online."""
+        self._listener.online(user)
+
+    def came_back(self, user: User) -> None:
+        """Nothing: the user was never away, the server was."""
 
     def has(self, user: User, connections: int, since: datetime | None = None) -> None:
         """Nothing: nobody else wants to know."""

@@ -5,13 +5,13 @@ is not. Who appends is told that it failed, and who follows is told that somethi
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
+from redis.backoff import EqualJitterBackoff
 from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 
@@ -149,13 +149,13 @@ class RedisJournal:
     # -- following ---------------------------------------------------------------------------------------------------
     async def _run(self) -> None:
         """Follow, whatever happens, until the end."""
-        pause_s = RECONNECT_FIRST_S
+        backoff, failures = EqualJitterBackoff(RECONNECT_MAX_S, RECONNECT_FIRST_S), 0
         while not self._ends:
             try:
                 await self._look()
                 await self._read_next()
                 self._arrived()
-                pause_s = RECONNECT_FIRST_S
+                failures = 0
                 await self._read_on()
             except _ERRORS as error:
                 self._left(error)
@@ -164,8 +164,8 @@ class RedisJournal:
                 self._left(error)
             self._tried.set()
             await self._disconnect()
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
-            pause_s = min(2 * pause_s, RECONNECT_MAX_S)
+            await asyncio.sleep(backoff.compute(failures))
+            failures += 1
 
     async def _read_on(self) -> None:
         """Deliver what comes. Returns when somebody else found Redis away."""

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.keys import KeyRecord
 from app.auth.scopes import ADMIN
+from app.db.base import table_of
 from app.db.page import Slice, newest_first
 from app.features.keys.model import ApiKeyRow
 from app.kernel.errors import NotFound
@@ -47,6 +48,6 @@ async def exists_admin(session: AsyncSession) -> bool:
 
 async def record_used(session: AsyncSession, used: Mapping[str, datetime]) -> None:
     """Store when keys were last used: one statement for all, in the order of the ids, so that two nodes never block each other."""
-    statement = update(ApiKeyRow.__table__).where(ApiKeyRow.key_id == bindparam("used_id"))  # type: ignore[arg-type]  # declarative tables are typed as FromClause
+    statement = update(table_of(ApiKeyRow)).where(ApiKeyRow.key_id == bindparam("used_id"))
     rows = [{"used_id": key_id, "used_at": at} for key_id, at in sorted(used.items())]
     await session.execute(statement.values(last_used_at=bindparam("used_at")), rows)

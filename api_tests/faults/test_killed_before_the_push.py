@@ -6,13 +6,13 @@ import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
 from api_tests.features.changing import CHANGES, READER, Change, make, prepare, write
-from api_tests.features.talking import join
 from api_tests.server import ADMIN_KEY, SECRET
 from api_tests.waiting import SOON_S, eventually
 from app.auth.tokens import Tokens
@@ -38,6 +38,8 @@ async def look_when_told(unsent, known):
 MemoryJournal.append, Unsent._claim = stop_before_the_push, look_when_told
 """
 """A module of the site's own. With a file `stop` nothing is pushed; until there is a file `look` nothing is pushed again."""
+
+JOINS = "req_join"
 
 WRITTEN = Change("message.said", "", "", None, "#messages", "written to her")
 
@@ -84,12 +86,18 @@ async def changed(api: ApiClient, page: SocketClient, change: Change, ids: dict[
         await make(api, change, ids)
 
 
-async def told_again(page: SocketClient, changes: list[Change], ids: dict[str, list[str]]) -> None:
-    """Return when the page was told of each change, under one of the ids that were noted; of a batch a page is told no id."""
+async def told_again(page: SocketClient, changes: list[Change], ids: dict[str, list[str]], joined: Path) -> None:
+    """Join the room, make the file, and return when the page was told of each change.
+
+    Under one of the ids that were noted; of a batch a page is told no id. What waited for the user may be told before the answer.
+    """
     left = list(changes)
+    await page.say({"id": JOINS, "handler": "join-room", "target": "#chat", "trigger": "click", "data": {"roomId": "lobby"}})
     async with asyncio.timeout(SOON_S):
         while left:
             message = await page.next()
+            if message.get("id") == JOINS:
+                joined.touch()
             for change in left:
                 if change.is_in(message) and message.get("id") in [*ids[change.what], None]:
                     left.remove(change)
@@ -114,8 +122,6 @@ async def test_a_change_that_was_stored_is_pushed_after_the_restart(operator: Op
     assert {change.what for change in changes} == lost.keys()
 
     async with operator.serves(**how) as next_one, socket_of(next_one) as page:
-        await join(page, "lobby")
-        (operator.folder / "look").touch()
-        await told_again(page, changes, lost)
+        await told_again(page, changes, lost, joined=operator.folder / "look")
         await eventually(lambda: not noted(operator))
         assert not re.search("Traceback|given up", next_one.err)

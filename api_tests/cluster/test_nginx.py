@@ -16,6 +16,7 @@ import pytest
 from api_tests.client import ApiClient, SocketClient
 from api_tests.cluster.processes import Process, token_of, two_processes
 from api_tests.missing import missing
+from api_tests.postgresql_server import run_postgres
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import eventually
@@ -98,6 +99,21 @@ async def test_pages_are_spread_hear_all_and_come_back_to_the_node_that_stays(tm
         back = [await page(cursor=cursors[one], session=one.hello["session"]) for one in leaving]
         assert {True} == {one.hello["resumed"] for one in back}
         assert ["<p>meanwhile</p>"] * PAGES == [(await one.next_of("#x"))["html"] for one in (*staying, *back)]
+
+
+async def test_a_database_that_is_away_keeps_no_page_out(tmp_path: Path, redis: RedisServer):
+    async with AsyncExitStack() as stack:
+        postgres = stack.enter_context(run_postgres())
+        database_url = stack.enter_context(postgres.migrated())
+        nodes = await stack.enter_async_context(two_processes(tmp_path, redis.url, database_url=database_url))
+        url = await stack.enter_async_context(_nginx(tmp_path, nodes))
+        api = await stack.enter_async_context(ApiClient(url, ADMIN_KEY))
+        await asyncio.to_thread(postgres.stop)
+        for _ in range(3):
+            assert HTTPStatus.SERVICE_UNAVAILABLE == (await api.get("/rooms")).status_code
+        page = await stack.enter_async_context(SocketClient(url.replace("http", "ws"), token=token_of("ada")))
+        await api.broadcast("<p>heard</p>", target="#x")
+        assert "<p>heard</p>" == (await page.next_of("#x"))["html"]
 
 
 def test_the_unit_is_one_that_systemd_can_read():

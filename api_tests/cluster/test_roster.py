@@ -152,3 +152,12 @@ async def test_who_looks_after_a_dead_node_may_die_too(cluster: Cluster, quick: 
                 await b.knows("ada", "cleo")
                 await eventually(lambda: ["+ada", "+cleo"] == sorted(cluster.told))
         await eventually(lambda: sorted(cluster.told) == ["+ada", "+cleo", "-ada", "-cleo"])
+
+
+async def test_another_site_in_another_database_of_the_same_redis_is_not_heard(redis: RedisServer, cluster: Cluster):
+    other_site = Cluster(redis.url.removesuffix("/0") + "/1", AN_HOUR_S)
+    async with cluster.node("a") as a, other_site.node("x") as x, other_site.node("y") as y:
+        x.tab("ada")
+        await y.knows("ada")  # so it was told to all who listen
+        assert (set(), {"a"}) == (a.roster.elsewhere({"ada"}), set(a.roster.nodes))
+        assert set() == a.roster.may_be_elsewhere({"ada"})

@@ -13,7 +13,7 @@ from app.hub.everywhere import Everywhere, Incomplete
 from app.hub.hub import Hub
 from app.hub.peers import Alone, Answers, Question
 from app.hub.publication import one
-from app.kernel.errors import AppError, NotFound
+from app.kernel.errors import AppError, InvalidFields, NotFound
 from app.kernel.ids import new_short_id
 from app.wire.update import Update
 
@@ -222,3 +222,17 @@ async def test_a_node_that_is_alone_asks_itself():
 
 def told(found: Any) -> tuple[int, int, int | None]:
     return found.matched, found.queued, found.waiting
+
+
+async def test_of_an_audience_that_is_too_long_to_be_asked_of_others_the_users_here_are_counted(
+    hubs: list[Hub], peers: Several, everywhere: Everywhere, monkeypatch: pytest.MonkeyPatch
+):
+    async def refuse(*_: object) -> None:
+        raise InvalidFields([])
+
+    for hub in hubs:
+        for user_id in ("ada", "ada", None, hub.returning.ids.node):
+            tab(hub, user_id)
+    assert 3 == await everywhere.users_among(everyone)
+    monkeypatch.setattr(peers, "ask", refuse)
+    assert 2 == await everywhere.users_among(everyone)

@@ -15,7 +15,7 @@ from msgspec import Raw
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.cluster.client import ERRORS
+from app.cluster.client import ERRORS, database_of
 from app.hub.peers import A, Answer, Answers, AnyQuestion, Question
 from app.kernel.errors import FieldError, InvalidFields
 from app.kernel.ids import new_short_id
@@ -111,7 +111,7 @@ class RedisPeers:
         self._client = client
         self.answer: Answer
         self._nodes = nodes
-        database = client.connection_pool.connection_kwargs.get("db") or 0  # channels know no databases: it is in their names
+        database = database_of(client)
         self._to_all = f"{_CHANNELS}:{database}:all"
         self._to_one = f"{_CHANNELS}:{database}:node:"
         self._open: dict[str, _Open] = {}

@@ -16,7 +16,6 @@ from app.cluster.client import ERRORS
 from app.cluster.estates import Estates
 from app.cluster.ledger import Ledger
 from app.cluster.replica import Replica, node_of
-from app.cluster.scripts import CHANNEL
 from app.cluster.shelf import Refusal, Row, Shelf
 from app.hub.roster import Listener
 from app.kernel.clock import monotonic
@@ -212,7 +211,7 @@ class Clerk:
     async def listen(self) -> None:
         """Hear what the others change, until something was missed."""
         async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(CHANNEL)
+            await channel.subscribe(self._shelf.channel)
             self._is_deaf = self._is_left_read = False
             self._unread.update(self._replica.books)
             self._look_now()

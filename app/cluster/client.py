@@ -49,6 +49,11 @@ def make_client(url: str, node_id: str, *, waits_s: float = 0.0) -> Redis:
     )
 
 
+def database_of(client: Redis) -> int:
+    """The number of its database. It belongs into the name of each channel: Redis tells what is published to all databases."""
+    return int(client.connection_pool.connection_kwargs.get("db") or 0)
+
+
 async def check(url: str) -> str:
     """Open Redis once. Returns what is wrong with it, in one sentence; empty when nothing is."""
     client = make_client(url, "check")

@@ -6,7 +6,7 @@
     wsx:roster:left           users by the time when a node had no connection of theirs any more, as long as they may come back
     wsx:roster:life:<life>    name, version, answer (to its last batch), admins, heir (the life that takes over from a dead one)
     wsx:roster:users:<life>   users of that life, each a Record
-    wsx:roster                the channel of changes
+    wsx:roster:<database>     the channel of changes, which is KEYS[1]: channels know no databases
 
 A life is `<node id>:<random>`. Its users and all else of it go with it; whatever is left over expires.
 """
@@ -14,7 +14,6 @@ A life is `<node id>:<random>`. Its users and all else of it go with it; whateve
 from typing import Final
 
 PREFIX: Final = "wsx:roster"
-CHANNEL: Final = PREFIX
 
 _BEGIN: Final = """
 local now = redis.call('TIME')
@@ -71,7 +70,7 @@ for i = 6, #ARGV, 4 do
 end
 redis.call('HSET', me, 'version', ARGV[3], 'answer', answer)
 redis.call('PEXPIRE', users, ARGV[5])
-redis.call('PUBLISH', 'wsx:roster', ARGV[4])
+redis.call('PUBLISH', KEYS[1], ARGV[4])
 return answer
 """
 )
@@ -123,7 +122,7 @@ LEAVE: Final = (
 -- life: it is over, and the others look at once
 if redis.call('HEXISTS', me, 'version') == 1 then
   redis.call('ZADD', beats, 0, ARGV[1])
-  redis.call('PUBLISH', 'wsx:roster', '')
+  redis.call('PUBLISH', KEYS[1], '')
 end
 """
 )

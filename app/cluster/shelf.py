@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from app.cluster import scripts
 from app.cluster.change import Record, decode_record, encode
+from app.cluster.client import database_of
 from app.cluster.ledger import Batch
 
 READ_AT_ONCE = 500
@@ -42,6 +43,8 @@ class Shelf:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self.channel = f"{scripts.PREFIX}:{database_of(client)}"
+        """Where changes are told."""
         self._enter = client.register_script(scripts.ENTER)
         self._change = client.register_script(scripts.CHANGE)
         self._beat = client.register_script(scripts.BEAT)
@@ -63,7 +66,7 @@ class Shelf:
         for item in batch.items:
             record = b"" if item.record is None else encode(item.record)
             users += item.user.id, record, int(item.is_told), int(item.record is None or not item.record.connections)
-        answer = await self._change(args=[life, heir, batch.version, batch.change(life), _ms(KEEP_S), *users])
+        answer = await self._change(keys=[self.channel], args=[life, heir, batch.version, batch.change(life), _ms(KEEP_S), *users])
         word, *places = answer.decode().split()
         return list(map(int, places)) if word == "told" else Refusal(word)
 
@@ -76,7 +79,7 @@ class Shelf:
 
     async def leave(self, life: str) -> None:
         """End a life: others take over at once."""
-        await self._leave(args=[life])
+        await self._leave(keys=[self.channel], args=[life])
 
     async def close(self, life: str, heir: str) -> None:
         """Put away a life of which nothing is left."""

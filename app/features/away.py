@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import Base, table_of
 from app.features.gathering import Gathering
 from app.features.services import Services
+from app.features.telling import tell
 from app.hub.audience import connections, nobody, users
 from app.hub.connection import Connection
 from app.hub.publication import News, Part, Publication
@@ -247,7 +248,7 @@ class Away:
         if share:
             parts = tuple(Part(users(one.user_id), one.update, str(one.id)) for one in share)
             news = self.news((one.id, one.user_id) for one in share)
-            await self._hub.publish(Publication(new_short_id(), parts, news=news))
+            await tell(self._hub, Publication(new_short_id(), parts, news=news), "what waited for users")
             await asyncio.sleep(0)  # it is written now, and others have their turn
 
     def _takes_more(self, user_id: str) -> bool:

@@ -38,7 +38,7 @@ from app.hub.peers import (
 )
 from app.hub.sessions import Origin, Taken
 from app.kernel.clock import utc_now
-from app.kernel.errors import AppError, NotFound, Unavailable
+from app.kernel.errors import AppError, InvalidFields, NotFound, Unavailable
 
 DELIVERED_WITHIN_S = 0.5
 """How long another node is given to deliver what was just published, before it says how many took it."""
@@ -133,6 +133,13 @@ class Everywhere:
         counted = answers.by_node.values()
         users = _distinct(answers) if len(counted) > 1 else sum(one.users for one in counted)
         return Count(sum(one.connections for one in counted), sum(one.signed_in for one in counted), users, answers.missing)
+
+    async def users_among(self, audience: Audience) -> int:
+        """How many users a settled audience has, as far as is known: of one that is too long to be asked of others, those here."""
+        try:
+            return (await self.count(audience)).users
+        except InvalidFields:
+            return len({page.user.id for page in self._hub.registry.resolve(audience) if page.user is not None})
 
     async def count_in_rooms(self, room_ids: Iterable[str]) -> dict[str, int | None]:
         """How many connections are in each of these rooms; None: not all nodes answered."""

@@ -113,9 +113,6 @@ class Hub:
         publication = publications.decode(entry.payload)
         self.returning.touched.note(publication, entry.cursor)
         self.receipts.add(self._deliver(publication, entry.cursor))
-        if (leaving := publication.leaving) is not None:
-            for connection in tuple(self.registry.resolve(leaving.audience)):  # a copy: leaving changes the registry's sets
-                self.registry.leave(connection, leaving.room_id)
 
     def deliver_here(self, publication: Publication) -> Receipt:
         """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.
@@ -126,9 +123,13 @@ class Hub:
 
     def _deliver(self, publication: Publication, cursor: str) -> Receipt:
         if publication.news is None:
-            return self.delivery.deliver(publication, cursor)
-        receipt = self.delivery.deliver(self.news.told_of(publication), cursor)
-        self.news.delivered(publication)
+            receipt = self.delivery.deliver(publication, cursor)
+        else:
+            receipt = self.delivery.deliver(self.news.told_of(publication), cursor)
+            self.news.delivered(publication)
+        if (leaving := publication.leaving) is not None:
+            for connection in tuple(self.registry.resolve(leaving.audience)):  # a copy: leaving changes the registry's sets
+                self.registry.leave(connection, leaving.room_id)
         return receipt
 
     def _lost(self) -> None:

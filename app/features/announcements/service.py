@@ -106,11 +106,10 @@ async def show(services: Services, row: AnnouncementRow, audience: Audience, pub
         services.of(Unsent).done(publication_id)
         return Announced(row, None, 0)
     hub = services.hub
-    reached = await services.everywhere.count(audience)
-    part = Part(hub.without_absent(audience), view.published(view.item(row)))
-    receipt = await _push(services, publication_id, row, audience, part)
+    there = hub.without_absent(audience)
+    receipt = await _push(services, publication_id, row, audience, Part(there, view.published(view.item(row))))
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
-    return Announced(row, receipt, reached.users)
+    return Announced(row, receipt, await services.everywhere.users_among(there))
 
 
 async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct) -> AnnouncementRow:

@@ -7,6 +7,7 @@ from functools import partial
 from app.features.feature import Feature
 from app.features.rooms.routes import routes
 from app.features.rooms.service import (
+    PUSHES_AGAIN,
     RoomId,
     check_room_for_one_more,
     come_back,
@@ -44,4 +45,4 @@ async def _running(services: Services) -> AsyncIterator[None]:
         yield
 
 
-FEATURE = Feature("rooms", routes, running=_running)
+FEATURE = Feature("rooms", routes, running=_running, pushes_again=PUSHES_AGAIN)

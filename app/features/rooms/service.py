@@ -4,7 +4,7 @@ Two things are kept apart. A **member** is a user, and stored: it says who may c
 and lives in the registry: a page hears a room because it joined it, not because its user did so once.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, NamedTuple
 
@@ -17,14 +17,17 @@ from app.features.rooms import store, view
 from app.features.rooms.model import RoomMemberRow, RoomRow
 from app.features.rooms.visits import Visits
 from app.features.services import Services
+from app.features.telling import tell
+from app.features.unsent import Again, PushAgain, Unsent
 from app.features.users import ensure_signed_in, ensure_users
-from app.hub.audience import AllOf, Except, connections, rooms, users
+from app.hub.audience import AllOf, Audience, Except, connections, rooms, users
 from app.hub.connection import Connection
 from app.hub.events import RoomVisit
 from app.hub.publication import Leaving, Part, Publication, one
 from app.kernel.errors import Conflict, NotFound, Refused
 from app.kernel.identity import User
-from app.kernel.ids import new_short_id
+
+REMOVED, PUT_OUT = "room.removed", "room.put_out"
 
 RoomId = Annotated[
     str,
@@ -82,8 +85,42 @@ async def remove(services: Services, room_id: str) -> None:
         row = await store.find_to_change(session, room_id)
         shown = Part(rooms(room_id), view.closed(row.name))
         await session.delete(row)
+        publication_id = await services.of(Unsent).note(session, REMOVED, [room_id])
+    await _close(services, publication_id, room_id, shown)
+
+
+async def _close(services: Services, publication_id: str, room_id: str, shown: Part) -> None:
     news = services.of(Visits).closed(room_id)
-    await services.hub.publish(Publication(new_short_id(), (shown,), leaving=Leaving(rooms(room_id), room_id), news=news))
+    leaving = Leaving(rooms(room_id), room_id)
+    await services.of(Unsent).push(Publication(publication_id, (shown,), leaving=leaving, news=news))
+
+
+async def _close_again(services: Services, again: Again) -> None:
+    """Also where there is a room of this id again: whoever was in the old one must not hear the new one."""
+    (room_id,) = again.things
+    await _close(services, again.id, room_id, Part(rooms(room_id), view.closed(room_id)))
+
+
+def _pages_of(room_id: str, user_id: str) -> Audience:
+    return AllOf((rooms(room_id), users(user_id)))
+
+
+async def _put_out(services: Services, publication_id: str, room_id: str, user_id: str) -> None:
+    news = await services.of(Visits).put_out(room_id, user_id)
+    leaving = Leaving(_pages_of(room_id, user_id), room_id)
+    await services.of(Unsent).push(Publication(publication_id, (), leaving=leaving, news=news))
+
+
+async def _put_out_again(services: Services, again: Again) -> None:
+    """Unless the user has been let in again."""
+    room_id, user_id = again.things
+    async with services.database.reading() as session:
+        is_back = await store.member(session, room_id, user_id) is not None
+    if not is_back:
+        await _put_out(services, again.id, room_id, user_id)
+
+
+PUSHES_AGAIN: Mapping[str, PushAgain] = {REMOVED: _close_again, PUT_OUT: _put_out_again}
 
 
 async def let_in(services: Services, room_id: str, user_id: str) -> RoomMemberRow:
@@ -97,15 +134,14 @@ async def let_in(services: Services, room_id: str, user_id: str) -> RoomMemberRo
 async def put_out(services: Services, room_id: str, user_id: str) -> None:
     """End a membership; the user's pages leave the room at once, and the others are told.
 
-    Raises NotFound, and Unavailable when other nodes cannot be told: then the same call, made again, tells them.
+    Raises NotFound, and Unavailable: then nothing was changed. Nodes that cannot be told now are told later.
     """
     async with services.database.transaction() as session:
         await store.find(session, room_id)
         was_member = await store.remove_member(session, room_id, user_id)
-    pages = AllOf((rooms(room_id), users(user_id)))
-    _leave_all(services, services.hub.registry.resolve(pages), room_id)
-    news = await services.of(Visits).put_out(room_id, user_id)
-    await services.hub.publish(Publication(new_short_id(), (), leaving=Leaving(pages, room_id), news=news))
+        publication_id = await services.of(Unsent).note(session, PUT_OUT, [room_id, user_id])
+    _leave_all(services, services.hub.registry.resolve(_pages_of(room_id, user_id)), room_id)
+    await _put_out(services, publication_id, room_id, user_id)
     if not was_member:
         message = "this user is no member of the room"
         raise NotFound(message)
@@ -169,7 +205,8 @@ async def told_of_entering(services: Services, connection: Connection, room_ids:
     """
     for room_id in await services.of(Visits).came(connection, room_ids, user):
         services.hub.events.emit("room.joined", RoomVisit(room_id, user))  # first: `room.left` may follow while we publish
-        await services.hub.publish(one(Except(rooms(room_id), connections(connection.id)), view.joined(user.name)))
+        others = Except(rooms(room_id), connections(connection.id))
+        await tell(services.hub, one(others, view.joined(user.name)), "who joined a room")
 
 
 async def come_back(services: Services, connection: Connection, room_ids: Collection[str]) -> None:

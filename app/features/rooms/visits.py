@@ -23,13 +23,13 @@ from app.features.gathering import MAX_BATCH, Gathering
 from app.features.rooms import view
 from app.features.rooms.book import Book, Visit
 from app.features.services import Services
+from app.features.telling import tell
 from app.hub import peers
 from app.hub.audience import rooms
 from app.hub.connection import Connection
 from app.hub.events import RoomVisit
 from app.hub.peers import LeftVisit, TakeVisits, TellVisits, Visiting
 from app.hub.publication import News, Part, Publication
-from app.kernel.errors import Unavailable
 from app.kernel.identity import User
 from app.kernel.ids import new_short_id
 
@@ -226,11 +226,7 @@ class Visits:
             return
         over = Over([peers.Visit(room_id, user.id) for room_id, users in left.items() for user in users])
         publication = Publication(new_short_id(), parts, news=News(NEWS, _encode(over)))
-        try:
-            await self._hub.publish(publication)
-        except Unavailable as error:
-            _log.warning("who left a room is told on this node alone", error=error.detail)
-            self._hub.deliver_here(publication)
+        await tell(self._hub, publication, "who left a room")
 
     async def _tell_put_out(self, put_out: Mapping[tuple[str, str], User]) -> None:
         for (room_id, _), user in put_out.items():

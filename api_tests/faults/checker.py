@@ -107,7 +107,7 @@ def check(sent: Sequence[Sent], stored: Collection[str], histories: Sequence[His
         found += _missing(page, sent, places)
         found += _not_to_be_shown(page, by_mark, stored)
         found += _twice(page)
-        found += _disorder(page, by_mark)
+        found += _disorder(page, by_mark, places)
     return found
 
 
@@ -155,12 +155,13 @@ def _twice(page: History) -> Iterator[Violation]:
             seen.add(event.mark)
 
 
-def _disorder(page: History, by_mark: dict[str, Sent]) -> Iterator[Violation]:
+def _disorder(page: History, by_mark: dict[str, Sent], places: dict[str, set[str]]) -> Iterator[Violation]:
     """Places increase; and what was acknowledged before another was asked for is shown before it, unless a gap hid it."""
-    newest, asked_at, hidden_until = "", 0.0, 0.0
+    newest, asked_at = "", 0.0
+    gaps: list[Gap] = []
     for event in page.events:
         if isinstance(event, Gap):
-            hidden_until = event.at
+            gaps.append(event)
         if not isinstance(event, Seen):
             continue
         one = by_mark.get(event.mark)
@@ -168,7 +169,14 @@ def _disorder(page: History, by_mark: dict[str, Sent]) -> Iterator[Violation]:
         newest = max(newest, event.cursor)
         is_late = False
         if one is not None and one.in_order:
-            is_late = one.asked_at > hidden_until and one.answered_at is not None and one.answered_at < asked_at
+            is_late = one.answered_at is not None and one.answered_at < asked_at and not _is_hidden(one, gaps, places)
             asked_at = max(asked_at, one.asked_at)
         if is_early or is_late:
             yield Violation(Wrong.ORDER, event.mark, page.name)
+
+
+def _is_hidden(one: Sent, gaps: Collection[Gap], places: dict[str, set[str]]) -> bool:
+    """Whether a gap has its place. What one page alone hears nobody else saw there: it is in the gap if it was asked for before."""
+    if len(one.hearers) == 1:
+        return any(one.asked_at < gap.at for gap in gaps)
+    return any(gap.after < place <= gap.until for gap in gaps for place in places.get(one.mark, ()))

@@ -98,13 +98,17 @@ def test_what_was_acknowledged_before_another_was_asked_for_comes_before_it():
     assert [Violation(Wrong.ORDER, "a", ADA)] == found(swapped[1], swapped[0], C)
 
 
-@pytest.mark.parametrize(
-    ("told_at", "is_hidden"), [(0.8, False), (1.2, True), (1.8, True)], ids=["asked for since", "on its way", "acknowledged before"]
-)
-def test_what_a_gap_hid_may_be_shown_behind_what_came_since(told_at: float, is_hidden: bool):
-    gap = Gap("", "01", at=told_at)
-    said = [sent("a", 1), *SENT[1:]]
-    assert ([] if is_hidden else [Violation(Wrong.ORDER, "a", ADA)]) == found(gap, B, A._replace(cursor="02"), C, said=said)
+@pytest.mark.parametrize(("until", "is_hidden"), [("00", False), ("01", True)], ids=["before it", "with its place"])
+def test_what_a_gap_hid_may_be_shown_behind_what_came_since(until: str, is_hidden: bool):
+    again = A._replace(cursor="02")
+    assert ([] if is_hidden else [Violation(Wrong.ORDER, "a", ADA)]) == found(Gap("", until), B, again, C)
+
+
+@pytest.mark.parametrize(("told_at", "is_hidden"), [(0.8, False), (1.2, True), (1.8, True)], ids=["later", "on its way", "before"])
+def test_what_one_page_alone_hears_may_be_in_a_gap_that_was_told_since_it_was_asked_for(told_at: float, is_hidden: bool):
+    said = [sent("a", 1, ADA), *SENT[1:]]
+    shown = [of(ADA, Gap("", "00", at=told_at), B, A._replace(cursor="02"), C), of(BOB, B, C)]
+    assert ([] if is_hidden else [Violation(Wrong.ORDER, "a", ADA)]) == check(said, set("abc"), shown)
 
 
 def test_what_was_acknowledged_while_redis_was_away_has_its_place_later():

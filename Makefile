@@ -27,9 +27,9 @@ check: .venv/.tested-with ## the gates that run nothing: style, types, import co
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive app --configfile pyproject.toml
 
-tests: .venv/.tested-with ## only the tests, with coverage; two parts at once
+tests: .venv/.tested-with ## only the tests, with coverage; three parts at once
 	@rm -rf .coverage .coverage.* .build/tests && mkdir -p .build/tests
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(PARTS:%=tests-of-%)
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(PARTS:%=tests-of-%)
 	@$(MAKE) --no-print-directory --jobs=1 $(PARTS:%=again-%)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=100
@@ -40,11 +40,15 @@ PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 # Coverage and asyncio's debug mode each double the time of a test: each part has one of them.
 MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
+HOW.processes := $(MEASURED)
 HOW.features := $(MEASURED)
 HOW.postgresql := PYTHONASYNCIODEBUG=1 $(BIN)/python
 # The longest first: what is started last must not be what is waited for.
-PARTS := rest features postgresql
-PART.rest := api_tests --ignore=api_tests/features
+PARTS := features processes rest postgresql
+# What starts processes, and mostly waits for them.
+PROCESSES := $(addprefix api_tests/,browser cli cluster faults postgresql benchmarks)
+PART.processes := $(PROCESSES)
+PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features := api_tests/features
 # All that is stored, on the other database.
 PART.postgresql := --database postgresql api_tests/features api_tests/db

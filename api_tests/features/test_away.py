@@ -14,7 +14,6 @@ from sqlalchemy import insert
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient, SocketClient
 from api_tests.db.beside import rows, storing
-from api_tests.fakes import journal_away
 from api_tests.features.post import LISTS, posting, see, visit
 from api_tests.features.screen import ESCAPED, XSS, Screen
 from api_tests.hub.recording import tab
@@ -191,15 +190,6 @@ async def test_what_could_not_be_pushed_is_pushed_at_the_next_connect(server, po
     await server.connected(1)
     async with server.socket("ada") as page:
         assert ["news"] == (await post.shown(page)).texts
-
-
-@BOTH
-async def test_who_comes_while_the_journal_is_away_is_shown_what_waited_and_that_is_marked(server, post):
-    await post.send("news")
-    with journal_away(server.hub):
-        async with server.socket("ada") as page:
-            assert ["news"] == (await post.shown(page)).texts
-            await post.marked(1)
 
 
 @BOTH

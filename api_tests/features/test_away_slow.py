@@ -6,11 +6,11 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.db.beside import rows
+from api_tests.features.post import MARKED
 from api_tests.server import run_server
 from api_tests.waiting import eventually
 from app.features import away
 
-MARKED = "SELECT count(*) FROM notifications WHERE delivered_at IS NOT NULL"
 NEWS = {"user_ids": ["ada"], "title": "News"}
 
 
@@ -26,11 +26,11 @@ async def test_what_lies_in_our_memory_for_a_page_that_vanishes_is_not_lost(serv
         made = (await api.post("/notifications", NEWS)).json()["items"][0]["id"]
         await asyncio.sleep(2 * away.MARK_PAUSE_S)  # long enough for a mark that is wrong
         assert connection.outbox.queued_bytes
-        assert [(0,)] == rows(settings, MARKED)
+        assert [(0,)] == rows(settings, MARKED["notifications"])
         page.raw.transport.abort()
     async with server.socket("ada") as page:
         assert made in (await page.next())["html"]
-    await eventually(lambda: [(1,)] == rows(settings, MARKED))
+    await eventually(lambda: [(1,)] == rows(settings, MARKED["notifications"]))
 
 
 async def test_what_waited_in_our_memory_counts_once_the_page_has_taken_it(server, api, settings):
@@ -40,7 +40,7 @@ async def test_what_waited_in_our_memory_counts_once_the_page_has_taken_it(serve
         await api.post("/notifications", NEWS)
         server.hub.delivery.unblock(connection.outbox)
         assert "News" in (await page.next())["html"]
-        await eventually(lambda: [(1,)] == rows(settings, MARKED))
+        await eventually(lambda: [(1,)] == rows(settings, MARKED["notifications"]))
 
 
 async def test_much_that_waits_comes_in_many_messages_that_are_small_enough(settings):
@@ -54,7 +54,7 @@ async def test_much_that_waits_comes_in_many_messages_that_are_small_enough(sett
                 message = await page.next()
                 seen += [update["html"] for update in message.get("updates", [message]) if update["target"] == "#notifications"]
         assert [f"{number:03}" for number in range(60)] == [html.split('class="message">')[1][:3] for html in seen]
-    assert [(60,)] == rows(settings, MARKED)
+    assert [(60,)] == rows(settings, MARKED["notifications"])
 
 
 async def test_a_user_whose_page_takes_nothing_is_sent_nothing_until_it_does(server, api, monkeypatch):

@@ -44,6 +44,7 @@ from app.journal.memory import MemoryJournal
 from app.journal.port import Journal
 from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
+from app.kernel.deadline import Deadline
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
@@ -166,14 +167,15 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
-    member, tokens = make_member(settings, new_node_id()), make_tokens(settings)
+    redis_deadline = Deadline()
+    member, tokens = make_member(settings, new_node_id(), redis_deadline), make_tokens(settings)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
             return await find_record(session, key_id)
 
     hub = Hub(
-        _make_journal(settings, member.roster.node),
+        _make_journal(settings, member.roster.node, redis_deadline),
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
@@ -197,12 +199,12 @@ def _build(settings: Settings) -> Parts:
     )
 
 
-def _make_journal(settings: Settings, node_id: str) -> Journal:
+def _make_journal(settings: Settings, node_id: str, deadline: Deadline) -> Journal:
     max_entries, max_age_s = settings.replay_entries, settings.replay_s
     if not settings.redis_url:
         return MemoryJournal(max_entries, max_age_s=max_age_s)
     commands, follower = (make_client(settings.redis_url, node_id, waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
-    return RedisJournal(commands, follower, max_entries=max_entries, max_age_s=max_age_s)
+    return RedisJournal(commands, follower, deadline, max_entries=max_entries, max_age_s=max_age_s)
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:

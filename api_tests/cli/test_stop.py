@@ -16,7 +16,9 @@ import pytest
 
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient, SocketClient
-from api_tests.server import ADMIN_KEY
+from api_tests.cluster.processes import token_of
+from api_tests.redis_server import RedisServer
+from api_tests.server import ADMIN_KEY, SECRET
 from api_tests.waiting import MS, SOON_S, eventually
 from app.cli import signals
 from app.cli.signals import OVERTIME_S, stopped_by_signals
@@ -109,6 +111,26 @@ async def test_nobody_can_make_it_last_longer_than_the_drain_time_and_5_s(operat
                 assert 0 == await server.end()
                 assert time.monotonic() - began < DRAIN_S + OVERTIME_S
         assert "cut off" not in server.err
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_redis_that_stands_still_does_not_make_it_last_longer_either(operator: Operator, redis: RedisServer, is_away: bool):
+    """Whatever is said to it at the end has one time together; a dashboard that is being made has no more."""
+    settings = {"redis_url": redis.url, "token_secret": SECRET, "log_format": "json", "dashboard_interval_s": "0.01"}
+    async with (
+        operator.serves(drain_s="0", **settings) as server,
+        SocketClient(server.url.replace("http", "ws"), token=token_of("ada", "admin")),
+    ):
+        await eventually(lambda: '"owner":"here"' in server.err)
+        redis.pause()
+        if is_away:
+            await eventually(lambda: "the journal is away" in server.err)
+        began = time.monotonic()
+        assert 0 == await server.end()
+        assert time.monotonic() - began < OVERTIME_S
+    assert "cut off" not in server.err
+    for lost in ("the lease ends by itself", "others hear later", "sessions are lost"):
+        assert 1 == server.err.count(lost)
 
 
 async def test_a_second_signal_kills_at_once(operator: Operator):

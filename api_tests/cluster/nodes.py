@@ -11,6 +11,7 @@ from app.cluster.client import make_client
 from app.cluster.roster import RedisRoster
 from app.hub.hub import Hub
 from app.journal.memory import MemoryJournal
+from app.kernel.deadline import Deadline
 
 
 class Node:
@@ -49,7 +50,7 @@ class Cluster:
     async def node(self, name: str, *, url: str = "", is_killed: bool = False) -> AsyncIterator[Node]:
         """A node that leaves at the end of the block, or is killed there."""
         client = make_client(url or self.url, name)
-        roster = RedisRoster(client, name, grace_s=self._grace_s, away_s=300.0)
+        roster = RedisRoster(client, name, Deadline(), grace_s=self._grace_s, away_s=300.0)
         hub = Hub(MemoryJournal(100), outbox_bytes=65_536, presence_grace_s=self._grace_s, roster=roster)
         hub.events.on("user.online", lambda user: self.told.append(f"+{user.id}"))
         hub.events.on("user.offline", lambda user: self.told.append(f"-{user.id}"))

@@ -17,6 +17,7 @@ from app.features.unsent import Unsent
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
 from app.hub.sessions import SessionIds
+from app.kernel.deadline import Deadline
 from app.main import _make_journal
 from app.settings import Settings
 from app.wire.dialect import Dialect
@@ -62,9 +63,10 @@ async def run_services(settings: Settings, redis_url: str, *names: str) -> Async
 @asynccontextmanager
 async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
     database = Database(settings.database_url)
-    member = make_member(settings, name)
+    deadline = Deadline()
+    member = make_member(settings, name, deadline)
     hub = Hub(
-        _make_journal(settings, name),
+        _make_journal(settings, name, deadline),
         outbox_bytes=settings.outbox_bytes,
         presence_grace_s=settings.presence_grace_s,
         follows=StoredFollows(database),

@@ -14,6 +14,7 @@ from app.cluster import sessions as module
 from app.cluster.client import make_client
 from app.cluster.sessions import PREFIX, RedisSessions
 from app.hub.sessions import Kept, Origin, Taken
+from app.kernel.deadline import Deadline
 
 HERE, THERE = "node0001", "node0002"
 
@@ -25,7 +26,7 @@ def kept(connection_id: str, notes: bytes = b"") -> Kept:
 @asynccontextmanager
 async def running(redis: RedisServer, node: str = HERE, *, keep_s: float = 120, **how: int) -> AsyncIterator[RedisSessions]:
     client = make_client(redis.url, node)
-    sessions = RedisSessions(client, keep_s, **how)
+    sessions = RedisSessions(client, keep_s, Deadline(), **how)
     async with sessions.running():
         yield sessions
     await client.aclose()

@@ -10,6 +10,7 @@ from app.cluster.client import make_client
 from app.cluster.roster import RedisRoster
 from app.hub.roster import Listener, LoneRoster, Roster
 from app.kernel.clock import utc_now
+from app.kernel.deadline import Deadline
 from app.kernel.identity import User
 
 ADA = User("ada", "Ada")
@@ -21,7 +22,7 @@ async def roster(request: pytest.FixtureRequest, redis: RedisServer) -> AsyncIte
         yield LoneRoster("a")
         return
     client = make_client(redis.url, "a")
-    made = RedisRoster(client, "a", grace_s=10.0, away_s=300.0)
+    made = RedisRoster(client, "a", Deadline(), grace_s=10.0, away_s=300.0)
     made.listen(Listener(bool, bool, bool))
     async with made.running(int):
         yield made

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from app.cluster.client import ERRORS, database_of
 from app.hub.peers import A, Answer, Answers, AnyQuestion, Question
+from app.kernel.deadline import Deadline
 from app.kernel.errors import FieldError, InvalidFields
 from app.kernel.ids import new_short_id
 
@@ -105,10 +106,11 @@ class RedisPeers:
 
     is_alone = False
 
-    def __init__(self, client: Redis, node: str, nodes: Callable[[], Collection[str]]) -> None:
-        """`nodes`: the ids of those that live, as far as is known."""
+    def __init__(self, client: Redis, node: str, deadline: Deadline, nodes: Callable[[], Collection[str]]) -> None:
+        """`nodes`: the ids of those that live, as far as is known. `deadline`: of a stop, for whatever waits for Redis."""
         self.node = node
         self._client = client
+        self._deadline = deadline
         self.answer: Answer
         self._nodes = nodes
         database = database_of(client)
@@ -147,6 +149,7 @@ class RedisPeers:
             for one in ending:
                 one.cancel()
             await asyncio.wait(ending)
+            self._listens.clear()  # who asks now is told at once
 
     # -- asking ------------------------------------------------------------------------------------------------------
     async def _ask_others(self, question: Question[A], encoded: bytes, node: str | None) -> tuple[dict[str, A], Collection[str]]:
@@ -161,7 +164,7 @@ class RedisPeers:
         waiting = self._open[asked.id] = _Open(question.answer)
         is_sent = False
         try:
-            async with asyncio.timeout(WITHIN_S), self._slots:
+            async with self._deadline.within(WITHIN_S), self._slots:
                 listening = await self._client.publish(channel, _encode(asked)) - is_heard_by_us
                 is_sent = True
                 await waiting.wait(listening, wanted)

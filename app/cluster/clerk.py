@@ -12,13 +12,14 @@ import structlog
 from redis.asyncio import Redis
 
 from app.cluster.change import decode_change
-from app.cluster.client import ERRORS
+from app.cluster.client import ERRORS, GOODBYES_S
 from app.cluster.estates import Estates
 from app.cluster.ledger import Ledger
 from app.cluster.replica import Replica, node_of
 from app.cluster.shelf import Refusal, Row, Shelf
 from app.hub.roster import Listener
 from app.kernel.clock import monotonic
+from app.kernel.deadline import Deadline
 
 BEAT_S = 5.0
 """Seconds between two signs of life."""
@@ -31,8 +32,6 @@ RETURN_S = 2.0
 """Seconds after the last failure for which nobody is told as offline: another node may be about to enter the user."""
 LISTEN_S = 1.0
 """Seconds for which one call listens."""
-LAST_S = 2.0
-"""Seconds that a stop waits for Redis."""
 
 _log = structlog.get_logger()
 
@@ -233,10 +232,10 @@ class Clerk:
         self._beat_at = 0.0
         self.woken.set()
 
-    async def leave(self) -> None:
+    async def leave(self, deadline: Deadline) -> None:
         """Say the last of what has changed, and that this node leaves; nothing where Redis is away."""
         try:
-            async with asyncio.timeout(LAST_S):
+            async with deadline.within(GOODBYES_S):
                 while self._life is not None and self._ledger.has_changed:
                     await self._send(self._life)
                 if self._life is not None:

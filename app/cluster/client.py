@@ -17,6 +17,8 @@ ANSWER_S = 2.0
 """Seconds within which it must answer: a request that needs Redis fails after so long, and does not try its caller's patience."""
 MAX_CONNECTIONS = 16
 """Connections of one client. Redis works through one command after the other: more would only queue there."""
+GOODBYES_S = 2.0
+"""Seconds for all that a node which stops still says to Redis: a stop has 5 s for everything behind the drain time."""
 HEALTH_CHECK_S = 15.0
 """A connection that was not used for so long is asked before it is used: a firewall may have forgotten it."""
 MIN_VERSION = (6, 2)

@@ -24,6 +24,7 @@ from app.cluster.lasting import lasting
 from app.cluster.ledger import Ledger
 from app.cluster.replica import Replica
 from app.hub.roster import Listener
+from app.kernel.deadline import Deadline
 from app.kernel.identity import User
 
 FIRST_S = 3.0
@@ -37,10 +38,10 @@ class RedisRoster:
 
     is_alone = False
 
-    def __init__(self, client: Redis, node: str, *, grace_s: float, away_s: float) -> None:
-        """`away_s`: for how long users who have left may come back to what they missed."""
+    def __init__(self, client: Redis, node: str, deadline: Deadline, *, grace_s: float, away_s: float) -> None:
+        """`away_s`: for how long users who have left may come back to what they missed. `deadline`: of a stop."""
         self.node = node
-        self._client, self._grace_s, self._away_s = client, grace_s, away_s
+        self._client, self._deadline, self._grace_s, self._away_s = client, deadline, grace_s, away_s
         self._ledger = Ledger()
         self._replica = Replica()
         self._clerk: Clerk
@@ -125,4 +126,4 @@ class RedisRoster:
                 except TimeoutError:
                     _log.warning("it is not known yet who is on other nodes")
                 yield
-            await clerk.leave()
+            await clerk.leave(self._deadline)

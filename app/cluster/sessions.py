@@ -18,9 +18,10 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from app.cluster.client import ERRORS
+from app.cluster.client import ERRORS, GOODBYES_S
 from app.hub.sessions import MAX_SESSIONS, MAX_TOTAL_BYTES, RESTORED_WITHIN_S, Kept, Origin, Taken, weight
 from app.kernel.clock import monotonic
+from app.kernel.deadline import Deadline
 
 PREFIX: Final = "wsx:{session}:1:"
 MAX_BATCH: Final = 500
@@ -29,8 +30,6 @@ MAX_DUE: Final = 2 * MAX_SESSIONS
 """What waits to be written: sessions, and who took over from whom."""
 RETRY_S: Final = 1.0
 """Seconds between two tries to write, while Redis is away."""
-LAST_WRITE_S: Final = 2.0
-"""Seconds in which a node that stops writes what it still has: the pages it sends away come back to others."""
 MAX_HEIRS: Final = 32
 """Connections of one page that took over, one from the other, before their trace is lost."""
 
@@ -75,9 +74,10 @@ class _Due(NamedTuple):
 class RedisSessions:
     """`app.hub.sessions.Sessions` in Redis. Writes between start and end of `running`."""
 
-    def __init__(self, client: Redis, keep_s: float, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
-        """`max_bytes`: what this node keeps there, about; the oldest go first."""
+    def __init__(self, client: Redis, keep_s: float, deadline: Deadline, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
+        """`max_bytes`: what this node keeps there, about; the oldest go first. `deadline`: of a stop."""
         self._client = client
+        self._deadline = deadline
         self._keep_s = keep_s
         self._max_bytes = max_bytes
         self._due: OrderedDict[str, _Due] = OrderedDict()
@@ -121,7 +121,7 @@ class RedisSessions:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write what is kept while the block runs, and the rest behind it."""
+        """Write what is kept while the block runs, and the rest behind it: the pages that a stop sends away come back to others."""
         task = asyncio.create_task(self._write_on(), name="sessions")
         try:
             yield
@@ -131,7 +131,7 @@ class RedisSessions:
             task.cancel()
             await asyncio.wait((task,))
             try:
-                async with asyncio.timeout(LAST_WRITE_S):
+                async with self._deadline.within(GOODBYES_S):
                     while self._due:
                         await self._write()
             except ERRORS as error:

@@ -1,5 +1,7 @@
 """Socket handlers: come into a room, say something there, leave it, and write to somebody."""
 
+from functools import partial
+
 import msgspec
 
 from app.features.asking import read, signed_in, written
@@ -16,6 +18,7 @@ from app.features.rooms import (
     told_of_entering,
 )
 from app.features.services import Services
+from app.features.users import addressing
 from app.hub.audience import Id
 from app.hub.connection import Connection
 from app.hub.face import html
@@ -96,7 +99,8 @@ async def private_message(services: Services, request: Request, connection: Conn
     asked = read(request, Writing)
     content = written(asked.message)
     try:
-        await send_to_user(services, asked.recipient_id, content, sender=user)
+        to_them = partial(send_to_user, services, asked.recipient_id, content, sender=user)
+        await addressing(services, asked.recipient_id, to_them)
     except NotFound as error:
         raise Refused("There is no such user", code=error.code) from None
     return Reply(html("<div>Message sent to user {}</div>", asked.recipient_id))

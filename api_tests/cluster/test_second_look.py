@@ -215,6 +215,17 @@ async def test_a_notification_that_two_nodes_changed_at_once_is_shown_as_it_is_s
     await eventually(lambda: look == shown_as(page, row) and ("1" if look else "") == badges(page)[-1])
 
 
+async def test_one_that_was_only_seen_changes_in_its_place(nodes: list[Node], overtake: Overtake):
+    a, b = nodes
+    page = b.tab("ada")
+    (row,), _ = await notify(a.services, user_ids=["ada"], **NEWS)
+    await overtake(
+        lambda node: mark(node.services, row.id, "seen", on=True), lambda node: mark(node.services, row.id, "seen", on=False)
+    )
+    await eventually(lambda: 4 == len(page.heard))
+    assert ["afterbegin", "outerHTML", "outerHTML", "outerHTML"] == [message["swap"] for message in page.sink.messages]
+
+
 async def test_a_notification_that_came_while_all_were_marked_as_read_is_on_the_list_once(nodes: list[Node], overtake: Overtake):
     a, b = nodes
     page = b.tab("ada")

@@ -23,20 +23,24 @@ BADGES_AT_ONCE = 200
 class _State(NamedTuple):
     """What one notification looked like."""
 
-    user_id: str
     moments: Sequence[datetime | None]
     """When it was seen, read, archived."""
+
+    @property
+    def on_the_list(self) -> Sequence[datetime | None]:
+        """What becomes of the item where it is marked with all others, or put away: it may be there twice then, or not at all."""
+        return self.moments[1:]
 
 
 _Listed = Sequence[tuple[UUID, _State]]
 
 
 class Looks:
-    """Where one notification is shown otherwise than it is stored, its list is made anew: it may be there twice, or not at all."""
+    """Of one that may be on screens twice, or not at all, the list is made anew."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._rows = SecondLook("notifications shown", find_changed=self._find_changed_rows, push=self._push_lists_of)
+        self._rows = SecondLook("notifications shown", find_changed=self._find_changed_rows, push=self._push_rows)
         self._lists = SecondLook("lists of notifications shown", find_changed=self._find_changed_lists, push=self._push_lists)
         self._badges = SecondLook("badges shown", find_changed=self._find_changed_badges, push=self._push_badges)
 
@@ -47,23 +51,36 @@ class Looks:
             yield
 
     def told(self, rows: Collection[NotificationRow], unread: Mapping[str, int]) -> None:
-        """These were shown so, and the badges of their users with these numbers."""
+        """These were shown so, and the badges of their users with these numbers. Who is out of reach was shown nothing."""
+        there = self._services.hub.within_reach({row.user_id for row in rows})
         for row in rows:
-            self._rows.told(row.id, _state_of(row))
-            self._badges.told(row.user_id, unread[row.user_id])
+            if row.user_id in there:
+                self._rows.told(row.id, _state_of(row))
+                self._badges.told(row.user_id, unread[row.user_id])
 
     def told_list(self, user_id: str, rows: Sequence[NotificationRow], unread: int) -> None:
         """The whole list was shown so, and the badge with this number."""
         self._lists.told(user_id, _listed(rows))
         self._badges.told(user_id, unread)
+        for row in rows:
+            self._rows.told(row.id, _state_of(row))
 
     async def _find_changed_rows(self, told: Mapping[UUID, _State]) -> Collection[UUID]:
         async with self._services.database.reading() as session:
             stored = await store.states(session, told.keys())
         return [one for one, moments in stored.items() if moments != told[one].moments]
 
-    async def _push_lists_of(self, wrong: Mapping[UUID, _State]) -> None:
-        await self._push_lists({state.user_id for state in wrong.values()})
+    async def _push_rows(self, wrong: Mapping[UUID, _State]) -> None:
+        async with self._services.database.reading() as session:
+            rows = await store.by_id(session, wrong.keys())
+        moved = [row for row in rows if _state_of(row).on_the_list != wrong[row.id].on_the_list]
+        seen = [row for row in rows if _state_of(row).on_the_list == wrong[row.id].on_the_list]
+        counts = await self._counts({row.user_id for row in seen})
+        for row in seen:
+            unread = counts[row.user_id].unread
+            await self._services.hub.publish(one(users(row.user_id), view.changed(row, unread)))
+            self.told([row], {row.user_id: unread})
+        await self._push_lists({row.user_id for row in moved})
 
     async def _find_changed_badges(self, told: Mapping[str, int]) -> Collection[str]:
         counts = await self._counts(told)
@@ -98,7 +115,7 @@ class Looks:
 
 
 def _state_of(row: NotificationRow) -> _State:
-    return _State(row.user_id, [row.seen_at, row.read_at, row.archived_at])
+    return _State([row.seen_at, row.read_at, row.archived_at])
 
 
 def _listed(rows: Sequence[NotificationRow]) -> _Listed:

@@ -51,6 +51,11 @@ async def on_the_list(session: AsyncSession, notification_ids: Collection[str]) 
     return (await session.scalars(query.order_by(table.id))).all()
 
 
+async def by_id(session: AsyncSession, notification_ids: Collection[UUID]) -> Sequence[NotificationRow]:
+    """Those of these that there are."""
+    return (await session.scalars(select(NotificationRow).where(NotificationRow.id.in_(notification_ids)))).all()
+
+
 async def states(session: AsyncSession, notification_ids: Collection[UUID]) -> dict[UUID, Sequence[datetime | None]]:
     """When each of these that there is was seen, read, archived."""
     table = NotificationRow

@@ -42,12 +42,12 @@ def slowly(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> C
 
     async def publish_slowly(of, publication):
         if of is hub:
-            await asyncio.sleep(5 * MS)
+            await asyncio.sleep(25 * MS)
         return await publish(of, publication)
 
     async def read_slowly(*what):
         messages = await read(*what)
-        await asyncio.sleep(5 * MS)
+        await asyncio.sleep(25 * MS)
         return messages
 
     def begin(sending: Node) -> None:
@@ -104,8 +104,8 @@ async def _edits_and_removes(node: Node, over: asyncio.Event) -> None:
 
 
 async def _joins(node: Node, page: Tab | Returned, number: int) -> None:
-    """As soon as the others, or a moment later; each second page twice."""
-    await asyncio.sleep(number % 4 * MS)
+    """One after the other; each second page twice."""
+    await asyncio.sleep(4 * number * MS)
     for _ in range(1 + number % 2):
         request = Request(id="", handler="join-room", data={"roomId": ROOM})
         reply = await actions.join_room(node.services, request, page.connection)

@@ -45,6 +45,8 @@ def overtake(nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> Overtake:
 
     async def run(first: Callable[[Node], Awaitable[object]], second: Callable[[Node], Awaitable[object]]) -> None:
         a, b = nodes
+        for node in nodes:
+            await node.nothing_waits()
         publish, committed, may_push = Hub.publish, asyncio.Event(), asyncio.Event()
 
         async def hold(hub, publication):

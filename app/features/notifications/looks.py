@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from app.features.notifications import store, view
@@ -20,23 +19,16 @@ BADGES_AT_ONCE = 200
 """Badges in one publication: some milliseconds, then others have their turn."""
 
 
-class _State(NamedTuple):
-    """What one notification looked like."""
-
-    moments: Sequence[datetime | None]
-    """When it was seen, read, archived."""
-
-    @property
-    def on_the_list(self) -> Sequence[datetime | None]:
-        """What becomes of the item where it is marked with all others, or put away: it may be there twice then, or not at all."""
-        return self.moments[1:]
-
-
-_Listed = Sequence[tuple[UUID, _State]]
+_Moments = Sequence[datetime | None]
+"""When a notification was seen, read, archived; None: it is not."""
+_Listed = Sequence[tuple[UUID, _Moments]]
 
 
 class Looks:
-    """Of one that may be on screens twice, or not at all, the list is made anew."""
+    """One that was only seen changes in its place; of one that was read or put away the list is made anew.
+
+    It may be on screens twice, or not at all, where its push crossed that of the whole list.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -55,7 +47,7 @@ class Looks:
         there = self._services.hub.within_reach({row.user_id for row in rows})
         for row in rows:
             if row.user_id in there:
-                self._rows.told(row.id, _state_of(row))
+                self._rows.told(row.id, _moments_of(row))
                 self._badges.told(row.user_id, unread[row.user_id])
 
     def told_list(self, user_id: str, rows: Sequence[NotificationRow], unread: int) -> None:
@@ -63,18 +55,18 @@ class Looks:
         self._lists.told(user_id, _listed(rows))
         self._badges.told(user_id, unread)
         for row in rows:
-            self._rows.told(row.id, _state_of(row))
+            self._rows.told(row.id, _moments_of(row))
 
-    async def _find_changed_rows(self, told: Mapping[UUID, _State]) -> Collection[UUID]:
+    async def _find_changed_rows(self, told: Mapping[UUID, _Moments]) -> Collection[UUID]:
         async with self._services.database.reading() as session:
             stored = await store.states(session, told.keys())
-        return [one for one, moments in stored.items() if moments != told[one].moments]
+        return [one for one, moments in stored.items() if moments != told[one]]
 
-    async def _push_rows(self, wrong: Mapping[UUID, _State]) -> None:
+    async def _push_rows(self, wrong: Mapping[UUID, _Moments]) -> None:
         async with self._services.database.reading() as session:
             rows = await store.by_id(session, wrong.keys())
-        moved = [row for row in rows if _state_of(row).on_the_list != wrong[row.id].on_the_list]
-        seen = [row for row in rows if _state_of(row).on_the_list == wrong[row.id].on_the_list]
+        seen = [row for row in rows if _moments_of(row)[1:] == wrong[row.id][1:]]
+        moved = [row for row in rows if _moments_of(row)[1:] != wrong[row.id][1:]]
         counts = await self._counts({row.user_id for row in seen})
         for row in seen:
             unread = counts[row.user_id].unread
@@ -114,9 +106,9 @@ class Looks:
             return await store.newest(session, user_id, LISTED)
 
 
-def _state_of(row: NotificationRow) -> _State:
-    return _State([row.seen_at, row.read_at, row.archived_at])
+def _moments_of(row: NotificationRow) -> _Moments:
+    return [row.seen_at, row.read_at, row.archived_at]
 
 
 def _listed(rows: Sequence[NotificationRow]) -> _Listed:
-    return [(row.id, _state_of(row)) for row in rows]
+    return [(row.id, _moments_of(row)) for row in rows]

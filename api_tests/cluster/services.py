@@ -12,6 +12,7 @@ from app.db.session import Database
 from app.features import announcements, messages, notifications, rooms
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
+from app.features.notifications.service import notify
 from app.features.services import Services
 from app.features.unsent import Unsent
 from app.hub.everywhere import Everywhere
@@ -46,6 +47,13 @@ class Node:
     async def knows(self, *user_ids: str) -> None:
         """Wait until just these are known to be connected to other nodes."""
         await eventually(lambda: self.hub.roster.elsewhere({"ada", "bob", "cleo"}) == set(user_ids))
+
+    async def nothing_waits(self) -> None:
+        """Wait until whoever has come to this node before was looked up: a probe that comes now is, too."""
+        await notify(self.services, user_ids=["cleo"], kind="info", title="Probe", message="x")
+        probe = self.tab("cleo")
+        await eventually(lambda: probe.heard)
+        self.close(probe)
 
     async def heard(self, other: "Node") -> None:
         """Wait until this one has delivered what the other one has."""

@@ -47,6 +47,10 @@ class Gathering(Generic[Key, Item]):
         self._waiting[key] = item
         self._some.set()
 
+    def newest(self, key: Key) -> Item | None:
+        """What waits under the key, or is being carried out; None: nothing does."""
+        return self._waiting.get(key)
+
     def __contains__(self, key: Key) -> bool:
         """Whether the key waits, or its batch is being carried out."""
         return key in self._waiting

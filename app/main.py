@@ -110,7 +110,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.database, parts.hub),
+        *health_routes(parts.database, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.member.lease, parts.key_ring),

@@ -8,6 +8,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from app.db.session import Database
+from app.hub.drain import Drain
 from app.hub.hub import Hub
 from app.kernel.errors import Unavailable
 
@@ -36,7 +37,7 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-def health_routes(database: Database, hub: Hub) -> Sequence[HTTPRouteHandler]:
+def health_routes(database: Database, hub: Hub, drain: Drain) -> Sequence[HTTPRouteHandler]:
     """The routes of health, and of the socket's address."""
 
     @get("/health/ready", include_in_schema=False)
@@ -47,6 +48,7 @@ def health_routes(database: Database, hub: Hub) -> Sequence[HTTPRouteHandler]:
         and none of them is better, nor is one that does not know the others. One that never reached the journal is another
         matter: it may be set up wrongly.
         """
+        drain.looked()
         if hub.is_draining:
             return Response(Health("draining"), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         state, roster = hub.journal.health().state, hub.roster

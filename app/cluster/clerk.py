@@ -15,6 +15,7 @@ from app.cluster.change import decode_change
 from app.cluster.client import ERRORS, GOODBYES_S
 from app.cluster.estates import Estates
 from app.cluster.ledger import Ledger
+from app.cluster.outage import Outage
 from app.cluster.replica import Replica, node_of
 from app.cluster.shelf import Refusal, Row, Shelf
 from app.hub.roster import Listener
@@ -51,6 +52,7 @@ class Clerk:
         self._shelf = Shelf(client)
         self._estates = Estates(self._shelf, grace_s)
         self.count_admins: Callable[[], int] = int
+        self.deafness = Outage("roster: what other nodes say")
         self.woken = asyncio.Event()
         """Something has changed here, or must be looked after."""
         self.is_idle = asyncio.Event()
@@ -211,6 +213,7 @@ class Clerk:
         """Hear what the others change, until something was missed."""
         async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(self._shelf.channel)
+            self.deafness.is_over()
             self._is_deaf = self._is_left_read = False
             self._unread.update(self._replica.books)
             self._look_now()

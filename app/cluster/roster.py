@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 from app.cluster.clerk import Clerk
 from app.cluster.lasting import lasting
 from app.cluster.ledger import Ledger
+from app.cluster.outage import Outage
 from app.cluster.replica import Replica
 from app.hub.roster import Listener
 from app.kernel.deadline import Deadline
@@ -118,8 +119,8 @@ class RedisRoster:
         """Be one of the cluster while the block runs. `count_admins`: the connections of admins here."""
         clerk = self._clerk
         clerk.count_admins = count_admins
-        async with lasting("roster: what other nodes say", clerk.listen):
-            async with lasting("roster", clerk.step):
+        async with lasting(clerk.deafness, clerk.listen):
+            async with lasting(Outage("roster"), clerk.step):
                 try:
                     async with asyncio.timeout(FIRST_S):
                         await clerk.is_idle.wait()

@@ -24,8 +24,8 @@ async def test_each_node_knows_who_is_on_the_others_and_the_first_connection_is_
         await b.knows("ada")
         await eventually(lambda: b.roster.connections_elsewhere("ada") == 2)
         assert (True, None) == (b.hub.presence.is_online("ada"), b.hub.presence.absent_since("ada"))
-        assert {"ada"} == b.roster.elsewhere({"ada", "bob"}) == b.hub.within_reach({"ada", "bob"})
-        assert users("ada") == b.hub.without_absent(users("ada", "bob"))
+        assert {"ada"} == b.roster.elsewhere({"ada", "bob"}) == b.hub.reach.within({"ada", "bob"})
+        assert users("ada") == b.hub.reach.without_absent(users("ada", "bob"))
         assert ({"a", "b"}, 1, 0) == (set(b.roster.nodes), b.roster.users_elsewhere, a.roster.users_elsewhere)
         b.tab("ada")
         await a.knows("ada")
@@ -85,7 +85,7 @@ async def test_within_the_grace_others_know_since_when_a_user_is_away(redis: Red
         assert (0, set(), {"ada"}) == (
             b.roster.connections_elsewhere("ada"),
             b.roster.elsewhere({"ada"}),
-            b.hub.within_reach({"ada", "bob"}),
+            b.hub.reach.within({"ada", "bob"}),
         )
         page = b.tab("ada")
         assert b.hub.presence.absent_since("ada") is None
@@ -102,7 +102,7 @@ async def test_a_node_that_comes_late_knows_all_and_also_who_has_just_left(clust
         await a.has_said_all()
         async with cluster.node("b") as b:
             assert set(names) == b.roster._replica._on.keys()
-            assert {"just left", "user-0"} == b.hub.within_reach({"just left", "user-0", "never here"})
+            assert {"just left", "user-0"} == b.hub.reach.within({"just left", "user-0", "never here"})
 
 
 async def test_admins_on_other_nodes_are_counted(cluster: Cluster):
@@ -137,7 +137,7 @@ async def test_users_of_a_node_that_is_killed_are_offline_after_a_while_told_by_
             b.tab(names[0])
             await c.knows(*names)
         await c.knows(names[0])
-        assert {"user-1"} == c.hub.within_reach({"user-1"})
+        assert {"user-1"} == c.hub.reach.within({"user-1"})
         await eventually(lambda: len(cluster.told) == 2 * len(names) - 1)
         assert sorted(f"-{name}" for name in names[1:]) == sorted(cluster.told[len(names) :])
         await eventually(lambda: {"b", "c"} == {*b.roster.nodes} and len(c.roster._replica.books) == 1)

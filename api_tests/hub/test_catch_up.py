@@ -218,7 +218,7 @@ async def test_a_stored_thing_that_was_published_twice_is_shown_once():
 async def test_users_who_have_just_left_are_within_reach():
     hub = make_hub()
     page = Returned(hub, Back(None))
-    assert hub.within_reach({"ada"})
+    assert hub.reach.within({"ada"})
     hub.disconnect(page.connection, 1006, "")
-    assert {"ada"} == hub.within_reach({"ada", "bob"})
-    assert users("ada") == hub.without_absent(users("ada", "bob"))
+    assert {"ada"} == hub.reach.within({"ada", "bob"})
+    assert users("ada") == hub.reach.without_absent(users("ada", "bob"))

@@ -67,7 +67,7 @@ async def test_whoever_looks_sees_that_the_node_stops_before_pages_are_sent_away
     assert (True, 2) == (hub.is_draining, len(hub.registry))
     await hub.publish(one(everyone, Update("#a", "still here", "beforeend")))
     await draining
-    assert monotonic() - began >= 50 * MS
+    assert monotonic() - began > 40 * MS
     assert ["still here"] == page.heard == plain.heard
     assert {(1012, "restarting")} == {page.sink.closed_with, plain.sink.closed_with}
 
@@ -80,7 +80,7 @@ async def test_the_lead_is_a_part_of_the_drain_time(monkeypatch: pytest.MonkeyPa
     stops = Drain(hub, LONG_S)
     stops.looked()
     await stops.run()
-    assert stops.left_s <= LONG_S - 50 * MS
+    assert stops.left_s < LONG_S - 40 * MS
     assert 1000 * (FIRST_SLOT_S + (0.8 * LONG_S - 50 * MS) * 19 / 20) == pytest.approx(slots_ms(pages)[-1], abs=1)
 
 

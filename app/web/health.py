@@ -55,7 +55,8 @@ def health_routes(reach: Reach, hub: Hub, drain: Drain) -> Sequence[HTTPRouteHan
         if hub.is_draining:
             return Response(Health("draining"), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
         state, roster, has_database = hub.journal.health().state, hub.roster, await reach.look()
-        is_alone_without = reach.away_s >= ALONE_AFTER_S and roster.has_database_elsewhere and not roster.is_stale
+        others_have_it = roster.has_database_elsewhere and not roster.is_stale
+        is_alone_without = not has_database and reach.away_s >= ALONE_AFTER_S and others_have_it
         parts = {"database": "ok" if has_database else "away here" if is_alone_without else "away", "journal": state}
         if not roster.is_alone:
             parts["roster"] = "stale" if roster.is_stale else "ok"

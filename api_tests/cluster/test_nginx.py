@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
@@ -19,9 +18,8 @@ from api_tests.cluster.processes import Process, token_of, two_processes
 from api_tests.missing import missing
 from api_tests.postgresql_server import run_postgres
 from api_tests.redis_server import RedisServer
-from api_tests.server import ADMIN_KEY, SECRET
+from api_tests.server import ADMIN_KEY
 from api_tests.waiting import eventually
-from app.settings import Settings, SettingsError
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 PAGES = 12
@@ -116,19 +114,6 @@ async def test_a_database_that_is_away_keeps_no_page_out(tmp_path: Path, redis: 
         page = await stack.enter_async_context(SocketClient(url.replace("http", "ws"), token=token_of("ada")))
         await api.broadcast("<p>heard</p>", target="#x")
         assert "<p>heard</p>" == (await page.next_of("#x"))["html"]
-
-
-def test_the_environment_is_one_that_systemd_and_a_shell_can_read_and_that_cannot_be_used_as_it_is():
-    lines = [line for line in (DEPLOY / "wsx.env").read_text().splitlines() if not line.startswith("#")]
-    by_systemd = dict(re.fullmatch(r"(WSX_[A-Z_]+)='([^']*)'", line).groups() for line in lines)
-    shell = ["env", "-i", "sh", "-c", f"set -a; . {DEPLOY / 'wsx.env'}; env"]
-    by_shell = dict(
-        line.split("=", 1) for line in subprocess.run(shell, check=True, capture_output=True, text=True).stdout.splitlines()
-    )
-    assert by_systemd.items() <= by_shell.items()
-    with pytest.raises(SettingsError, match="WSX_TOKEN_SECRET"):
-        Settings.from_environment(by_systemd)
-    assert Settings.from_environment(by_systemd | {"WSX_TOKEN_SECRET": SECRET}).redis_url
 
 
 def test_the_unit_is_one_that_systemd_can_read():

@@ -23,9 +23,8 @@ from app.auth.origins import Origins
 from app.auth.tokens import Tokens, secret_beside
 from app.cluster.client import make_client
 from app.cluster.member import Member, make_member
-from app.db.reach import LOOK_EVERY_S as LOOK_AT_DATABASE_EVERY_S
-from app.db.reach import Reach
 from app.db.session import Database
+from app.db.watch import WATCH_EVERY_S, Watch
 from app.features import FEATURES
 from app.features import demo as demo_page
 from app.features.background import Rest, background
@@ -87,7 +86,7 @@ class Parts(NamedTuple):
 
     settings: Settings
     database: Database
-    reach: Reach
+    watch: Watch
     hub: Hub
     drain: Drain
     tokens: Tokens
@@ -115,7 +114,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.reach, parts.hub, parts.drain),
+        *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.member.lease, parts.key_ring),
@@ -194,7 +193,7 @@ def _build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
-        reach=Reach(database),
+        watch=Watch(database),
         hub=hub,
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
@@ -229,15 +228,15 @@ def _fingerprint(settings: Settings, tokens: Tokens) -> str:
     return tokens.derived_key(f"fingerprint of {settings.token_issuer!r} and {settings.token_audience!r}").hex()[:16]
 
 
-async def _look_on(reach: Reach, rest: Rest) -> None:
+async def _look_on(watch: Watch, rest: Rest) -> None:
     while True:
-        await reach.look()
-        await rest.sleep(LOOK_AT_DATABASE_EVERY_S)
+        await watch.look()
+        await rest.sleep(WATCH_EVERY_S)
 
 
 def _condition(parts: Parts, fingerprint: str) -> Condition:
     admins = len(parts.hub.registry.resolve(roles(ADMIN_ROLE)))
-    return Condition(admins, parts.reach.is_there, fingerprint)
+    return Condition(admins, parts.watch.is_there, fingerprint)
 
 
 @asynccontextmanager
@@ -250,7 +249,7 @@ async def _running(
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
         if parts.settings.redis_url:
-            await stack.enter_async_context(background("reach of the database", partial(_look_on, parts.reach)))
+            await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
         await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)

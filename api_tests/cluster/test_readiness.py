@@ -99,7 +99,7 @@ async def test_who_does_not_know_the_others_does_not_say_that_they_are_better(
 async def test_others_are_told_whether_a_node_reaches_the_database(
     settings: Settings, redis: RedisServer, cluster: Cluster, database: Away, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(main, "LOOK_AT_DATABASE_EVERY_S", 20 * MS)
+    monkeypatch.setattr(main, "WATCH_EVERY_S", 20 * MS)
     async with cluster.node("b") as b, serving(settings, redis):
         for is_away in (False, True, False):
             database.is_away = is_away

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from app.db.reach import Reach
+from app.db.watch import Watch
 from app.hub.drain import Drain
 from app.hub.hub import Hub
 
@@ -40,7 +40,7 @@ async def upgrade_needed() -> Response[str]:
     )
 
 
-def health_routes(reach: Reach, hub: Hub, drain: Drain) -> Sequence[HTTPRouteHandler]:
+def health_routes(watch: Watch, hub: Hub, drain: Drain) -> Sequence[HTTPRouteHandler]:
     """The routes of health, and of the socket's address."""
 
     @get("/health/ready", include_in_schema=False)
@@ -54,9 +54,9 @@ def health_routes(reach: Reach, hub: Hub, drain: Drain) -> Sequence[HTTPRouteHan
         drain.looked()
         if hub.is_draining:
             return Response(Health("draining"), status_code=HTTPStatus.SERVICE_UNAVAILABLE)
-        state, roster, has_database = hub.journal.health().state, hub.roster, await reach.look()
+        state, roster, has_database = hub.journal.health().state, hub.roster, await watch.look()
         others_have_it = roster.has_database_elsewhere and not roster.is_stale
-        is_alone_without = not has_database and reach.away_s >= ALONE_AFTER_S and others_have_it
+        is_alone_without = not has_database and watch.away_s >= ALONE_AFTER_S and others_have_it
         parts = {"database": "ok" if has_database else "away here" if is_alone_without else "away", "journal": state}
         if not roster.is_alone:
             parts["roster"] = "stale" if roster.is_stale else "ok"

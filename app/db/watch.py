@@ -4,11 +4,11 @@ from app.db.session import Database
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
 
-LOOK_EVERY_S = 5.0
+WATCH_EVERY_S = 5.0
 """Seconds between two looks of a node that others may ask about it."""
 
 
-class Reach:
+class Watch:
     """Known from the last look."""
 
     def __init__(self, database: Database) -> None:

@@ -24,8 +24,10 @@ from app.auth.tokens import Tokens, secret_beside
 from app.cluster.client import make_client
 from app.cluster.member import Member, make_member
 from app.db.session import Database
+from app.db.watch import WATCH_EVERY_S, Watch
 from app.features import FEATURES
 from app.features import demo as demo_page
+from app.features.background import Rest, background
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
 from app.features.fragments import fragments
@@ -38,6 +40,7 @@ from app.hub.everywhere import Everywhere
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
+from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
@@ -83,6 +86,7 @@ class Parts(NamedTuple):
 
     settings: Settings
     database: Database
+    watch: Watch
     hub: Hub
     drain: Drain
     tokens: Tokens
@@ -110,7 +114,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
-        *health_routes(parts.database, parts.hub),
+        *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.member.lease, parts.key_ring),
@@ -189,6 +193,7 @@ def _build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
+        watch=Watch(database),
         hub=hub,
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
@@ -218,6 +223,22 @@ def _given(parts: Parts, services: Services) -> dict[str, Any]:
     return {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
 
 
+def _fingerprint(settings: Settings, tokens: Tokens) -> str:
+    """Of what nodes must have in common to let the same pages in. It says nothing of the secret."""
+    return tokens.derived_key(f"fingerprint of {settings.token_issuer!r} and {settings.token_audience!r}").hex()[:16]
+
+
+async def _look_on(watch: Watch, rest: Rest) -> None:
+    while True:
+        await watch.look()
+        await rest.sleep(WATCH_EVERY_S)
+
+
+def _condition(parts: Parts, fingerprint: str) -> Condition:
+    admins = len(parts.hub.registry.resolve(roles(ADMIN_ROLE)))
+    return Condition(admins, parts.watch.is_there, fingerprint)
+
+
 @asynccontextmanager
 async def _running(
     parts: Parts, features: Sequence[Feature], services: Services, handlers_running: set[asyncio.Task[None]]
@@ -227,6 +248,8 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
+        if parts.settings.redis_url:
+            await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
         await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
@@ -239,8 +262,7 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
-        admins = roles(ADMIN_ROLE)
-        await stack.enter_async_context(parts.member.running(lambda: len(hub.registry.resolve(admins))))
+        await stack.enter_async_context(parts.member.running(partial(_condition, parts, _fingerprint(settings, parts.tokens))))
         yield
         await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:

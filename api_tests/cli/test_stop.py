@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 import httpx
@@ -75,6 +75,22 @@ async def test_while_it_drains_it_is_not_ready_takes_no_sockets_and_answers_what
         assert "urn:wsx:problem:draining" == refused.json()["type"]
         async with asyncio.timeout(SOON_S):
             assert 0 == await server.process.wait()
+
+
+async def test_a_quiet_node_says_that_it_stops_before_it_ceases_to_listen(operator: Operator):
+    async with (
+        operator.serves(drain_s="15") as server,
+        SocketClient(server.url.replace("http", "ws")) as page,
+        httpx.AsyncClient(base_url=server.url, headers={"Connection": "close"}) as balancer,
+    ):
+        seen = [(await balancer.get("/health/ready")).status_code]
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(httpx.TransportError):
+            while True:
+                seen.append((await balancer.get("/health/ready")).status_code)
+        assert {200, 503} == set(seen)
+        assert "drain" == (await page.next())["type"]
+        assert 0 == await server.process.wait()
 
 
 async def test_a_page_is_told_its_slot_and_what_it_has_asked_for_is_done(operator: Operator):

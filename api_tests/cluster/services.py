@@ -17,6 +17,7 @@ from app.features.services import Services
 from app.features.unsent import Unsent
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
+from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
 from app.kernel.deadline import Deadline
 from app.main import _make_journal
@@ -90,6 +91,6 @@ async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
         await stack.enter_async_context(services.of(Unsent).running({}))
         for feature in FEATURES:
             await stack.enter_async_context(feature.running(services))
-        await stack.enter_async_context(member.running(int))
+        await stack.enter_async_context(member.running(Condition))
         yield Node(services)
         hub.presence.stop()

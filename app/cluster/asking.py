@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.cluster.client import ERRORS, database_of
+from app.cluster.outage import Outage
 from app.hub.peers import A, Answer, Answers, AnyQuestion, Question
 from app.kernel.deadline import Deadline
 from app.kernel.errors import FieldError, InvalidFields
@@ -120,6 +121,7 @@ class RedisPeers:
         self._slots = asyncio.Semaphore(MAX_ASKING)
         self._answering: set[asyncio.Task[None]] = set()
         self._listens = asyncio.Event()
+        self._deafness = Outage("questions of other nodes")
         self._ends = False
 
     async def ask(self, question: Question[A], node: str | None = None) -> Answers[A]:
@@ -182,7 +184,7 @@ class RedisPeers:
             try:
                 await self._listen()
             except ERRORS as error:
-                _log.warning("not listening to other nodes", error=str(error))
+                self._deafness.noticed(error)
             except Exception:
                 _log.exception("not listening to other nodes")
             self._listens.clear()
@@ -208,6 +210,7 @@ class RedisPeers:
     def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe" and message["data"] == _CHANNELS_OF_A_NODE:
             self._listens.set()
+            self._deafness.is_over()
         if message["type"] != "message":
             return
         try:

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 
 from app.cluster.client import ERRORS, GOODBYES_S
 from app.cluster.lasting import lasting
+from app.cluster.outage import Outage
 from app.hub.hooks import Hooks
 from app.hub.lease import Owner
 from app.kernel.clock import monotonic
@@ -67,7 +68,7 @@ class RedisLease:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Have it whenever nobody else has, while the block runs; then give it up, so that another one has it at once."""
-        async with lasting("lease", self._ask_and_rest):
+        async with lasting(Outage("lease"), self._ask_and_rest):
             yield
         self._held_until, self._elsewhere_until = 0.0, inf
         try:

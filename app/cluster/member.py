@@ -11,7 +11,7 @@ from app.cluster.roster import RedisRoster
 from app.cluster.sessions import RedisSessions
 from app.hub.lease import Lease, OwnLease
 from app.hub.peers import Alone, Peers
-from app.hub.roster import LoneRoster, Roster
+from app.hub.roster import Condition, LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
 from app.kernel.deadline import Deadline
 from app.settings import Settings
@@ -27,8 +27,8 @@ class Member(NamedTuple):
     lease: Lease
     sessions: Sessions
     peers: Peers
-    running: Callable[[Callable[[], int]], AbstractAsyncContextManager[None]]
-    """Takes part while the block runs. It is given a function that counts the connections of admins here."""
+    running: Callable[[Callable[[], Condition]], AbstractAsyncContextManager[None]]
+    """Takes part while the block runs. It is given a function that says in what condition this node is."""
 
 
 def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
@@ -43,9 +43,9 @@ def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
     peers = RedisPeers(client, node, deadline, lambda: roster.nodes)
 
     @asynccontextmanager
-    async def running(count_admins: Callable[[], int]) -> AsyncIterator[None]:
+    async def running(condition: Callable[[], Condition]) -> AsyncIterator[None]:
         try:
-            async with sessions.running(), peers.running(), roster.running(count_admins), lease.running():
+            async with sessions.running(), peers.running(), roster.running(condition), lease.running():
                 try:
                     yield
                 finally:

@@ -19,6 +19,7 @@ import structlog
 from redis.asyncio import Redis
 
 from app.cluster.client import ERRORS, GOODBYES_S
+from app.cluster.outage import Outage
 from app.hub.sessions import MAX_SESSIONS, MAX_TOTAL_BYTES, RESTORED_WITHIN_S, Kept, Origin, Taken, weight
 from app.kernel.clock import monotonic
 from app.kernel.deadline import Deadline
@@ -87,6 +88,7 @@ class RedisSessions:
         """What this node keeps, written or not, by weight and time; some of it may have been taken by others."""
         self._bytes = 0
         self._ends = False
+        self._outage = Outage("sessions")
 
     def keep(self, kept: Kept) -> None:
         """Keep it; the oldest go when there are too many."""
@@ -177,8 +179,9 @@ class RedisSessions:
             await self._has_due.wait()
             try:
                 await self._write()
+                self._outage.is_over()
             except ERRORS as error:
-                _log.warning("sessions are not written", sessions=len(self._due), error=str(error))
+                self._outage.noticed(error)
                 await asyncio.sleep(RETRY_S)
             except Exception:
                 _log.exception("sessions are not written")

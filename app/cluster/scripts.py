@@ -78,7 +78,7 @@ return answer
 BEAT: Final = (
     _BEGIN
     + """
--- life, dead after ms, keep for ms, away for ms, admins -> 0, or for each life: itself, version, lives (1), heir, admins
+-- life, dead after ms, keep for ms, away for ms, admins -> 0, or for each life: itself, version, lives (1), heir, admins, left (1)
 local was = redis.call('HMGET', me, 'version', 'heir')
 if not was[1] or was[2] then return 0 end
 local newest = redis.call('ZRANGE', beats, -1, -1, 'WITHSCORES')[2] or 0
@@ -109,7 +109,8 @@ for _, life in ipairs(redis.call('ZRANGE', beats, 0, -1)) do
       heir = ARGV[1]
       redis.call('HSET', its, 'heir', heir)
     end
-    rows[#rows + 1] = {life, has[1], lives and 1 or 0, heir, has[3] or '0'}
+    local has_left = tonumber(redis.call('ZSCORE', beats, life)) == 0
+    rows[#rows + 1] = {life, has[1], lives and 1 or 0, heir, has[3] or '0', has_left and 1 or 0}
   end
 end
 return rows

@@ -36,6 +36,8 @@ class Row(NamedTuple):
     heir: str
     """The life that takes over from it; empty: it is living."""
     admins: int
+    has_left: bool
+    """Whether its node has ended it, and did not just fall silent."""
 
 
 class Shelf:
@@ -75,7 +77,10 @@ class Shelf:
         rows = await self._beat(args=[life, _ms(dead_after_s), _ms(KEEP_S), _ms(away_s), admins])
         if not rows:
             return None
-        return [Row(name.decode(), int(version), bool(lives), heir.decode(), int(has)) for name, version, lives, heir, has in rows]
+        return [
+            Row(name.decode(), int(version), bool(lives), heir.decode(), int(admins), bool(has_left))
+            for name, version, lives, heir, admins, has_left in rows
+        ]
 
     async def leave(self, life: str) -> None:
         """End a life: others take over at once."""

@@ -143,20 +143,6 @@ async def test_a_worker_that_cannot_start_stops_all_with_its_status():
         assert not server.serves.is_set()
 
 
-def _fail(number: int, _listener: socket, _pipe: Connection) -> None:
-    with Path(os.environ["WORKER_MARKER"]).open("a") as marker:
-        marker.write(f"{number} ")
-    os._exit(FAILED)
-
-
-async def test_what_no_worker_can_be_started_with_is_found_out_by_the_first_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    marker = tmp_path / "marker"
-    monkeypatch.setenv("WORKER_MARKER", str(marker))
-    async with _running(_fail) as server:
-        assert FAILED == await server.task
-        assert "1 " == marker.read_text()
-
-
 async def test_a_stop_is_heard_between_the_starts_of_two_workers(monkeypatch: pytest.MonkeyPatch):
     started = []
     async with _running(_answer_each, 4) as server:

@@ -101,8 +101,9 @@ async def test_a_page_that_cannot_be_shown_what_it_missed_is_loaded_anew_where_i
     await eventually(lambda: not server.hub.registry.of_user("ada"))
     await api.broadcast("missed", target, audience={"kind": "users", "ids": ["ada"]})
     ring = server.hub.journal._ring
-    ring._max_entries = 0
+    kept, ring._max_entries = ring._max_entries, 0
     ring._trim()
+    ring._max_entries = kept
     if not is_named:
         server.hub.returning.forget_touched()
     await ada.evaluate("wsx.connect()")

@@ -1,5 +1,7 @@
 """Who is on which node is known on all of them, and told once in the whole cluster."""
 
+from collections.abc import Callable
+
 from api_tests.cluster.nodes import Cluster, Node, told
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
@@ -141,6 +143,27 @@ async def test_users_of_a_node_that_is_killed_are_offline_after_a_while_told_by_
         await eventually(lambda: len(cluster.told) == 2 * len(names) - 1)
         assert sorted(f"-{name}" for name in names[1:]) == sorted(cluster.told[len(names) :])
         await eventually(lambda: {"b", "c"} == {*b.roster.nodes} and len(c.roster._replica.books) == 1)
+
+
+async def test_a_node_that_left_is_no_alarm_and_who_comes_later_is_told_of_none(
+    cluster: Cluster, quick: None, logged: Callable[[], str]
+):
+    async with cluster.node("b") as b:
+        async with cluster.node("a"):
+            await eventually(lambda: set(b.roster.nodes) == {"a", "b"})
+        await eventually(lambda: set(b.roster.nodes) == {"b"})
+        said = logged()
+        assert (1, 0) == (said.count('"event":"a node has left"'), said.count("a node is gone"))
+        async with cluster.node("c", is_killed=True) as c:
+            c.tab("cleo")
+            await b.knows("cleo")
+        await b.knows()
+        said = logged()
+        assert (0, 1) == (said.count("a node has left"), said.count('"event":"a node is gone"'))
+        async with cluster.node("d") as d:
+            await eventually(lambda: any(book.node == "c" for book in d.roster._replica.books.values()))
+            await eventually(lambda: set(d.roster.nodes) == {"b", "d"})
+            assert "a node is gone" not in logged()
 
 
 async def test_who_looks_after_a_dead_node_may_die_too(cluster: Cluster, quick: None):

@@ -15,6 +15,7 @@ from typing import Any
 
 from app import __version__
 from app.cli.console import Failure, fail, read_settings, say, upgrade, with_database
+from app.cli.needs import check_redis_at_start, check_room_for_workers
 from app.cli.signals import OVERTIME_S, stopped_by_signals
 from app.features.keys import first_key
 from app.kernel import log
@@ -30,7 +31,9 @@ KILLS_AFTER_S = OVERTIME_S + 1.0
 def serve(options: argparse.Namespace) -> None:
     settings = read_settings(host=options.host, port=options.port, workers=options.workers)
     log.configure(settings.log_format or None)
+    check_redis_at_start(settings)
     upgrade(settings)
+    check_room_for_workers(settings)
     try:
         listeners = listen_for_workers(settings, settings.workers) if settings.workers > 1 else [listen(settings)]
     except OSError as error:

@@ -170,6 +170,7 @@ class Clerk:
 
     async def _compare(self, row: Row) -> None:
         """Look whether all that was said of a life has been heard."""
+        is_news = row.life in self._replica.books
         book = self._replica.book_of(row.life)
         book.condition = row.condition
         if book.version is None:
@@ -177,7 +178,10 @@ class Clerk:
         elif row.life not in self._unread and book.version < self._promised.get(row.life, 0):
             self._is_deaf = True
         if book.is_living and not row.is_living:
-            _log.warning("a node is gone", gone=book.node, heir=row.heir)
+            if is_news and row.has_left:
+                _log.info("a node has left", left=book.node, heir=row.heir)
+            elif is_news:
+                _log.warning("a node is gone", gone=book.node, heir=row.heir)
             for _ in self._replica.end_life(book, datetime.now(UTC).timestamp()):
                 await asyncio.sleep(0)
 

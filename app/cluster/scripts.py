@@ -79,7 +79,7 @@ BEAT: Final = (
     _BEGIN
     + """
 -- life, dead after ms, keep for ms, away for ms, admins, database (1), fingerprint
--- -> 0, or for each life: itself, version, lives (1), heir, admins, database, fingerprint
+-- -> 0, or for each life: itself, version, lives (1), heir, left (1), admins, database, fingerprint
 local was = redis.call('HMGET', me, 'version', 'heir')
 if not was[1] or was[2] then return 0 end
 local newest = redis.call('ZRANGE', beats, -1, -1, 'WITHSCORES')[2] or 0
@@ -110,7 +110,9 @@ for _, life in ipairs(redis.call('ZRANGE', beats, 0, -1)) do
       heir = ARGV[1]
       redis.call('HSET', its, 'heir', heir)
     end
-    rows[#rows + 1] = {life, has[1], lives and 1 or 0, heir, has[3] or '0', has[4] or '0', has[5] or ''}
+    local has_left = tonumber(redis.call('ZSCORE', beats, life)) == 0
+    local is = {has[3] or '0', has[4] or '0', has[5] or ''}
+    rows[#rows + 1] = {life, has[1], lives and 1 or 0, heir, has_left and 1 or 0, is[1], is[2], is[3]}
   end
 end
 return rows

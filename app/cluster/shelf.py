@@ -36,6 +36,8 @@ class Row(NamedTuple):
     is_living: bool
     heir: str
     """The life that takes over from it; empty: it is living."""
+    has_left: bool
+    """Whether its node has ended it, and did not just fall silent."""
     condition: Condition
 
 
@@ -114,10 +116,10 @@ class Shelf:
 
 
 def _row(row: Sequence[Any]) -> Row:
-    life, version, is_living, heir, *said = row
+    life, version, is_living, heir, has_left, *said = row
     admins, database, fingerprint = said
     condition = Condition(int(admins), database == b"1", fingerprint.decode())
-    return Row(life.decode(), int(version), bool(is_living), heir.decode(), condition)
+    return Row(life.decode(), int(version), bool(is_living), heir.decode(), bool(has_left), condition)
 
 
 def _ms(seconds: float) -> int:

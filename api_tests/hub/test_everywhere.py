@@ -217,7 +217,8 @@ async def test_a_node_that_is_alone_asks_itself():
     assert (1, 1, 1, ()) == await everywhere.count(everyone)
     assert (1, 1, 1, ()) == await everywhere.count(users("ada"))
     assert [] == (await everywhere.connections(connections("x"), limit=1)).items
-    assert [] == (await everywhere.connections(everyone, limit=1, node="node0002")).items
+    with pytest.raises(InvalidFields, match=f"no such node; there are {hub.returning.ids.node}"):
+        await everywhere.connections(everyone, limit=1, node="node0002")
 
 
 def told(found: Any) -> tuple[int, int, int | None]:

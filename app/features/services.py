@@ -4,11 +4,13 @@ from typing import TypeVar, cast
 
 from litestar.di import NamedDependency
 
+from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
 from app.db.session import Database
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
 from app.hub.lease import Lease, OwnLease
+from app.hub.once import MemoryOnce
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -26,11 +28,13 @@ class Services:
         *,
         everywhere: Everywhere | None = None,
         lease: Lease | None = None,
+        tickets: Tickets | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.hub = hub
         self.tokens = tokens
+        self.tickets = tickets or Tickets(MemoryOnce(), tokens.revocations)
         self.everywhere = everywhere or Everywhere.of_one(hub)
         """The connections of all nodes; `hub` has those of this one."""
         self.lease = lease or OwnLease()

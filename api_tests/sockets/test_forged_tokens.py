@@ -1,0 +1,97 @@
+"""Lists of tokens and origins that must let nobody in, against a real server, by every way in: 0 accepted."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jwt
+import msgspec
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from api_tests.auth.forged import ISSUER, all_of, of_other_algorithms, of_public_key
+from api_tests.auth.signing import ALGORITHMS, claims, jwk, jwks, pem, signed
+from api_tests.client import SocketClient
+from api_tests.server import SECRET, Running, run_server
+from app import wsx
+from app.settings import Settings
+
+IN_A_HEADER = range(0x20, 0x7F)
+
+
+def hs256(**changed: Any) -> str:
+    return jwt.encode(claims(**changed), SECRET)
+
+
+def secret_tokens() -> Mapping[str, str]:
+    others = {
+        "another secret": jwt.encode(claims(iss=ISSUER), SECRET[::-1]),
+        "HS512": jwt.encode(claims(iss=ISSUER), SECRET * 2, "HS512"),
+    }
+    return all_of(hs256) | others
+
+
+def public_tokens(kind: str) -> Mapping[str, str]:
+    return all_of(lambda **changed: signed(kind, **changed)) | of_public_key(kind) | of_other_algorithms(kind)
+
+
+def of_both() -> Mapping[str, str]:
+    return {f"HS256: {name}": token for name, token in secret_tokens().items()} | public_tokens("rsa")
+
+
+def named(**changed: Any) -> str:
+    return signed("rsa", header={"kid": "newer"}, **changed)
+
+
+WAYS: Mapping[str, tuple[dict[str, str], Callable[..., str], Callable[[], Mapping[str, str]]]] = {
+    "HS256": ({"token_secret": SECRET}, hs256, secret_tokens),
+    **{
+        kind: ({"token_secret": "", "token_public_key": pem(kind)}, partial(signed, kind), partial(public_tokens, kind))
+        for kind in ALGORITHMS
+    },
+    "a set": ({"token_secret": "", "token_jwks_file": "keys.json"}, named, lambda: all_of(named) | of_public_key("rsa")),
+    "both": ({"token_secret": SECRET, "token_public_key": pem("rsa")}, hs256, of_both),
+}
+
+
+async def accepted(server: Running, tokens: Mapping[str, str]) -> list[str]:
+    """The names of those that let somebody in: by the cookie, by the subprotocol, or by `authenticate`."""
+    let_in = []
+    async with server.socket() as page:
+        for name, token in tokens.items():
+            if token.isascii() and token and set(map(ord, token)) <= set(IN_A_HEADER):
+                headers = {"Cookie": f"wsx_token={token}", "Origin": server.url}
+                for way, how in (("cookie", {"headers": headers}), ("pair", {"subprotocols": ["wsx.v1", f"wsx.token.{token}"]})):
+                    if await is_let_in(server, how):
+                        let_in.append(f"{name} by {way}")
+            answer = await page.ask("authenticate", {"token": token})
+            if "error" not in answer["html"] or wsx.connection(page.id).user is not None:
+                let_in.append(f"{name} by authenticate")
+    return let_in
+
+
+async def is_let_in(server: Running, how: dict[str, Any]) -> bool:
+    try:
+        async with SocketClient(server.url.replace("http", "ws"), **({"v1": False} | how)):
+            return True
+    except InvalidStatus as refusal:
+        assert 401 == refusal.response.status_code
+        return False
+    except Exception as error:  # what no client can send lets nobody in
+        assert isinstance(error, ValueError | TypeError | NotImplementedError), error
+        return False
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_token_of_the_list_lets_anybody_in_and_a_good_one_does(settings: Settings, tmp_path: Path, way: str) -> None:
+    set_to, sign, forged = WAYS[way]
+    if "token_jwks_file" in set_to:
+        path = tmp_path / "keys.json"
+        path.write_text(jwks(jwk("rsa", kid="newer"), jwk("p256", 5, kid="older")))
+        set_to = set_to | {"token_jwks_file": str(path)}
+    strict = {"token_issuer": ISSUER, "socket_rate_per_s": 1_000.0, "socket_burst": 1_000}
+    async with run_server(msgspec.structs.replace(settings, **set_to | strict)) as server:
+        async with SocketClient(server.url.replace("http", "ws"), token=sign(iss=ISSUER)) as page:
+            assert "ada" == wsx.connection(page.id).user.id
+        assert [] == await accepted(server, forged())

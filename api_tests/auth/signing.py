@@ -28,7 +28,7 @@ def private_key(kind: str, number: int = 0) -> Any:
         case "rsa":
             return generate_rsa(65_537, 2_048)
         case "rsa1024":
-            return generate_rsa(65_537, 1_024)
+            return generate_rsa(65_537, 1_024)  # noqa: S505 - one to be refused
         case "p256":
             return generate_private_key(SECP256R1())
         case "p384":

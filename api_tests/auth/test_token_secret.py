@@ -76,6 +76,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 
 def test_a_process_may_not_widen_its_mode(tmp_path):
-    code = "import os, sys; os.umask(0); from pathlib import Path; from app.auth.secret_file import *; secret_beside(Path(sys.argv[1]))"
+    code = "import os, sys; from pathlib import Path\nfrom app.auth.secret_file import secret_beside\n"
+    code += "os.umask(0); secret_beside(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     assert 0o600 == (tmp_path / SECRET_FILE).stat().st_mode & 0o777

@@ -1,5 +1,6 @@
 """Lists of tokens and origins that must let nobody in, against a real server, by every way in: 0 accepted."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ from api_tests.server import SECRET, Running, run_server
 from app import wsx
 from app.settings import Settings
 
-IN_A_HEADER = range(0x20, 0x7F)
+CAN_BE_SENT = re.compile(r"[A-Za-z0-9._-]+")
+"""In the headers of a handshake; whatever else it holds can come by `authenticate` only."""
 
 
 def hs256(**changed: Any) -> str:
@@ -60,7 +62,7 @@ async def accepted(server: Running, tokens: Mapping[str, str]) -> list[str]:
     let_in = []
     async with server.socket() as page:
         for name, token in tokens.items():
-            if token.isascii() and token and set(map(ord, token)) <= set(IN_A_HEADER):
+            if CAN_BE_SENT.fullmatch(token):
                 headers = {"Cookie": f"wsx_token={token}", "Origin": server.url}
                 for way, how in (("cookie", {"headers": headers}), ("pair", {"subprotocols": ["wsx.v1", f"wsx.token.{token}"]})):
                     if await is_let_in(server, how):
@@ -76,11 +78,7 @@ async def is_let_in(server: Running, how: dict[str, Any]) -> bool:
         async with SocketClient(server.url.replace("http", "ws"), **({"v1": False} | how)):
             return True
     except InvalidStatus as refusal:
-        assert 401 == refusal.response.status_code
-        return False
-    except Exception as error:  # what no client can send lets nobody in
-        assert isinstance(error, ValueError | TypeError | NotImplementedError), error
-        return False
+        return refusal.response.status_code != 401
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -34,12 +34,19 @@ class Services:
         self.database = database
         self.hub = hub
         self.tokens = tokens
-        self.tickets = tickets or Tickets(MemoryOnce(), tokens.revocations)
+        self._tickets = tickets
         self.everywhere = everywhere or Everywhere.of_one(hub)
         """The connections of all nodes; `hub` has those of this one."""
         self.lease = lease or OwnLease()
         """Of what one node of the cluster does for all, on a clock."""
         self._made: dict[type, object] = {}
+
+    @property
+    def tickets(self) -> Tickets:
+        """For handshakes; of this process alone, where none of all nodes were given."""
+        if self._tickets is None:
+            self._tickets = Tickets(MemoryOnce(), self.tokens.revocations)
+        return self._tickets
 
     def of(self, kind: type[T]) -> T:
         """The one object of this kind. It is made, from these services, when it is first asked for."""

@@ -93,3 +93,56 @@ async def test_no_token_of_the_list_lets_anybody_in_and_a_good_one_does(settings
         async with SocketClient(server.url.replace("http", "ws"), token=sign(iss=ISSUER)) as page:
             assert "ada" == wsx.connection(page.id).user.id
         assert [] == await accepted(server, forged())
+
+
+ORIGINS = (
+    "https://evil.example",
+    "null",
+    "http://127.0.0.1",
+    "https://127.0.0.1:{port}",
+    "http://127.0.0.1:1{port}",
+    "http://127.0.0.1:{port}.evil.example",
+    "http://127.0.0.1.evil.example:{port}",
+    "http://evil.example/127.0.0.1:{port}",
+    "http://evil.example#127.0.0.1:{port}",
+    "http://127.0.0.1:{port}@evil.example",
+    "http://evil.example@127.0.0.1:{port}",
+    "http://@127.0.0.1:{port}",
+    "http://127.0.0.1.:{port}",
+    "HTTP://127.0.0.1:{port}",
+    "http://127.0.0.1:{port}/",
+    "http://127.1:{port}",
+    "http://2130706433:{port}",
+    "http://localhost:{port}",
+    "http://[::ffff:127.0.0.1]:{port}",
+    "https://shop.example.",
+    "https://SHOP.example",
+    "http://shop.example",
+    "https://shop.example:8443",
+    "https://xshop.example",
+    "https://a.shop.example",
+    "https://shop.example.evil.example",
+    "https://shop.example@evil.example",
+    "https://xn--shp-0na.example",
+    "https://sh%6Fp.example",
+    "https://shop.example, https://evil.example",
+    "https://shop.example https://evil.example",
+    "",
+)
+
+
+async def test_no_origin_of_the_list_may_open_a_socket_whatever_its_visitor_has(settings: Settings) -> None:
+    async with run_server(msgspec.structs.replace(settings, allowed_origins=("https://shop.example",))) as server:
+        accepted = []
+        for pattern in ORIGINS:
+            origin = pattern.format(port=server.port)
+            headers = {"Origin": origin, "Cookie": f"wsx_token={server.token('ada')}"}
+            try:
+                async with server.socket(headers=headers):
+                    accepted.append(origin)
+            except InvalidStatus as refusal:
+                accepted += [origin] if refusal.response.status_code != 403 else []
+        for origin in ("https://shop.example", server.url):
+            async with server.socket(headers={"Origin": origin}):
+                pass
+    assert [] == accepted

@@ -11,6 +11,7 @@ from api_tests.server import Running, run_server
 from app import wsx
 from app.serving.protocol import WsxProtocol
 from app.settings import Settings
+from app.web.first_word import MAX_MESSAGES
 
 NOT_SAID = 4401, "say first who you are, with a token that is good"
 LONG_S = 60.0
@@ -81,6 +82,13 @@ async def test_whoever_says_something_else_first_is_closed(closed_server: Runnin
         await page.say(said)
         assert NOT_SAID == await page.closed()
     assert 0 == len(closed_server.hub.registry)
+
+
+async def test_whoever_only_ever_says_that_it_is_there_is_closed_soon(closed_server: Running) -> None:
+    async with stranger(closed_server) as page:
+        for _ in range(MAX_MESSAGES):
+            await page.say({"type": "active"})
+        assert NOT_SAID == await page.closed()
 
 
 async def test_whoever_leaves_without_a_word_leaves_nothing(closed_server: Running) -> None:

@@ -13,6 +13,8 @@ from app.web.front import Receive
 from app.wire import inbound
 
 HANDLER: Final = "authenticate"
+MAX_MESSAGES: Final = 10
+"""Messages that are looked at: a page says that it is there once a minute, and the rate of messages is not watched yet."""
 NOT_SAID: Final = "say first who you are, with a token that is good"
 
 
@@ -43,15 +45,18 @@ async def first_word(receive: Receive, tokens: Tokens, within_s: float) -> First
     """
     try:
         async with asyncio.timeout(within_s):
-            while (event := await receive())["type"] == "websocket.receive":
+            for _ in range(MAX_MESSAGES):
+                event = await receive()
+                if event["type"] != "websocket.receive":
+                    return Silence.GONE
                 text = event.get("text")
                 message = text if text is not None else event["bytes"]
                 request = inbound.read(message)
                 if request.type != "active":
                     return FirstWord(_user(request, tokens), message)
     except (TimeoutError, inbound.Unreadable, Unauthenticated):
-        return Silence.UNKNOWN
-    return Silence.GONE
+        pass
+    return Silence.UNKNOWN
 
 
 def _user(request: inbound.Inbound, tokens: Tokens) -> User:

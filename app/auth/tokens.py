@@ -156,8 +156,9 @@ def _time(claims: dict[str, object], name: str) -> datetime | None:
     """A time that the token says; None: it does not."""
     if name not in claims:
         return None
+    said = claims[name]
     try:
-        return datetime.fromtimestamp(float(str(claims[name])), UTC)
+        return datetime.fromtimestamp(said if isinstance(said, float) else float(str(said)), UTC)
     except (ValueError, OverflowError, OSError):
         message = f"the connection token's `{name}` is no time: it counts seconds since 1970, not milliseconds"
         raise Unauthenticated(message) from None

@@ -26,16 +26,16 @@ async def test_a_set_of_keys_is_rotated_without_a_restart(
     file = tmp_path / "keys.json"
     file.write_text(jwks(jwk("rsa", kid="older")))
     old, new = signed("rsa", header={"kid": "older"}), signed("p256", header={"kid": "newer"})
-    async with run_server(msgspec.structs.replace(settings, token_secret="", token_jwks_file=str(file))) as server:
-        async with page(server, old) as ada:
-            assert 401 == (await refused(page(server, new)))[0]
-            file.write_text(jwks(jwk("rsa", kid="older"), jwk("p256", kid="newer")))
-            async with page(server, old), page(server, new):
-                assert "Signed in until" in (await ada.ask("authenticate", {"token": new}))["html"]
-            file.write_text(jwks(jwk("p256", kid="newer")))
-            assert 401 == (await refused(page(server, old)))[0]
-            assert "refused (NoSuchKey)" in (await ada.ask("authenticate", {"token": old}))["html"]
+    settings = msgspec.structs.replace(settings, token_secret="", token_jwks_file=str(file))
+    async with run_server(settings) as server, page(server, old) as ada:
+        assert 401 == (await refused(page(server, new)))[0]
+        file.write_text(jwks(jwk("rsa", kid="older"), jwk("p256", kid="newer")))
+        async with page(server, old), page(server, new):
             assert "Signed in until" in (await ada.ask("authenticate", {"token": new}))["html"]
+        file.write_text(jwks(jwk("p256", kid="newer")))
+        assert 401 == (await refused(page(server, old)))[0]
+        assert "refused (NoSuchKey)" in (await ada.ask("authenticate", {"token": old}))["html"]
+        assert "Signed in until" in (await ada.ask("authenticate", {"token": new}))["html"]
 
 
 async def test_a_secret_is_rotated_in_two_steps_and_no_token_is_refused_before_it_ends(settings: Settings) -> None:

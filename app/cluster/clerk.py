@@ -31,7 +31,7 @@ PAUSE_S = 0.02
 """Seconds in which changes are gathered into one batch."""
 RETURN_S = 2.0
 """Seconds after the last failure for which nobody is told as offline: another node may be about to enter the user."""
-SHARED = "WSX_TOKEN_SECRET, WSX_TOKEN_ISSUER, WSX_TOKEN_AUDIENCE"
+SHARED = "WSX_TOKEN_SECRET, WSX_TOKEN_PUBLIC_KEY, WSX_TOKEN_ISSUER, WSX_TOKEN_AUDIENCE"
 """The settings of which a node tells the others a fingerprint."""
 LISTEN_S = 1.0
 """Seconds for which one call listens."""

@@ -15,6 +15,7 @@ from app.features import (
     notifications,
     rooms,
     sign_in,
+    tokens,
     users,
 )
 from app.features.feature import Feature
@@ -23,6 +24,7 @@ FEATURES: tuple[Feature, ...] = (
     users.FEATURE,
     keys.FEATURE,
     sign_in.FEATURE,
+    tokens.FEATURE,
     broadcasts.FEATURE,
     announcements.FEATURE,
     notifications.FEATURE,

@@ -21,7 +21,7 @@ _ERROR_WORDS = {
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",
-    409: "It is so already, or something else has that name",
+    409: "It is so already, or something else has that name, or the server is not set up for it",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
     422: "Fields or parameters are wrong; `errors` names each",
     503: "The database cannot be used at the moment; nothing was stored or sent",

@@ -234,9 +234,7 @@ async def test_a_node_that_is_alone_asks_itself():
     assert [] == (await everywhere.connections(connections("x"), limit=1)).items
     with pytest.raises(InvalidFields) as refused:
         await everywhere.connections(everyone, limit=1, node="node0002")
-    assert [("?node", f"there is no such node; there are {hub.returning.ids.node}")] == [
-        (error.pointer, error.detail) for error in refused.value.fields
-    ]
+    assert ["?node"] == [error.pointer for error in refused.value.fields]
 
 
 def told(found: Any) -> tuple[int, int, int | None]:

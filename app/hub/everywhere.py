@@ -113,7 +113,7 @@ class Everywhere:
         """
         answers = await self._peers.ask(ListConnections(await self._hub.settle(audience), after, limit + 1), node)
         if not answers.by_node and not answers.missing:
-            there_are = ", ".join(sorted({self._hub.returning.ids.node, *self._hub.roster.nodes}))
+            there_are = ", ".join(sorted(self._hub.roster.nodes))
             raise InvalidFields([FieldError("?node", f"there is no such node; there are {there_are}")])
         found = list(islice(merge(*answers.by_node.values(), key=attrgetter("id")), limit + 1))
         return Some(found[:limit], len(found) > limit, answers.missing)

@@ -47,6 +47,14 @@ class Gathering(Generic[Key, Item]):
         self._waiting[key] = item
         self._some.set()
 
+    def get(self, key: Key) -> Item | None:
+        """What waits under this key, or is being carried out."""
+        return self._waiting.get(key)
+
+    def __len__(self) -> int:
+        """How many wait, those among them whose batch is being carried out."""
+        return len(self._waiting)
+
     def __contains__(self, key: Key) -> bool:
         """Whether the key waits, or its batch is being carried out."""
         return key in self._waiting

@@ -1,0 +1,159 @@
+"""Writes the audit log behind the answers."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth.failures import network_of
+from app.db.session import Database
+from app.features.audit import store
+from app.features.feature import Action
+from app.features.gathering import Gathering
+from app.features.services import Services
+from app.features.sweeping import swept
+from app.hub.connection import Connection
+from app.hub.handlers import Reply, Request
+from app.kernel.clock import utc_now
+from app.kernel.errors import AppError
+from app.kernel.ids import new_short_id
+from app.web.deeds import MAX_ID_CHARS, NOBODY, Actor, Deed
+
+PAUSE_S: Final = 0.5
+"""Seconds in which deeds are gathered into one transaction."""
+REFUSALS_S: Final = 10.0
+"""Seconds in which refusals that are alike become one row."""
+MAX_ALIKE: Final = 100
+"""Kinds of refusals that are told apart in that time; what comes beside them is one row that says how many. 864,000 rows in a day
+is the most that a flood from ever new addresses makes."""
+MAX_WAITING: Final = 10_000
+"""Deeds that wait while the database is away, some 10 MB; what comes beside them is counted, and the count is written down."""
+SWEEP_EVERY_S: Final = 3_600.0
+OTHERS: Final = "others"
+"""The operation of a row that says how many more there were."""
+
+
+_Kind = tuple[Actor, str, int, str, str]
+_OTHER_KINDS: Final[_Kind] = (NOBODY, OTHERS, 0, "", "")
+
+
+class _Noted(NamedTuple):
+    """A deed that waits to be written down; or several that are alike, of which this was the first."""
+
+    id: str
+    """A UUIDv7 in hexadecimal digits: made when it was noted, it says when that was."""
+    at: datetime
+    deed: Deed
+    times: int = 1
+
+
+class AuditLog:
+    """What was done and is not written down yet."""
+
+    def __init__(self, services: Services) -> None:
+        self._database = services.database
+        self._done: Gathering[str, _Noted] = Gathering("audit log", self._write, pause_s=PAUSE_S)
+        self._refused: Gathering[_Kind, _Noted] = Gathering("audit log of refusals", self._write, pause_s=REFUSALS_S)
+
+    def note(self, deed: Deed) -> None:
+        """Note what was done now, or refused."""
+        noted = _Noted(new_short_id(), utc_now(), deed)
+        if deed.status >= HTTPStatus.BAD_REQUEST:
+            kind = deed.actor, deed.operation, deed.status, deed.code, network_of(deed.address)
+            _count(self._refused, kind if kind in self._refused or len(self._refused) < MAX_ALIKE else _OTHER_KINDS, noted)
+        else:
+            _count(self._done, noted.id if len(self._done) < MAX_WAITING else OTHERS, noted)
+
+    async def _write(self, noted: Mapping[Any, _Noted]) -> None:
+        async with self._database.transaction() as session:
+            await store.add(session, [_row(one) for one in noted.values()])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write while the block runs, and the rest at its end."""
+        async with self._done.running(), self._refused.running():
+            yield
+
+
+async def record(database: Database, deed: Deed) -> None:
+    """Write one deed down now."""
+    async with database.transaction() as session:
+        await store.add(session, [_row(_Noted(new_short_id(), utc_now(), deed))])
+
+
+def by_command(command: str, targets: Mapping[str, str]) -> Deed:
+    """What the operator did on the machine itself."""
+    return Deed(Actor("command", "", "operator"), command, targets, None, {}, int(HTTPStatus.OK), "", "", "")
+
+
+def _count(gathering: Gathering[Any, _Noted], key: Any, noted: _Noted) -> None:
+    before = gathering.get(key)
+    if before is not None:
+        noted = before._replace(times=before.times + 1)
+    elif key in {OTHERS, _OTHER_KINDS}:
+        noted = noted._replace(deed=Deed(NOBODY, OTHERS, {}, None, {}, noted.deed.status, "", "", ""))
+    gathering.add(key, noted)
+
+
+def _row(noted: _Noted) -> dict[str, Any]:
+    deed = noted.deed
+    return {
+        "id": UUID(noted.id),
+        "at": noted.at,
+        "actor": deed.actor.kind,
+        "actor_id": deed.actor.id,
+        "actor_name": deed.actor.name,
+        "operation": deed.operation,
+        "targets": {name: _storable(value) for name, value in deed.targets.items()},
+        "audience": deed.audience,
+        "counts": deed.counts,
+        "status": int(deed.status),
+        "code": deed.code,
+        "times": noted.times,
+        "request_id": _storable(deed.request_id)[:MAX_ID_CHARS],
+        "address": deed.address,
+    }
+
+
+def _storable(text: str) -> str:
+    """What pages and paths name may hold NUL, and JSON half of a surrogate pair: databases take neither."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def admin_action(name: str, action: Action) -> Action:
+    """A socket handler of admins, whose uses and refusals are noted."""
+
+    async def noted(services: Services, request: Request, connection: Connection) -> Reply | None:
+        status, code = int(HTTPStatus.OK), ""
+        try:
+            return await action(services, request, connection)
+        except Exception as error:
+            known = error if isinstance(error, AppError) else AppError
+            status, code = known.status, known.code
+            raise
+        finally:
+            user = connection.user
+            actor = NOBODY if user is None else Actor("user", user.id, user.name)
+            deed = Deed(actor, name, {"connection_id": connection.id}, None, {}, status, code, request.id, connection.address)
+            services.of(AuditLog).note(deed)
+
+    return noted
+
+
+@asynccontextmanager
+async def running(services: Services) -> AsyncIterator[None]:
+    """Write while the server runs; forget what is older than the operator wants."""
+    kept_for = timedelta(days=services.settings.audit_retention_days)
+
+    async def delete_old(session: AsyncSession, at_most: int) -> int:
+        return await store.delete_before(session, utc_now() - kept_for, at_most)
+
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(services.of(AuditLog).running())
+        if kept_for:
+            await stack.enter_async_context(swept(services, "the audit log", delete_old, every_s=SWEEP_EVERY_S))
+        yield

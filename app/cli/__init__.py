@@ -97,9 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     revoke.add_argument("id", type=_text, metavar="ID")
     revoke.set_defaults(run=issue.revoke)
 
-    _add_audit(
-        commands.add_parser("audit", help="who did what, and who was refused").add_subparsers(required=True, metavar="ACTION")
-    )
+    audit_log = commands.add_parser("audit", help="who did what, and who was refused")
+    _add_audit(audit_log.add_subparsers(required=True, metavar="ACTION"))
 
     token = commands.add_parser("token", help="print a connection token for a browser")
     token.add_argument("user", type=_user_id, metavar="USER")

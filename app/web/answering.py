@@ -9,6 +9,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
+import structlog
 from litestar.exceptions import HTTPException
 
 from app.auth.guards import Guard, check_scope
@@ -22,6 +23,8 @@ from app.web.errors import problem
 from app.web.front import Asgi, Receive, Scope, Send
 from app.web.idempotency import Once
 from app.web.parameters import Parameters
+
+_log = structlog.get_logger()
 
 _REFUSED_READS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 """Of calls that change nothing, what is noted: somebody asks who may not."""
@@ -133,8 +136,8 @@ class Operation(NamedTuple):
         scope, data = call.scope, call.arguments.get("data")
         if call.arguments.get("dry_run"):
             return
-        office.note(
-            Deed(
+        try:
+            deed = Deed(
                 actor=deeds.actor_of(call.caller),
                 operation=self.function.__name__,
                 targets=deeds.targets_of(scope.get("path_params", _NO_TARGETS), data, call.returned),
@@ -145,7 +148,9 @@ class Operation(NamedTuple):
                 request_id=scope["state"]["request_id"],
                 address=call.address,
             )
-        )
+            office.note(deed)
+        except Exception:  # it was done, and the answer is true
+            _log.exception("a call is missing in the audit log", operation=self.function.__name__)
 
 
 def answering(office: Office) -> Callable[[Asgi], Asgi]:

@@ -79,10 +79,10 @@ def counts_of(returned: Any) -> dict[str, int]:
 
 def audience_of(data: Any) -> Any:
     """Whom it was meant for, in JSON of bounded size; None where the body does not say."""
-    if (audience := getattr(data, "audience", None)) is not None:
+    if audience := getattr(data, "audience", None):
         return _bounded(msgspec.to_builtins(audience, order="deterministic"))
     if user_ids := getattr(data, "user_ids", None):
-        return _bounded({"kind": "users", "ids": list(user_ids)})
+        return _bounded({"kind": "users", "ids": sorted(user_ids)})
     if updates := getattr(data, "updates", None):
         return {"kind": "updates", "count": len(updates)}
     return None
@@ -98,7 +98,7 @@ def _shortened(audience: dict[str, Any]) -> dict[str, Any]:
     for name, value in audience.items():
         if isinstance(value, dict):
             short[name] = _shortened(value)
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             short[name] = [_shortened(one) if isinstance(one, dict) else one for one in value[:MAX_NAMED]]
             if len(value) > MAX_NAMED:
                 short["count"] = len(value)

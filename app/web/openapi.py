@@ -60,6 +60,9 @@ def document(router: Router, routes: Sequence[HTTPRouteHandler], *, version: str
             route = by_id[operation["operationId"]]
             declared = {str(status) for status in (route.status_code, *(route.responses or ()))}
             operation["responses"] = {status: said for status, said in operation["responses"].items() if status in declared}
+            for said in operation["responses"].values():
+                if "headers" in said:
+                    said["headers"] = dict(sorted(said["headers"].items()))  # Litestar keeps them in a set
             _add_examples(operation, route)
             if route.opt["operation"].is_post:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)

@@ -74,7 +74,6 @@ async def two_nodes(
         "token_secret": SECRET,
         "admin_key": ADMIN_KEY,
         "log_format": "json",
-        "api_rate_per_min": PLENTY,
         "socket_rate_per_s": PLENTY,
         "socket_burst": PLENTY,
     }

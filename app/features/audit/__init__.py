@@ -1,7 +1,7 @@
 """Who did what, when, and who was refused: a log in the database that only grows.
 
-Every call of the REST interface that may change something is in it, with its outcome; so are keys that were refused anywhere, what
-admins do over the socket, and what the operator does by commands. No body, no HTML, no secret: the operation, ids, counts.
+Every call of the REST interface that may change something is in it, with its outcome; so is who was refused a call, what admins do
+over the socket, and what the operator does by commands. No body, no HTML, no secret: the operation, ids, counts.
 
 Deeds are gathered and written behind the answers, within `PAUSE_S`; a killed process loses those of that time. Refusals and
 failures that are alike are one row each `REFUSALS_S`, which says how many they were: a flood makes a bounded number of rows.

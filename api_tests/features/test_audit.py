@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from api_tests.client import ApiClient
 from api_tests.clock import Clock
@@ -297,6 +299,14 @@ async def test_events_wait_while_the_database_is_busy(
         await eventually(lambda: "waits for the database" in logged())
     assert [(1, 1)] == rows(settings, COUNTED)
     await database.close()
+
+
+async def test_what_is_in_it_is_never_changed(settings: Settings, database: Database) -> None:
+    await recorder.record(database, DEED)
+    with pytest.raises(DBAPIError, match="never changed"):
+        async with database.transaction() as session:
+            await session.execute(text("UPDATE audit_events SET actor_name = 'nobody'"))
+    assert [("shop",)] == rows(settings, "SELECT actor_name FROM audit_events")
 
 
 async def test_what_cannot_be_stored_in_a_text_is_left_out(settings: Settings, slow_log: AuditLog) -> None:

@@ -8,9 +8,27 @@ down_revision = "20261127_idempotency"
 branch_labels = None
 depends_on = None
 
+SQLITE_TRIGGER = """
+CREATE TRIGGER audit_events_are_kept BEFORE UPDATE ON audit_events
+BEGIN SELECT RAISE(ABORT, 'events of the audit log are never changed'); END
+"""
+POSTGRESQL_FUNCTION = """
+CREATE FUNCTION audit_events_are_kept() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'events of the audit log are never changed'; END $$
+"""
+POSTGRESQL_TRIGGER = """
+CREATE TRIGGER audit_events_are_kept BEFORE UPDATE ON audit_events
+FOR EACH STATEMENT EXECUTE FUNCTION audit_events_are_kept()
+"""
+
+
+def is_sqlite() -> bool:
+    """Which of the two it is, also where only statements are wanted."""
+    return op.get_context().dialect.name == "sqlite"
+
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table, whose rows are added, and deleted when they are old."""
     op.create_table(
         "audit_events",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -31,8 +49,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_events_actor_id_id", "audit_events", ["actor_id", "id"])
     op.create_index("ix_audit_events_operation_id", "audit_events", ["operation", "id"])
+    for statement in [SQLITE_TRIGGER] if is_sqlite() else [POSTGRESQL_FUNCTION, POSTGRESQL_TRIGGER]:
+        op.execute(statement)
 
 
 def downgrade() -> None:
     """Drop the table."""
     op.drop_table("audit_events")
+    if not is_sqlite():
+        op.execute("DROP FUNCTION audit_events_are_kept()")

@@ -11,7 +11,7 @@ from app.db.base import Base, UtcDateTime
 
 
 class AuditEventRow(Base):
-    """One call, or several refusals that are alike. Never changed."""
+    """One call, or several refusals that are alike. Never changed: a trigger of the database refuses it."""
 
     __tablename__ = "audit_events"
     __table_args__ = (Index(None, "actor_id", "id"), Index(None, "operation", "id"))

@@ -26,6 +26,13 @@ def test_what_commands_did_is_listed_oldest_first_and_by_filters(wsx):
         assert (0, "") == wsx("audit", "list", who, "operator")[:2]
 
 
+async def test_the_very_first_key_is_in_it(operator):
+    async with operator.serves() as server:
+        key_id = server.keys[0].split("_")[1]
+    shown = operator.runs("audit", "list", "--operation", "first key").out
+    assert (1, True) == (len(shown.splitlines()), f"id={key_id} scopes=admin" in shown)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from litestar import Response
 from sqlalchemy import text
 
 from api_tests.client import ApiClient
@@ -21,6 +22,7 @@ from app.features.idempotency import IdempotentCalls, service
 from app.features.services import Services
 from app.hub.lease import Owner, OwnLease
 from app.kernel.errors import AppError, Unavailable
+from app.main import ROUTES
 from app.settings import Settings
 from app.web.answer import Answer
 from app.web.idempotency import Asked
@@ -110,6 +112,14 @@ async def test_a_key_that_was_made_is_not_shown_again(settings: Settings, api: A
     assert ("urn:wsx:problem:answer_lost", False) == (again.json()["type"], "retry-after" in again.headers)
     assert made.json()["key"].rpartition("_")[2] not in all_stored(settings)
     assert 1 == len((await api.get("/api-keys")).json()["items"])
+
+
+def test_no_answer_that_holds_a_secret_is_kept() -> None:
+    for route in ROUTES:
+        given = route.parsed_return_field
+        kind = given.inner_types[0].annotation if given.is_subclass_of(Response) else given.annotation
+        if {"key", "token", "ticket", "secret"} & set(getattr(kind, "__struct_fields__", ())):
+            assert not route.opt["operation"].keeps_answer, f"{route.operation_id}: keeps_answer=False is missing"
 
 
 async def test_after_a_day_a_key_is_new(clock: Clock, settings: Settings, api: ApiClient) -> None:

@@ -68,6 +68,19 @@ async def test_a_revoked_key_is_refused_at_once(api: ApiClient) -> None:
     assert 404 == (await api.delete("/api-keys/nothing")).status_code
 
 
+async def test_two_keys_of_one_tool_are_good_until_the_first_is_revoked(api: ApiClient) -> None:
+    made = [(await api.post("/api-keys", {"name": "shop", "scopes": ["rooms:read"]})).json() for _ in range(2)]
+
+    async def statuses() -> list[int]:
+        return [(await api.get("/rooms", headers={"Authorization": f"Bearer {one['key']}"})).status_code for one in made]
+
+    assert [200, 200] == await statuses()
+    await api.delete(f"/api-keys/{made[0]['id']}")
+    assert [401, 200] == await statuses()
+    states = {item["id"]: item["revoked_at"] is None for item in (await api.get("/api-keys")).json()["items"]}
+    assert {made[0]["id"]: False, made[1]["id"]: True} == states
+
+
 async def test_a_key_ends_at_its_time(clock: Clock, api: ApiClient) -> None:
     soon = (utc_now() + timedelta(seconds=600)).isoformat()
     made = (await api.post("/api-keys", {"name": "x", "scopes": ["announcements:read"], "expires_at": soon})).json()

@@ -31,8 +31,9 @@ MAX_ALIKE: Final = 100
 """Kinds of refusals that are told apart in that time; what comes beside them is one row that says how many. 864,000 rows in a day
 is the most that a flood from ever new addresses makes."""
 MAX_WAITING: Final = 10_000
-"""Deeds that wait while the database is away, some 10 MB; what comes beside them is counted, and the count is written down."""
+"""Deeds that wait while the database is away, some 20 MB; what comes beside them is counted, and the count is written down."""
 SWEEP_EVERY_S: Final = 3_600.0
+MAX_ADDRESS_CHARS: Final = 64
 OTHERS: Final = "others"
 """The operation of a row that says how many more there were."""
 
@@ -115,7 +116,7 @@ def _row(noted: _Noted) -> dict[str, Any]:
         "code": deed.code,
         "times": noted.times,
         "request_id": _storable(deed.request_id)[:MAX_ID_CHARS],
-        "address": deed.address,
+        "address": deed.address[:MAX_ADDRESS_CHARS],
     }
 
 

@@ -47,8 +47,8 @@ class Gathering(Generic[Key, Item]):
         self._waiting[key] = item
         self._some.set()
 
-    def get(self, key: Key) -> Item | None:
-        """What waits under this key, or is being carried out."""
+    def newest(self, key: Key) -> Item | None:
+        """What waits under the key, or is being carried out; None: nothing does."""
         return self._waiting.get(key)
 
     def __len__(self) -> int:

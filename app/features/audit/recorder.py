@@ -92,7 +92,7 @@ def by_command(command: str, targets: Mapping[str, str]) -> Deed:
 
 
 def _count(gathering: Gathering[Any, _Noted], key: Any, noted: _Noted) -> None:
-    before = gathering.get(key)
+    before = gathering.newest(key)
     if before is not None:
         noted = before._replace(times=before.times + 1)
     elif key in {OTHERS, _OTHER_KINDS}:

@@ -115,6 +115,7 @@ async def test_what_is_older_than_the_operator_wants_is_swept_in_steps(
 ) -> None:
     monkeypatch.setattr(sweeping, "AT_ONCE", 2)
     monkeypatch.setattr(sweeping, "REST_S", 0)
+    monkeypatch.setattr(recorder, "SWEEP_EVERY_S", 1 * MS)
     ids = iter(UUID(int=first_id_of(utc_now() + timedelta(days=day)).int + day).hex for day in range(5))
     monkeypatch.setattr(recorder, "new_short_id", lambda: next(ids))
     for day in range(5):

@@ -24,10 +24,11 @@ DeleteSome = Callable[[AsyncSession, int], Awaitable[int]]
 
 @asynccontextmanager
 async def swept(services: Services, what: str, delete_some: DeleteSome, *, every_s: float) -> AsyncIterator[None]:
-    """Sweep at the start of the block, and so often while it runs."""
+    """Sweep so often while the block runs."""
 
     async def sweep(rest: Rest) -> None:
         while True:
+            await rest.sleep(every_s)
             try:
                 while services.lease.owner is Owner.HERE and await step() == AT_ONCE:
                     await rest.sleep(REST_S)
@@ -35,7 +36,6 @@ async def swept(services: Services, what: str, delete_some: DeleteSome, *, every
                 _log.warning("swept later", what=what, error=error.detail)
             except Exception:
                 _log.exception("could not be swept", what=what)
-            await rest.sleep(every_s)
 
     async def step() -> int:
         async with services.database.transaction() as session:

@@ -32,7 +32,7 @@ MAX_ALIKE: Final = 100
 is the most that a flood from ever new addresses makes."""
 MAX_WAITING: Final = 10_000
 """Deeds that wait while the database is away, some 20 MB; what comes beside them is counted, and the count is written down."""
-SWEEP_EVERY_S: Final = 3_600.0
+SWEEP_EVERY_S: Final = 600.0
 MAX_ADDRESS_CHARS: Final = 64
 OTHERS: Final = "others"
 """The operation of a row that says how many more there were."""

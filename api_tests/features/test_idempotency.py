@@ -98,6 +98,10 @@ async def test_a_key_that_was_made_is_not_shown_again(settings: Settings, api: A
     assert ("urn:wsx:problem:answer_lost", False) == (again.json()["type"], "retry-after" in again.headers)
     assert made.json()["key"].rpartition("_")[2] not in all_stored(settings)
     assert 1 == len((await api.get("/api-keys")).json()["items"])
+    for replayed in (None, "true"):
+        refused = await api.post("/api-keys", {"name": "shop", "scopes": ["planets:read"]}, headers={"Idempotency-Key": "other"})
+        assert HTTPStatus.UNPROCESSABLE_ENTITY == refused.status_code
+        assert replayed == refused.headers.get("idempotency-replayed")
 
 
 def test_no_answer_that_holds_a_secret_is_kept() -> None:

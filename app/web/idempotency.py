@@ -39,7 +39,7 @@ class Once(Protocol):
     async def carry_out(self, asked: Asked, work: Callable[[], Awaitable[Answer]], *, keeps_answer: bool) -> Answer:
         """The answer of `work`, or the one that it gave before. Raises what `work` raises, and AppError where there is none.
 
-        `keeps_answer` False: the answer holds a secret, which is stored nowhere.
+        `keeps_answer` False: the answer, unless it is a refusal, holds a secret, which is stored nowhere.
         """
 
 

@@ -17,7 +17,7 @@ from api_tests.features.bare import bare_services
 from api_tests.waiting import MS, eventually
 from app.db.session import Database
 from app.features import gathering, sweeping
-from app.features.audit import AuditLog, admin_action, recorder
+from app.features.audit import AuditLog, admin_action, recorder, store
 from app.features.broadcasts.routes import NewBroadcast
 from app.kernel.clock import utc_now
 from app.kernel.ids import first_id_of
@@ -71,10 +71,26 @@ async def test_a_flood_of_refusals_makes_few_rows_that_count_all(settings: Setti
     assert [("nobody", 4_901)] == rows(settings, "SELECT actor, times FROM audit_events WHERE operation = 'others'")
 
 
-async def test_what_waits_for_a_database_that_is_away_is_bounded_and_counted(
+async def test_what_comes_while_others_are_written_is_neither_lost_nor_written_twice(
     settings: Settings, slow_log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "MAX_WAITING", 3)
+    add, left = store.add, [REFUSED] * 2
+
+    async def add_while_more_come(*arguments: Any) -> None:
+        await add(*arguments)
+        if left:
+            for _ in range(2):
+                slow_log.note(left[0])
+            left.pop()
+
+    monkeypatch.setattr(store, "add", add_while_more_come)
+    async with slow_log.running():
+        slow_log.note(REFUSED)
+    assert [(1,), (2,), (2,)] == rows(settings, "SELECT times FROM audit_events ORDER BY times")
+
+
+async def test_what_waits_for_a_database_that_is_away_is_bounded_and_counted(settings: Settings, slow_log: AuditLog) -> None:
+    slow_log._done._at_most = 3  # in place of 10,000
     async with slow_log.running():
         for _ in range(10):
             slow_log.note(DEED)

@@ -1,6 +1,6 @@
 """Writes the audit log behind the answers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Hashable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -37,9 +37,7 @@ MAX_ADDRESS_CHARS: Final = 64
 OTHERS: Final = "others"
 """The operation of a row that says how many more there were."""
 
-
-_Kind = tuple[Actor, str, int, str, str]
-_OTHER_KINDS: Final[_Kind] = (NOBODY, OTHERS, 0, "", "")
+_OTHERS: Final = Deed(NOBODY, OTHERS, {}, None, {}, 0, "", "", "")
 
 
 class _Noted(NamedTuple):
@@ -52,31 +50,55 @@ class _Noted(NamedTuple):
     times: int = 1
 
 
+class _Counted:
+    """Deeds that wait to be written, `at_most` of them told apart: those of one kind are counted, and so are those beside them."""
+
+    def __init__(self, what: str, database: Database, *, pause_s: float, at_most: int) -> None:
+        self._database = database
+        self._at_most = at_most
+        self._in_flight: Collection[tuple[Hashable, int]] = ()
+        """What is being written: it cannot be counted on any more, and is not forgotten yet."""
+        self.gathering: Gathering[tuple[Hashable, int], _Noted] = Gathering(what, self._write, pause_s=pause_s)
+
+    def add(self, kind: Hashable, noted: _Noted) -> None:
+        """One more of this kind."""
+        if len(self.gathering) >= self._at_most and (kind, 0) not in self.gathering:
+            kind, noted = OTHERS, noted._replace(deed=_OTHERS)
+        number = 0
+        while (kind, number) in self._in_flight:
+            number += 1
+        before = self.gathering.newest((kind, number))
+        self.gathering.add((kind, number), noted if before is None else before._replace(times=before.times + 1))
+
+    async def _write(self, batch: Mapping[tuple[Hashable, int], _Noted]) -> None:
+        self._in_flight = batch
+        try:
+            async with self._database.transaction() as session:
+                await store.add(session, [_row(one) for one in batch.values()])
+        finally:
+            self._in_flight = ()
+
+
 class AuditLog:
     """What was done and is not written down yet."""
 
     def __init__(self, services: Services) -> None:
-        self._database = services.database
-        self._done: Gathering[str, _Noted] = Gathering("audit log", self._write, pause_s=PAUSE_S)
-        self._refused: Gathering[_Kind, _Noted] = Gathering("audit log of refusals", self._write, pause_s=REFUSALS_S)
+        database = services.database
+        self._done = _Counted("audit log", database, pause_s=PAUSE_S, at_most=MAX_WAITING)
+        self._refused = _Counted("audit log of refusals", database, pause_s=REFUSALS_S, at_most=MAX_ALIKE)
 
     def note(self, deed: Deed) -> None:
         """Note what was done now, or refused."""
         noted = _Noted(new_short_id(), utc_now(), deed)
         if deed.status >= HTTPStatus.BAD_REQUEST:
-            kind = deed.actor, deed.operation, deed.status, deed.code, network_of(deed.address)
-            _count(self._refused, kind if kind in self._refused or len(self._refused) < MAX_ALIKE else _OTHER_KINDS, noted)
+            self._refused.add((deed.actor, deed.operation, deed.status, deed.code, network_of(deed.address)), noted)
         else:
-            _count(self._done, noted.id if len(self._done) < MAX_WAITING else OTHERS, noted)
-
-    async def _write(self, noted: Mapping[Any, _Noted]) -> None:
-        async with self._database.transaction() as session:
-            await store.add(session, [_row(one) for one in noted.values()])
+            self._done.add(noted.id, noted)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write while the block runs, and the rest at its end."""
-        async with self._done.running(), self._refused.running():
+        async with self._done.gathering.running(), self._refused.gathering.running():
             yield
 
 
@@ -89,15 +111,6 @@ async def record(database: Database, deed: Deed) -> None:
 def by_command(command: str, targets: Mapping[str, str]) -> Deed:
     """What the operator did on the machine itself."""
     return Deed(Actor("command", "", "operator"), command, targets, None, {}, int(HTTPStatus.OK), "", "", "")
-
-
-def _count(gathering: Gathering[Any, _Noted], key: Any, noted: _Noted) -> None:
-    before = gathering.newest(key)
-    if before is not None:
-        noted = before._replace(times=before.times + 1)
-    elif key in {OTHERS, _OTHER_KINDS}:
-        noted = noted._replace(deed=Deed(NOBODY, OTHERS, {}, None, {}, noted.deed.status, "", "", ""))
-    gathering.add(key, noted)
 
 
 def _row(noted: _Noted) -> dict[str, Any]:

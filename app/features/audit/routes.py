@@ -44,7 +44,7 @@ class AuditEvent(msgspec.Struct, kw_only=True):
     targets: Annotated[dict[str, str], Meta(description="Ids of what it was done to, or made")]
     audience: Annotated[dict[str, Any] | None, Meta(description="Whom it was meant for; long lists are shortened, places left out")]
     counts: Annotated[dict[str, int], Meta(description="How many it reached, as the answer said")]
-    status: Annotated[int, Meta(description="As HTTP has it")]
+    status: Annotated[int, Meta(description="As HTTP has it; 0 of an event `others`")]
     code: Annotated[
         str, Meta(description="The end of the problem's `type`; `replayed`: the first answer was given again; empty: done")
     ]

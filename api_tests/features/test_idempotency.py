@@ -57,6 +57,9 @@ async def test_a_refusal_of_the_operation_is_kept_too(api: ApiClient) -> None:
     again = await api.post("/rooms/nowhere/messages", {"message": "x"}, headers=ONCE)
     assert (HTTPStatus.NOT_FOUND, missing.content) == (again.status_code, again.content)
     assert ("true", "application/problem+json") == (again.headers["idempotency-replayed"], again.headers["content-type"])
+    plain = await api.get("/rooms/elsewhere")
+    for answer in (missing, again, plain):
+        assert [str(len(answer.content))] == answer.headers.get_list("content-length")
 
 
 async def test_what_is_refused_before_it_begins_uses_no_key_up(settings: Settings, api: ApiClient) -> None:

@@ -47,12 +47,9 @@ def problem(error: AppError, path: str, request_id: str) -> Answer:
         request_id=request_id,
         errors=list(error.fields) or UNSET,
     )
-    headers = {**error.headers, "Cache-Control": "no-store", "Content-Type": PROBLEM_TYPE}
-    return Answer(
-        error.status,
-        [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
-        msgspec.json.encode(document),
-    )
+    body = msgspec.json.encode(document)
+    headers = {**error.headers, "Cache-Control": "no-store", "Content-Type": PROBLEM_TYPE, "Content-Length": str(len(body))}
+    return Answer(error.status, [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()], body)
 
 
 def answer(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:

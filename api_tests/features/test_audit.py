@@ -161,6 +161,9 @@ async def test_what_admins_do_over_the_socket_is_in_it_and_who_was_refused(serve
         ("user", "bob", "mass-update", 403, "not_admin"),
         ("nobody", "", "mass-update", 403, "not_admin"),
     } == found
+    assert [{"users": 1}, {"matched": 3, "queued": 3}, {"users": 2}] == [
+        event["counts"] for event in await events(3, user_id="ada")
+    ]
     assert {("ada", "Ada", "req_1", ids[0], "127.0.0.1")} == {
         (event["actor_id"], event["actor_name"], event["request_id"], event["targets"]["connection_id"], event["address"])
         for event in await events(3, user_id="ada")

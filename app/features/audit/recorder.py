@@ -14,6 +14,7 @@ from app.db.session import Database
 from app.features.audit import store
 from app.features.feature import Action
 from app.features.gathering import Gathering
+from app.features.particulars import particulars
 from app.features.services import Services
 from app.features.sweeping import swept
 from app.hub.connection import Connection
@@ -143,17 +144,19 @@ def admin_action(name: str, action: Action) -> Action:
 
     async def noted(services: Services, request: Request, connection: Connection) -> Reply | None:
         status, code = int(HTTPStatus.OK), ""
-        try:
-            return await action(services, request, connection)
-        except Exception as error:
-            known = error if isinstance(error, AppError) else AppError
-            status, code = known.status, known.code
-            raise
-        finally:
-            user = connection.user
-            actor = NOBODY if user is None else Actor("user", user.id, user.name)
-            deed = Deed(actor, name, {"connection_id": connection.id}, None, {}, status, code, request.id, connection.address)
-            services.of(AuditLog).note(deed)
+        with particulars() as counts:
+            try:
+                return await action(services, request, connection)
+            except Exception as error:
+                known = error if isinstance(error, AppError) else AppError
+                status, code = known.status, known.code
+                raise
+            finally:
+                user = connection.user
+                actor = NOBODY if user is None else Actor("user", user.id, user.name)
+                targets = {"connection_id": connection.id}
+                deed = Deed(actor, name, targets, None, counts, status, code, request.id, connection.address)
+                services.of(AuditLog).note(deed)
 
     return noted
 

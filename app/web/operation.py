@@ -17,7 +17,7 @@ from app.web.parameters import Parameters
 
 _VERBS = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
 _ERROR_WORDS = {
-    400: "The body is not JSON",
+    400: "The body is not JSON, or the `Idempotency-Key` cannot be one",
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",

@@ -203,7 +203,7 @@ def _build(settings: Settings) -> Parts:
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
         key_ring=key_ring,
-        guard=Guard(key_ring, Failures(find_ids), rate_per_min=settings.api_rate_per_min),
+        guard=Guard(key_ring, Failures(find_ids, settings.api_rate_per_min), rate_per_min=settings.api_rate_per_min),
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,

@@ -68,7 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
     """One request body; a larger one is answered 413."""
     api_rate_per_min: Annotated[int, msgspec.Meta(ge=1)] = 600
-    """Requests a minute that one API key may make for long, and as many at once; above it, 429. For each process by itself."""
+    """Requests a minute that one API key may make for long, and as many at once; above it, 429. For each process by itself.
+    The same holds for failed tries of one address with keys that are none."""
     socket_rate_per_s: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     """Messages a second that one connection may send for long; above it, error answers."""
     socket_burst: Annotated[int, msgspec.Meta(ge=1)] = 40

@@ -13,23 +13,22 @@ from app.kernel.bucket import Bucket
 from app.kernel.clock import monotonic
 from app.kernel.errors import RateLimited
 
-PER_MIN: Final = 60
-"""Failed tries a minute, and as many at once. A tool with a key that was revoked logs as many lines."""
 MAX_ADDRESSES: Final = 10_000
 """Addresses that are remembered; past it the one that began first is forgotten."""
 RENEW_S: Final = 1.0
 """Seconds for which the ids that there are are believed: a new key may have to wait so long."""
 
-_PER_S: Final = PER_MIN / 60
 _NETWORK_BITS: Final = 64
 """Of an IPv6 address: what follows is its owner's to choose."""
 
 
 class Failures:
-    """Counts failed tries. `find_ids` tells the ids of all keys that there are."""
+    """Counts failed tries: `per_min` of each address, and as many at once. `find_ids` tells the ids of all keys that there are."""
 
-    def __init__(self, find_ids: Callable[[], Awaitable[Collection[str]]]) -> None:
+    def __init__(self, find_ids: Callable[[], Awaitable[Collection[str]]], per_min: int) -> None:
         self._find_ids = find_ids
+        self._burst = per_min
+        self._per_s = per_min / 60
         self.of: dict[str, Bucket] = {}
         """By network, as far as one has failed."""
         self._ids: Collection[str] = ()
@@ -43,10 +42,13 @@ class Failures:
         if bucket is None:
             if len(self.of) >= MAX_ADDRESSES:
                 del self.of[next(iter(self.of))]
-            bucket = self.of[network] = Bucket(PER_MIN)
-        if not bucket.take(_PER_S, PER_MIN):
-            message = f"more than {PER_MIN} tries a minute with keys that are none, from this address; a valid key is let in"
-            raise RateLimited(message, retry_after_s=bucket.left(_PER_S)[1])
+            bucket = self.of[network] = Bucket(self._burst)
+        if not bucket.take(self._per_s, self._burst):
+            message = (
+                f"more than {self._burst} tries a minute with keys that are none, from this address (WSX_API_RATE_PER_MIN); "
+                "a valid key is let in"
+            )
+            raise RateLimited(message, retry_after_s=bucket.left(self._per_s)[1])
 
     async def only(self, address: str) -> Collection[str] | None:
         """The ids that may be looked up for this address; None: all."""

@@ -12,7 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from app.web.answering import Operation
 from app.web.body import JsonBody
-from app.web.errors import Problem
+from app.web.errors import PROBLEM_TYPE, Problem
 from app.web.parameters import Parameters
 
 _VERBS = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
@@ -45,6 +45,10 @@ def _query_name(parameter: Parameter) -> str:
     """The name in the query: the parameter's own, or what its `QueryParameter(name=…)` says."""
     described = getattr(parameter.annotation, "__metadata__", ())
     return next((name for one in described if (name := getattr(one, "name", None))), parameter.name)
+
+
+def _problem(status: int) -> ResponseSpec:
+    return ResponseSpec(Problem, description=_ERROR_WORDS[status], media_type=PROBLEM_TYPE, generate_examples=False)
 
 
 def operation(
@@ -85,12 +89,6 @@ def operation(
             changes=method != "GET" and not scope.endswith(":read"),
             keeps_answer=keeps_answer,
         )
-        responses = {
-            code: ResponseSpec(
-                Problem, description=_ERROR_WORDS[code], media_type="application/problem+json", generate_examples=False
-            )
-            for code in sorted(known)
-        }
         route: HTTPRouteHandler = _VERBS[method](
             path,
             status_code=int(status),
@@ -99,7 +97,7 @@ def operation(
             description=f"{cleandoc(function.__doc__ or '')}\n\nScope: `{scope}`.",
             tags=[tag],
             security=[{"key": [scope]}],
-            responses=responses,
+            responses={code: _problem(code) for code in sorted(known)},
             response_description=HTTPStatus(status).phrase,
             response_headers=_HEADERS,
             opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},

@@ -22,8 +22,7 @@ from api_tests.waiting import MS
 from app.auth import tokens
 from app.db import migrate, postgresql, sqlite
 from app.db.session import Database
-from app.features import gathering
-from app.features.announcements import service
+from app.features import gathering, timetable
 from app.features.users import recorder
 from app.kernel import clock as kernel_clock
 from app.kernel import log
@@ -64,7 +63,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     told = Clock()
     monkeypatch.setattr(kernel_clock, "datetime", told)
     monkeypatch.setattr(tokens, "utc_now", partial(datetime.now, UTC))  # the library that reads tokens asks the machine
-    monkeypatch.setattr(service, "LONGEST_SLEEP_S", 50 * MS)
+    monkeypatch.setattr(timetable, "LONGEST_SLEEP_S", 50 * MS)
     return told
 
 

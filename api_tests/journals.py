@@ -8,6 +8,7 @@ from app.cluster.client import make_client
 from app.journal.port import Entry
 from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.journal.scripts import stream_of
+from app.kernel.deadline import Deadline
 
 
 class RedisNode(RedisJournal):
@@ -15,7 +16,7 @@ class RedisNode(RedisJournal):
 
     def __init__(self, url: str) -> None:
         commands, follower = (make_client(url, "0123abcd", waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
-        super().__init__(commands, follower, max_entries=1_000, max_age_s=300)
+        super().__init__(commands, follower, Deadline(), max_entries=1_000, max_age_s=300)
         self.heard: list[Entry] = []
         self.lost_before: list[str] = []
         self.follow(self.heard.append, lost=lambda: self.lost_before.append(self.head()))

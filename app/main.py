@@ -26,9 +26,11 @@ from app.auth.tokens import Tokens, secret_beside
 from app.cluster.client import make_client
 from app.cluster.member import Member, make_member
 from app.db.session import Database
+from app.db.watch import WATCH_EVERY_S, Watch
 from app.features import FEATURES
 from app.features import demo as demo_page
 from app.features.audit import AuditLog, admin_action
+from app.features.background import Rest, background
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
 from app.features.fragments import fragments
@@ -42,12 +44,14 @@ from app.hub.everywhere import Everywhere
 from app.hub.face import wsx
 from app.hub.handlers import Handlers
 from app.hub.hub import Hub
+from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
 from app.journal.port import Journal
 from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
+from app.kernel.deadline import Deadline
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
@@ -87,6 +91,7 @@ class Parts(NamedTuple):
 
     settings: Settings
     database: Database
+    watch: Watch
     hub: Hub
     drain: Drain
     tokens: Tokens
@@ -116,7 +121,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
         _api_router([answering(_office(parts, services))]),
-        *health_routes(parts.database, parts.hub),
+        *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.member.lease, parts.guard),
@@ -173,7 +178,8 @@ def _import_handlers(module: str) -> None:
 def _build(settings: Settings) -> Parts:
     database = Database(settings.database_url)
     key_usage = KeyUsage(database)
-    member, tokens = make_member(settings, new_node_id()), make_tokens(settings)
+    redis_deadline = Deadline()
+    member, tokens = make_member(settings, new_node_id(), redis_deadline), make_tokens(settings)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
@@ -185,7 +191,7 @@ def _build(settings: Settings) -> Parts:
 
     key_ring = KeyRing(find, admin_key=settings.admin_key, used=key_usage.used)
     hub = Hub(
-        _make_journal(settings, member.roster.node),
+        _make_journal(settings, member.roster.node, redis_deadline),
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
@@ -199,6 +205,7 @@ def _build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
+        watch=Watch(database),
         hub=hub,
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
@@ -210,12 +217,12 @@ def _build(settings: Settings) -> Parts:
     )
 
 
-def _make_journal(settings: Settings, node_id: str) -> Journal:
+def _make_journal(settings: Settings, node_id: str, deadline: Deadline) -> Journal:
     max_entries, max_age_s = settings.replay_entries, settings.replay_s
     if not settings.redis_url:
         return MemoryJournal(max_entries, max_age_s=max_age_s)
     commands, follower = (make_client(settings.redis_url, node_id, waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
-    return RedisJournal(commands, follower, max_entries=max_entries, max_age_s=max_age_s)
+    return RedisJournal(commands, follower, deadline, max_entries=max_entries, max_age_s=max_age_s)
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -230,6 +237,22 @@ def _office(parts: Parts, services: Services) -> Office:
     return Office(parts.guard, services.of(IdempotentCalls), services.of(AuditLog).note, parts.settings.max_body_bytes, given)
 
 
+def _fingerprint(settings: Settings, tokens: Tokens) -> str:
+    """Of what nodes must have in common to let the same pages in. It says nothing of the secret."""
+    return tokens.derived_key(f"fingerprint of {settings.token_issuer!r} and {settings.token_audience!r}").hex()[:16]
+
+
+async def _look_on(watch: Watch, rest: Rest) -> None:
+    while True:
+        await watch.look()
+        await rest.sleep(WATCH_EVERY_S)
+
+
+def _condition(parts: Parts, fingerprint: str) -> Condition:
+    admins = len(parts.hub.registry.resolve(roles(ADMIN_ROLE)))
+    return Condition(admins, parts.watch.is_there, fingerprint)
+
+
 @asynccontextmanager
 async def _running(
     parts: Parts, features: Sequence[Feature], services: Services, handlers_running: set[asyncio.Task[None]]
@@ -239,6 +262,8 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
+        if parts.settings.redis_url:
+            await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
         await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
@@ -251,8 +276,7 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
-        admins = roles(ADMIN_ROLE)
-        await stack.enter_async_context(parts.member.running(lambda: len(hub.registry.resolve(admins))))
+        await stack.enter_async_context(parts.member.running(partial(_condition, parts, _fingerprint(settings, parts.tokens))))
         yield
         await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:

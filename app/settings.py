@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from app.kernel.wording import in_words
+
 PREFIX = "WSX_"
 MIN_SECRET_CHARS = 32
 """Short secrets can be guessed; HS256 wants a key of at least 32 bytes (RFC 7518, 3.2)."""
@@ -17,11 +19,6 @@ _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _REDIS_OPTIONS = {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
 _REDIS_DATABASE = re.compile(r"(?:/\d{0,4})?")
 _REDIS_EXAMPLE = "redis://127.0.0.1:6379/0"
-_WANTED = {
-    "Expected `int`, got `str`": "a whole number is wanted",
-    "Expected `float`, got `str`": "a number is wanted",
-}
-"""Where msgspec speaks to programmers."""
 
 
 class SettingsError(ValueError):
@@ -109,12 +106,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         Raises SettingsError, which names the variable.
         """
-        given = {name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)}
+        variables = [name for name in environment if name.upper().startswith(PREFIX)]
         known = {field.name: field for field in msgspec.structs.fields(cls)}
-        if unknown := sorted(given.keys() - known.keys()):
-            names = ", ".join(PREFIX + name.upper() for name in unknown)
-            message = f"{names}: no such setting. Known: {', '.join(PREFIX + name.upper() for name in known)}"
+        names = [PREFIX + name.upper() for name in known]
+        if unknown := sorted(set(variables) - set(names)):
+            message = f"{', '.join(unknown)}: no such setting. Known, in capitals: {', '.join(names)}"
             raise SettingsError(message)
+        given = {name.removeprefix(PREFIX).lower(): environment[name] for name in variables}
         values: dict[str, object] = {
             name: _as_list(text)
             if known[name].type == tuple[str, ...]
@@ -134,8 +132,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             what, _, where = str(error).partition(" - at `$.")
             name = where.rstrip("`").split("[")[0]
             words = get_args(cls.__annotations__[name]) if what.startswith("Invalid enum value") else ()
-            wanted = f"one of {', '.join(filter(None, words))} is wanted" if words else _WANTED.get(what, what)
-            message = f"{PREFIX}{name.upper()}: {wanted}"
+            message = f"{PREFIX}{name.upper()}: {in_words(what, [word for word in words if word])}"
             raise SettingsError(message) from None
         for name, value in msgspec.structs.asdict(settings).items():
             if isinstance(value, float) and isinf(value):

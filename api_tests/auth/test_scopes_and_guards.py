@@ -55,6 +55,12 @@ async def test_what_is_no_bearer_key_is_told_how_to_send_one(api):
         assert "connections:read" in answer.json()["detail"]
 
 
+async def test_where_any_key_will_do_no_scope_is_asked_for(api):
+    for header, said in (("", "an API key is needed: send"), ("Bearer x", "expired or revoked; one is needed")):
+        answer = await api.get("/cursor", headers={"Authorization": header})
+        assert (HTTPStatus.UNAUTHORIZED, True) == (answer.status_code, said in answer.json()["detail"])
+
+
 async def test_the_scheme_may_be_written_as_one_likes(api):
     for header in (f"bearer {ADMIN_KEY}", f"BEARER  {ADMIN_KEY}"):
         assert HTTPStatus.OK == (await api.get("/connections", headers={"Authorization": header})).status_code

@@ -1,6 +1,7 @@
 """The other commands: migrate, check, token, openapi, help; and what becomes of a database that cannot be used."""
 
 import json
+import os
 import runpy
 import signal
 import sqlite3
@@ -52,6 +53,29 @@ def test_check_reads_the_settings_and_opens_the_database(wsx):
     assert (0, "settings: ok\ndatabase: ok\nhandlers and templates: ok\n", "") == wsx("check")
 
 
+def test_check_says_what_a_start_would_do_to_the_database(operator, wsx):
+    wsx("migrate")
+    for statement, said in (
+        ("UPDATE alembic_version SET version_num = '20261123_users'", "of an older version; `wsx serve` brings it up to date"),
+        ("DELETE FROM alembic_version", "no tables yet; `wsx serve` makes them"),
+    ):
+        with closing(sqlite3.connect(operator.database)) as connection, connection:
+            connection.execute(statement)
+        assert (0, f"settings: ok\ndatabase: {said}\nhandlers and templates: ok\n", "") == wsx("check")
+
+
+def test_what_is_private_is_for_the_eyes_of_the_server_alone(operator, wsx):
+    before = os.umask(0o022)
+    try:
+        wsx("migrate")
+    finally:
+        os.umask(before)
+    assert 0o600 == operator.database.stat().st_mode & 0o777
+    operator.database.chmod(0o640)  # where the operator wants it otherwise, it stays so
+    wsx("migrate")
+    assert 0o640 == operator.database.stat().st_mode & 0o777
+
+
 def test_check_says_what_cannot_be_used(operator, wsx):
     missing = wsx("check", database_url=f"sqlite+aiosqlite:///{operator.folder}/nowhere/wsx.db")
     assert (0, "settings: ok\ndatabase: not there yet; `wsx serve` makes it\nhandlers and templates: ok\n", "") == missing
@@ -75,9 +99,9 @@ def test_a_database_of_a_newer_version_is_refused(operator, wsx):
     wsx("migrate")
     with closing(sqlite3.connect(operator.database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '20991231_future'")
-    for command in (("migrate",), ("serve",), ("keys", "list")):
+    for command, out in {("migrate",): "", ("serve",): "", ("keys", "list"): "", ("check",): "settings: ok\n"}.items():
         refused = wsx(*command)
-        assert (1, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
+        assert (1, out, 1) == (refused.status, refused.out, refused.err.count("\n"))
         assert f"another version than wsx {__version__}" in refused.err
         assert "20991231_future" in refused.err
 

@@ -26,6 +26,11 @@ async def test_a_key_of_the_command_opens_what_it_says_until_it_is_revoked(opera
     assert (1, "wsx: no API key has this id\n") == operator.runs("keys", "revoke", "nobody")[::2]
 
 
+def test_a_list_of_no_keys_says_so_beside_what_may_be_piped(wsx):
+    wsx("migrate")
+    assert (0, "", "there are no keys yet; `wsx keys create` makes one\n") == wsx("keys", "list")
+
+
 def test_the_list_shows_the_state_of_each_key_and_never_its_secret(wsx):
     keys = [wsx("keys", "create", name, "--scope", "admin", *more).out.strip() for name, *more in KEYS]
     revoked = keys[1].split("_")[1]

@@ -104,7 +104,7 @@ def test_serving_in_this_process_ends_well(wsx, admin_key):
         try:
             while not seen and time.monotonic() < until:
                 try:
-                    seen.append(httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code)
+                    seen.append(httpx.get(f"http://127.0.0.1:{port}/health/live").status_code)
                 except httpx.TransportError:
                     time.sleep(MS)
         finally:

@@ -1,11 +1,18 @@
 """Starts that cannot be: one line that names what to change, an exit status, and nothing half done."""
 
+import asyncio
+import os
 import socket
 from contextlib import closing
+from http import HTTPStatus
 
+import httpx
 import pytest
+from redis.asyncio import Redis
 
 from api_tests.cli.command import KEY
+from app.cli.console import MAX_WORKERS_A_CORE
+from app.cluster import client
 
 
 def test_a_taken_port_is_named_and_the_first_key_is_not_lost(operator, wsx):
@@ -33,6 +40,52 @@ def test_several_processes_need_what_they_can_share(operator, wsx, redis_url: st
     assert "WSX_WORKERS is 2" in refused.err
     assert wanted in refused.err
     assert not operator.database.exists()
+
+
+def test_more_workers_than_the_machine_could_ever_use_are_refused(wsx):
+    shared = {"redis_url": "redis://127.0.0.1:1/0", "token_secret": "-" * 32, "database_url": "postgresql+asyncpg://wsx@db/wsx"}
+    refused = wsx("serve", "--workers", "10000", **shared)
+    assert (2, 1) == (refused.status, refused.err.count("\n"))
+    assert refused.err.startswith("wsx: WSX_WORKERS is 10000, and this machine has ")
+    assert refused.err.endswith(f" cores: one for each is enough, {MAX_WORKERS_A_CORE * os.cpu_count()} the most\n")
+
+
+async def _refused_by_redis(wsx, url: str) -> str:
+    """What is said of it, by a start and by `check`."""
+    for command in ("serve", "check"):
+        refused = await asyncio.to_thread(wsx, command, redis_url=url, token_secret="-" * 32)
+        assert (1, 1) == (refused.status, refused.err.count("\n"))
+        assert "sesame" not in refused.err
+    return refused.err.removeprefix("wsx: WSX_REDIS_URL: ").rstrip()
+
+
+async def test_a_redis_that_refuses_the_login_or_is_too_old_is_named(wsx, redis, monkeypatch):
+    place = f"127.0.0.1:{redis.port}"
+    assert "DB index is out of range" in await _refused_by_redis(wsx, f"redis://{place}/9999")
+    await redis.client.config_set("requirepass", "sesame and more")
+    assert f"redis://{place}/0 cannot be used: Authentication required." == await _refused_by_redis(wsx, redis.url)
+    wrong = await _refused_by_redis(wsx, f"redis://ada:sesame@{place}/0")
+    assert f"redis://ada:***@{place}/0 cannot be used: invalid username-password pair or user is disabled." == wrong
+    login = f"redis://:sesame%20and%20more@{place}/0"
+    await redis.client.aclose()
+    redis.client = Redis.from_url(login)
+    await redis.client.acl_setuser("guest", enabled=True, passwords=["+sesame"], commands=["+@all", "-eval"], keys=["*"])
+    assert "no permissions to run the 'eval' command" in await _refused_by_redis(wsx, f"redis://guest:sesame@{place}/0")
+    monkeypatch.setattr(client, "MIN_VERSION", (99, 0))
+    old = await _refused_by_redis(wsx, login)
+    assert old.startswith(f"redis://:***@{place}/0 cannot be used: Redis ")
+    assert old.endswith(" is too old; 6.2 or newer is needed")
+
+
+async def test_a_redis_that_is_away_is_waited_for_and_named(operator, redis):
+    await redis.stop()
+    async with operator.serves(redis_url=redis.url, token_secret="-" * 32, log_format="json") as server:
+        (told,) = [line for line in server.err.splitlines() if '"event":"started without Redis"' in line]
+        assert f"WSX_REDIS_URL: {redis.url} cannot be used: " in told
+        await redis.start()
+        async with httpx.AsyncClient(base_url=server.url) as balancer:
+            while (await balancer.get("/health/ready")).status_code != HTTPStatus.OK:
+                pass
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 import httpx
@@ -16,7 +16,9 @@ import pytest
 
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient, SocketClient
-from api_tests.server import ADMIN_KEY
+from api_tests.cluster.processes import token_of
+from api_tests.redis_server import RedisServer
+from api_tests.server import ADMIN_KEY, SECRET
 from api_tests.waiting import MS, SOON_S, eventually
 from app.cli import signals
 from app.cli.signals import OVERTIME_S, stopped_by_signals
@@ -75,6 +77,22 @@ async def test_while_it_drains_it_is_not_ready_takes_no_sockets_and_answers_what
             assert 0 == await server.process.wait()
 
 
+async def test_a_quiet_node_says_that_it_stops_before_it_ceases_to_listen(operator: Operator):
+    async with (
+        operator.serves(drain_s="15") as server,
+        SocketClient(server.url.replace("http", "ws")) as page,
+        httpx.AsyncClient(base_url=server.url, headers={"Connection": "close"}) as balancer,
+    ):
+        seen = [(await balancer.get("/health/ready")).status_code]
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(httpx.TransportError):
+            while True:
+                seen.append((await balancer.get("/health/ready")).status_code)
+        assert {200, 503} == set(seen)
+        assert "drain" == (await page.next())["type"]
+        assert 0 == await server.process.wait()
+
+
 async def test_a_page_is_told_its_slot_and_what_it_has_asked_for_is_done(operator: Operator):
     (operator.folder / "slow.py").write_text(SLOW)
     async with operator.serves(drain_s="15", handlers="slow") as server, SocketClient(server.url.replace("http", "ws")) as page:
@@ -109,6 +127,26 @@ async def test_nobody_can_make_it_last_longer_than_the_drain_time_and_5_s(operat
                 assert 0 == await server.end()
                 assert time.monotonic() - began < DRAIN_S + OVERTIME_S
         assert "cut off" not in server.err
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_a_redis_that_stands_still_does_not_make_it_last_longer_either(operator: Operator, redis: RedisServer, is_away: bool):
+    """Whatever is said to it at the end has one time together; a dashboard that is being made has no more."""
+    settings = {"redis_url": redis.url, "token_secret": SECRET, "log_format": "json", "dashboard_interval_s": "0.01"}
+    async with (
+        operator.serves(drain_s="0", **settings) as server,
+        SocketClient(server.url.replace("http", "ws"), token=token_of("ada", "admin")),
+    ):
+        await eventually(lambda: '"owner":"here"' in server.err)
+        redis.pause()
+        if is_away:
+            await eventually(lambda: "the journal is away" in server.err)
+        began = time.monotonic()
+        assert 0 == await server.end()
+        assert time.monotonic() - began < OVERTIME_S
+    assert "cut off" not in server.err
+    for lost in ("the lease ends by itself", "others hear later", "sessions are lost"):
+        assert 1 == server.err.count(lost)
 
 
 async def test_a_second_signal_kills_at_once(operator: Operator):

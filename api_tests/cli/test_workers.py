@@ -109,5 +109,17 @@ async def test_workers_do_not_outlive_their_supervisor(operator: Operator, share
 
 async def test_workers_that_cannot_start_are_an_error_of_the_operators(operator: Operator, shared: dict[str, str]):
     refused = await asyncio.to_thread(operator.runs, "serve", **shared, handlers="no_such_module")
-    assert (2, "") == (refused.status, refused.out)
-    assert "wsx: WSX_HANDLERS: the module no_such_module cannot be imported" in refused.err
+    assert (2, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
+    assert refused.err.startswith("wsx: WSX_HANDLERS: the module no_such_module cannot be imported")
+
+
+async def test_a_worker_that_is_sent_sigterm_is_renewed_and_nothing_is_called_dead(operator: Operator, shared: dict[str, str]):
+    async with operator.serves(**shared) as server:
+        before = await _nodes(server)
+        os.kill(_workers(server)[0], signal.SIGTERM)
+        await eventually(lambda: '"event":"worker stopped"' in server.err)
+        await eventually(lambda: len(_workers(server)) == WORKERS)
+        while not await _nodes(server) - before:
+            pass
+        assert 0 == await server.end()
+        assert [] == [line for line in server.err.splitlines() if '"level":"error"' in line or "a node is gone" in line]

@@ -12,6 +12,7 @@ from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
 from app.hub.sessions import SessionIds
 from app.journal.memory import MemoryJournal
+from app.kernel.deadline import Deadline
 
 KEY = b"the key of the ids of sessions.."
 
@@ -22,10 +23,10 @@ class Node:
     def __init__(self, redis: RedisServer, name: str, *, url: str = "") -> None:
         self.name = name
         self.lists: set[str] = set()
-        self._client = make_client(url or redis.url, name)
-        self.sessions = RedisSessions(self._client, keep_s=300)
+        self._client, deadline = make_client(url or redis.url, name), Deadline()
+        self.sessions = RedisSessions(self._client, 300, deadline)
         self.hub = Hub(MemoryJournal(100), outbox_bytes=65_536, sessions=self.sessions, session_ids=SessionIds(name, KEY))
-        self.peers = RedisPeers(self._client, name, lambda: self.lists)
+        self.peers = RedisPeers(self._client, name, deadline, lambda: self.lists)
         self.everywhere = Everywhere(self.hub, self.peers)
 
     @asynccontextmanager

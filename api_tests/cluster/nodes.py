@@ -10,7 +10,9 @@ from api_tests.waiting import eventually
 from app.cluster.client import make_client
 from app.cluster.roster import RedisRoster
 from app.hub.hub import Hub
+from app.hub.roster import Condition
 from app.journal.memory import MemoryJournal
+from app.kernel.deadline import Deadline
 
 
 class Node:
@@ -21,6 +23,7 @@ class Node:
         self.roster = roster
         self.told = told
         self.clerk = roster._clerk
+        self.has_database = True
 
     def tab(self, user_id: str, *roles: str) -> Tab:
         return tab(self.hub, user_id, *roles)
@@ -46,18 +49,25 @@ class Cluster:
         self._grace_s = grace_s
 
     @asynccontextmanager
-    async def node(self, name: str, *, url: str = "", is_killed: bool = False) -> AsyncIterator[Node]:
+    async def node(
+        self, name: str, *, url: str = "", is_killed: bool = False, fingerprint: str = "the same"
+    ) -> AsyncIterator[Node]:
         """A node that leaves at the end of the block, or is killed there."""
         client = make_client(url or self.url, name)
-        roster = RedisRoster(client, name, grace_s=self._grace_s, away_s=300.0)
+        roster = RedisRoster(client, name, Deadline(), grace_s=self._grace_s, away_s=300.0)
         hub = Hub(MemoryJournal(100), outbox_bytes=65_536, presence_grace_s=self._grace_s, roster=roster)
         hub.events.on("user.online", lambda user: self.told.append(f"+{user.id}"))
         hub.events.on("user.offline", lambda user: self.told.append(f"-{user.id}"))
         node = Node(hub, roster, self.told)
+
+        def condition() -> Condition:
+            admins = sum(one.user is not None and one.user.is_admin for one in hub.registry)
+            return Condition(admins, node.has_database, fingerprint)
+
         leaving = patch.object(node.clerk, "leave", _nothing) if is_killed else nullcontext()
         try:
             with leaving:
-                async with roster.running(lambda: sum(one.user is not None and one.user.is_admin for one in hub.registry)):
+                async with roster.running(condition):
                     yield node
                     hub.presence.stop()
         finally:

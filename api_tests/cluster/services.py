@@ -12,11 +12,14 @@ from app.db.session import Database
 from app.features import announcements, messages, notifications, rooms
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
+from app.features.notifications.service import notify
 from app.features.services import Services
 from app.features.unsent import Unsent
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
+from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
+from app.kernel.deadline import Deadline
 from app.main import _make_journal
 from app.settings import Settings
 from app.wire.dialect import Dialect
@@ -46,6 +49,13 @@ class Node:
         """Wait until just these are known to be connected to other nodes."""
         await eventually(lambda: self.hub.roster.elsewhere({"ada", "bob", "cleo"}) == set(user_ids))
 
+    async def nothing_waits(self) -> None:
+        """Wait until whoever has come to this node before was looked up: a probe that comes now is, too."""
+        await notify(self.services, user_ids=["cleo"], kind="info", title="Probe", message="x")
+        probe = self.tab("cleo")
+        await eventually(lambda: probe.heard)
+        self.close(probe)
+
     async def heard(self, other: "Node") -> None:
         """Wait until this one has delivered what the other one has."""
         await eventually(lambda: self.hub.journal.head() >= other.hub.journal.head())
@@ -62,9 +72,10 @@ async def run_services(settings: Settings, redis_url: str, *names: str) -> Async
 @asynccontextmanager
 async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
     database = Database(settings.database_url)
-    member = make_member(settings, name)
+    deadline = Deadline()
+    member = make_member(settings, name, deadline)
     hub = Hub(
-        _make_journal(settings, name),
+        _make_journal(settings, name, deadline),
         outbox_bytes=settings.outbox_bytes,
         presence_grace_s=settings.presence_grace_s,
         follows=StoredFollows(database),
@@ -80,6 +91,6 @@ async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
         await stack.enter_async_context(services.of(Unsent).running({}))
         for feature in FEATURES:
             await stack.enter_async_context(feature.running(services))
-        await stack.enter_async_context(member.running(int))
+        await stack.enter_async_context(member.running(Condition))
         yield Node(services)
         hub.presence.stop()

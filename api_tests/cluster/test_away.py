@@ -33,14 +33,6 @@ async def all_are_marked(settings: Settings, count: int) -> None:
     await eventually(lambda: [(count,)] == rows(settings, MARKED["notifications"]))
 
 
-async def nothing_waits(node: Node) -> None:
-    """Whoever has come to this node before this was looked up: a probe that comes now is, too."""
-    await notify(node.services, user_ids=["cleo"], **NEWS)
-    probe = node.tab("cleo")
-    await eventually(lambda: probe.heard)
-    node.close(probe)
-
-
 @pytest.mark.parametrize("table", ["notifications", "messages"])
 async def test_what_another_node_pushed_is_not_pushed_again_at_the_next_connect(redis: RedisServer, tmp_path: Path, table: str):
     async with two_processes(tmp_path, redis.url) as (a, b), a.socket("bob") as bob:
@@ -82,7 +74,7 @@ async def test_who_comes_to_both_nodes_at_once_is_shown_once_what_waits_on_each_
     await eventually(lambda: all(page.heard for page in pages))
     await all_are_marked(settings, 1)
     for node in nodes:
-        await nothing_waits(node)
+        await node.nothing_waits()
     for page in pages:
         assert [str(sent[0].id)] == _shown(page)
 
@@ -122,7 +114,7 @@ async def test_what_another_node_is_about_to_mark_is_left_alone(
     sent, _ = await notify(a.services, user_ids=["ada"], **NEWS)
     await eventually(lambda: page.heard)
     other = a.tab("ada")  # its mark may not be written yet
-    await nothing_waits(a)
+    await a.nothing_waits()
     await all_are_marked(settings, 2)
     assert ([str(sent[0].id)], []) == (_shown(page), other.heard)
 
@@ -145,7 +137,7 @@ async def test_one_that_is_back_from_the_archive_by_one_node_is_marked_by_the_ot
     sent, _ = await notify(a.services, user_ids=["ada"], **NEWS)
     await mark(a.services, sent[0].id, "archived", on=True)
     page = b.tab("ada")
-    await nothing_waits(b)
+    await b.nothing_waits()
     assert [] == page.heard
     await mark(a.services, sent[0].id, "archived", on=False)
     await eventually(lambda: page.heard)

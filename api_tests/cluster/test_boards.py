@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -215,15 +214,6 @@ async def test_one_that_is_read_before_it_is_heard_of_is_shown_once(nodes: list[
     await b.heard(a)
     await eventually(lambda: len(page.heard) > 1)
     await shows(page, "x")
-    await shows(b.tab("ada"), "x")
-
-
-async def test_one_that_is_given_more_time_by_another_node_is_not_taken_down(nodes: list[Node]):
-    a, b = nodes
-    how = {"expires_at": utc_now() + timedelta(hours=1), **NEWS}
-    made = (await service.announce(a.services, message="x", **how)).row
-    await b.heard(a)
-    assert not b.services.of(Board).expire(made.id, utc_now())
     await shows(b.tab("ada"), "x")
 
 

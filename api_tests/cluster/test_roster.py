@@ -1,5 +1,7 @@
 """Who is on which node is known on all of them, and told once in the whole cluster."""
 
+from collections.abc import Callable
+
 from api_tests.cluster.nodes import Cluster, Node, told
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
@@ -24,8 +26,8 @@ async def test_each_node_knows_who_is_on_the_others_and_the_first_connection_is_
         await b.knows("ada")
         await eventually(lambda: b.roster.connections_elsewhere("ada") == 2)
         assert (True, None) == (b.hub.presence.is_online("ada"), b.hub.presence.absent_since("ada"))
-        assert {"ada"} == b.roster.elsewhere({"ada", "bob"}) == b.hub.within_reach({"ada", "bob"})
-        assert users("ada") == b.hub.without_absent(users("ada", "bob"))
+        assert {"ada"} == b.roster.elsewhere({"ada", "bob"}) == b.hub.reach.within({"ada", "bob"})
+        assert users("ada") == b.hub.reach.without_absent(users("ada", "bob"))
         assert ({"a", "b"}, 1, 0) == (set(b.roster.nodes), b.roster.users_elsewhere, a.roster.users_elsewhere)
         b.tab("ada")
         await a.knows("ada")
@@ -85,7 +87,7 @@ async def test_within_the_grace_others_know_since_when_a_user_is_away(redis: Red
         assert (0, set(), {"ada"}) == (
             b.roster.connections_elsewhere("ada"),
             b.roster.elsewhere({"ada"}),
-            b.hub.within_reach({"ada", "bob"}),
+            b.hub.reach.within({"ada", "bob"}),
         )
         page = b.tab("ada")
         assert b.hub.presence.absent_since("ada") is None
@@ -102,7 +104,7 @@ async def test_a_node_that_comes_late_knows_all_and_also_who_has_just_left(clust
         await a.has_said_all()
         async with cluster.node("b") as b:
             assert set(names) == b.roster._replica._on.keys()
-            assert {"just left", "user-0"} == b.hub.within_reach({"just left", "user-0", "never here"})
+            assert {"just left", "user-0"} == b.hub.reach.within({"just left", "user-0", "never here"})
 
 
 async def test_admins_on_other_nodes_are_counted(cluster: Cluster):
@@ -137,10 +139,31 @@ async def test_users_of_a_node_that_is_killed_are_offline_after_a_while_told_by_
             b.tab(names[0])
             await c.knows(*names)
         await c.knows(names[0])
-        assert {"user-1"} == c.hub.within_reach({"user-1"})
+        assert {"user-1"} == c.hub.reach.within({"user-1"})
         await eventually(lambda: len(cluster.told) == 2 * len(names) - 1)
         assert sorted(f"-{name}" for name in names[1:]) == sorted(cluster.told[len(names) :])
         await eventually(lambda: {"b", "c"} == {*b.roster.nodes} and len(c.roster._replica.books) == 1)
+
+
+async def test_a_node_that_left_is_no_alarm_and_who_comes_later_is_told_of_none(
+    cluster: Cluster, quick: None, logged: Callable[[], str]
+):
+    async with cluster.node("b") as b:
+        async with cluster.node("a"):
+            await eventually(lambda: set(b.roster.nodes) == {"a", "b"})
+        await eventually(lambda: set(b.roster.nodes) == {"b"})
+        said = logged()
+        assert (1, 0) == (said.count('"event":"a node has left"'), said.count("a node is gone"))
+        async with cluster.node("c", is_killed=True) as c:
+            c.tab("cleo")
+            await b.knows("cleo")
+        await b.knows()
+        said = logged()
+        assert (0, 1) == (said.count("a node has left"), said.count('"event":"a node is gone"'))
+        async with cluster.node("d") as d:
+            await eventually(lambda: any(book.node == "c" for book in d.roster._replica.books.values()))
+            await eventually(lambda: set(d.roster.nodes) == {"b", "d"})
+            assert "a node is gone" not in logged()
 
 
 async def test_who_looks_after_a_dead_node_may_die_too(cluster: Cluster, quick: None):

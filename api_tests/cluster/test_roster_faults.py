@@ -21,7 +21,7 @@ async def test_while_redis_stands_still_nothing_is_told_and_afterwards_it_is_mad
         monkeypatch.setattr(clerk, "DEAD_AFTER_S", 300 * MS)
         redis.pause()
         await eventually(lambda: a.roster.is_stale and b.roster.is_stale)
-        assert {"anybody"} == b.hub.within_reach({"anybody"})
+        assert {"anybody"} == b.hub.reach.within({"anybody"})
         a.close(page)
         came, passing = b.tab("bob"), b.tab("passing")
         b.close(passing)
@@ -32,7 +32,7 @@ async def test_while_redis_stands_still_nothing_is_told_and_afterwards_it_is_mad
         await a.knows("bob")
         await b.knows()
         assert ["+ada", "+bob", "-ada"] == sorted(one for one in cluster.told if "passing" not in one)
-        assert set() == b.hub.within_reach({"anybody"})
+        assert set() == b.hub.reach.within({"anybody"})
         assert came.connection.closed_at is None
 
 
@@ -124,7 +124,7 @@ async def test_a_node_that_is_cut_off_for_long_is_right_again_on_both_sides(
         wire.cut()
         await eventually(lambda: len(cluster.told) == 5)
         assert {"-leaves", "-stays"} == set(cluster.told[3:])
-        assert (True, {"goes"}, {"anybody"}) == (a.roster.is_stale, a.roster.elsewhere({"goes"}), a.hub.within_reach({"anybody"}))
+        assert (True, {"goes"}, {"anybody"}) == (a.roster.is_stale, a.roster.elsewhere({"goes"}), a.hub.reach.within({"anybody"}))
         a.close(leaves)
         b.close(goes)
         b.tab("comes")
@@ -145,7 +145,7 @@ async def test_a_start_without_redis_goes_on_and_finds_the_others_later(
         await a.has_said_all()
         await redis.stop()
         async with cluster.node("b") as b:
-            assert (True, {"anybody"}) == (b.roster.is_stale, b.hub.within_reach({"anybody"}))
+            assert (True, {"anybody"}) == (b.roster.is_stale, b.hub.reach.within({"anybody"}))
             b.tab("bob")
             await redis.start()
             await b.knows("ada")

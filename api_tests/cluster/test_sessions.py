@@ -14,6 +14,7 @@ from app.cluster import sessions as module
 from app.cluster.client import make_client
 from app.cluster.sessions import PREFIX, RedisSessions
 from app.hub.sessions import Kept, Origin, Taken
+from app.kernel.deadline import Deadline
 
 HERE, THERE = "node0001", "node0002"
 
@@ -25,7 +26,7 @@ def kept(connection_id: str, notes: bytes = b"") -> Kept:
 @asynccontextmanager
 async def running(redis: RedisServer, node: str = HERE, *, keep_s: float = 120, **how: int) -> AsyncIterator[RedisSessions]:
     client = make_client(redis.url, node)
-    sessions = RedisSessions(client, keep_s, **how)
+    sessions = RedisSessions(client, keep_s, Deadline(), **how)
     async with sessions.running():
         yield sessions
     await client.aclose()
@@ -157,7 +158,7 @@ async def test_while_redis_is_away_its_own_node_still_finds_it_and_it_is_written
     await redis.stop()
     for name in "ab":
         here.keep(kept(name))
-    await eventually(lambda: "sessions are not written" in logged())
+    await eventually(lambda: "Redis is away" in logged())
     assert "a" == await take(here, "a")
     with pytest.raises(RedisError):
         await take(there, "b")

@@ -12,6 +12,7 @@ from app.cluster import lease as leases
 from app.cluster.client import make_client
 from app.cluster.lease import RedisLease
 from app.hub.lease import Lease, Owner, OwnLease
+from app.kernel.deadline import Deadline
 
 
 @pytest.fixture(params=["alone", "redis"])
@@ -23,7 +24,7 @@ async def lease(request: pytest.FixtureRequest, redis: RedisServer) -> AsyncIter
 async def a_lease(stack: AsyncExitStack, url: str) -> RedisLease:
     client = make_client(url, "0123abcd")
     stack.push_async_callback(client.aclose)
-    lease = RedisLease(client, "work")
+    lease = RedisLease(client, "work", Deadline())
     await stack.enter_async_context(lease.running())
     return lease
 
@@ -50,7 +51,7 @@ async def test_of_several_one_has_it_and_gives_it_up_to_another(redis: RedisServ
 
 async def test_who_is_cut_off_stops_to_have_it_before_another_can(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.cluster.client.ANSWER_S", 50 * MS)
-    for name, seconds in (("LEASE_S", 1.0), ("MARGIN_S", 0.2), ("ASK_S", 5 * MS), ("LAST_S", 50 * MS)):
+    for name, seconds in (("LEASE_S", 1.0), ("MARGIN_S", 0.2), ("ASK_S", 5 * MS), ("GOODBYES_S", 50 * MS)):
         monkeypatch.setattr(leases, name, seconds)
     async with AsyncExitStack() as stack, wire_to(redis.port) as wire:
         async with AsyncExitStack() as cut_off:

@@ -8,8 +8,9 @@ from api_tests.redis_server import RedisServer
 from api_tests.waiting import eventually
 from app.cluster.client import make_client
 from app.cluster.roster import RedisRoster
-from app.hub.roster import Listener, LoneRoster, Roster
+from app.hub.roster import Condition, Listener, LoneRoster, Roster
 from app.kernel.clock import utc_now
+from app.kernel.deadline import Deadline
 from app.kernel.identity import User
 
 ADA = User("ada", "Ada")
@@ -21,9 +22,9 @@ async def roster(request: pytest.FixtureRequest, redis: RedisServer) -> AsyncIte
         yield LoneRoster("a")
         return
     client = make_client(redis.url, "a")
-    made = RedisRoster(client, "a", grace_s=10.0, away_s=300.0)
+    made = RedisRoster(client, "a", Deadline(), grace_s=10.0, away_s=300.0)
     made.listen(Listener(bool, bool, bool))
-    async with made.running(int):
+    async with made.running(Condition):
         yield made
     await client.aclose()
 
@@ -52,12 +53,13 @@ async def test_coming_and_going_are_told_once_and_what_is_between_is_not(roster:
 async def test_nobody_is_elsewhere(roster: Roster) -> None:
     told_by(roster)
     roster.came(ADA)
-    assert ("a", ["a"], False, 0, 0) == (
+    assert ("a", ["a"], False, 0, 0, False) == (
         roster.node,
         list(roster.nodes),
         roster.is_stale,
         roster.users_elsewhere,
         roster.admins_elsewhere,
+        roster.has_database_elsewhere,
     )
     assert (0, False, None) == (
         roster.connections_elsewhere("ada"),

@@ -10,6 +10,7 @@ from app.cluster.client import make_client
 from app.cluster.sessions import RedisSessions
 from app.hub.past import Past
 from app.hub.sessions import Kept, MemorySessions, Origin, Sessions, Taken
+from app.kernel.deadline import Deadline
 
 HERE = "node0001"
 
@@ -21,7 +22,7 @@ async def sessions(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Se
         return
     async with run_redis(tmp_path / "redis") as redis:
         client = make_client(redis.url, HERE)
-        made = RedisSessions(client, 120)
+        made = RedisSessions(client, 120, Deadline())
         async with made.running():
             yield made
         await client.aclose()

@@ -8,6 +8,7 @@ from api_tests.features.announcing import LATER_S, NEW, announce, change, ends_s
 from api_tests.features.talking import told
 from api_tests.server import run_server
 from api_tests.waiting import MS, eventually
+from app.features import timetable
 from app.features.announcements import service
 from app.features.dashboard import service as dashboard
 from app.kernel.clock import utc_now
@@ -211,7 +212,7 @@ async def test_the_board_and_the_schedule_go_on_after_a_restart(clock, settings)
 
 # -- when things go wrong ----------------------------------------------------------------------------------------------
 async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, monkeypatch, logged):
-    monkeypatch.setattr(service, "RETRY_S", 10 * MS)
+    monkeypatch.setattr(timetable, "RETRY_S", 10 * MS)
     item, failures = service.view.item, []
 
     def fail(_row):
@@ -226,18 +227,18 @@ async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, mo
         assert "scheduled" == await state(api, made)
         monkeypatch.setattr(service.view, "item", item)
         assert [made["id"]] == (await shown(page)).ids
-    assert "announcement schedule failed" in logged()
+    assert "work on time failed" in logged()
 
 
 async def test_while_the_database_is_away_what_is_due_waits(clock, impatient, settings, monkeypatch, logged):
-    monkeypatch.setattr(service, "RETRY_S", 10 * MS)
+    monkeypatch.setattr(timetable, "RETRY_S", 10 * MS)
     async with run_server(settings) as server, ApiClient(server.url, settings.admin_key) as api, server.socket("ada") as page:
         made = await announce(api, publish_at=later())
         await eventually(lambda: [(1,)] == rows(settings, "SELECT count(*) FROM users WHERE last_connected_at IS NOT NULL"))
         told_of = ""
         async with others_write(settings):
             clock.skip(LATER_S)
-            while "announcements wait for the database" not in told_of:
+            while "work on time waits" not in told_of:
                 await api.get("/rooms")
                 told_of += logged()
         assert [made["id"]] == (await shown(page)).ids

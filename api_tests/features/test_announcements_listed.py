@@ -49,16 +49,17 @@ async def test_a_list_may_show_only_those_in_one_state(clock, api):
 
 
 async def test_a_wrong_query_is_named(api):
-    for query, pointer in {
-        "limit=0": "?limit",
-        "limit=201": "?limit",
-        "limit=x": "?limit",
-        "priority=huge": "?priority",
-        "state=soon": "?state",
-        "cursor=~": "?cursor",
+    for query, (pointer, detail) in {
+        "limit=0": ("?limit", "a whole number of at least 1 is wanted"),
+        "limit=201": ("?limit", "a whole number of at most 200 is wanted"),
+        "limit=x": ("?limit", "a whole number is wanted"),
+        "priority=huge": ("?priority", "one of high, low, medium is wanted"),
+        "state=soon": ("?state", "one of expired, in_force, scheduled is wanted"),
+        "cursor=~": ("?cursor", ""),
     }.items():
         answer = await api.get(f"/announcements?{query}")
         assert (422, pointer) == (answer.status_code, answer.json()["errors"][0]["pointer"])
+        assert detail in answer.json()["errors"][0]["detail"]
 
 
 WRONG = [

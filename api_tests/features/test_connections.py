@@ -56,6 +56,15 @@ async def test_a_search_by_audience_finds_who_would_hear(server: Running, api: A
     assert [ada.id] == [item["id"] for item in found["items"]]
 
 
+async def test_a_node_that_is_none_is_named_with_those_that_are(server: Running, api: ApiClient) -> None:
+    async with server.socket("ada") as ada:
+        (shown,) = (await api.get("/connections")).json()["items"]
+        assert [ada.id] == [one["id"] for one in (await api.get(f"/connections?node={shown['node']}")).json()["items"]]
+        refused = await api.get("/connections?node=nope")
+        problem = {"pointer": "?node", "detail": f"there is no such node; there are {shown['node']}"}
+        assert (422, [problem]) == (refused.status_code, refused.json()["errors"])
+
+
 async def test_a_closed_connection_is_told_why_and_is_gone(server: Running, api: ApiClient) -> None:
     async with server.socket("ada") as ada:
         assert 204 == (await api.delete(f"/connections/{ada.id}")).status_code

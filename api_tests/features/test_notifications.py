@@ -245,6 +245,8 @@ async def test_parameters_are_named_as_they_are_asked_for(api):
     no_cursor = await api.get("/users/ada/notifications?cursor=~")
     answers = (wrong, long, no_cursor)
     assert ["?state", "{user_id}", "?cursor"] == [answer.json()["errors"][0]["pointer"] for answer in answers]
+    assert "one of all, archived, unread, unseen is wanted" == wrong.json()["errors"][0]["detail"]
+    assert "at most 128 characters may stand here" == long.json()["errors"][0]["detail"]
 
 
 async def test_each_call_needs_its_scope(server, api):

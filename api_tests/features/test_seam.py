@@ -1,215 +1,192 @@
 """Where what was said before meets what is said from now on: a page that joins shows what is stored, nothing missing or twice."""
 
 import asyncio
-from contextlib import AsyncExitStack
-from itertools import count
+from types import SimpleNamespace
 
-import msgspec
 import pytest
 from markupsafe import Markup
 
-from api_tests.client import ApiClient
-from api_tests.features.talking import join
-from api_tests.server import ADMIN_KEY, run_server
-from api_tests.waiting import MS, SOON_S
-from app.db.url import is_sqlite
-from app.features.chat import actions
-from app.features.messages.seam import MAX_HISTORY_BYTES, SHOWN_ON_JOINING, Seam
-from app.hub.hub import Hub
+from api_tests.hub.recording import make_hub, turns
+from api_tests.waiting import MS, SOON_S, eventually
+from app.features.messages import seam as seams
+from app.features.messages.seam import MAX_HISTORY_BYTES, SHOWN_ON_JOINING, Seam, Told
+from app.hub.audience import connections, except_, rooms
+from app.hub.publication import Part, Publication
 from app.kernel.ids import new_id
+from app.wire.update import Fragment, Update
 
 ROOM = "lobby"
 
 
-# -- the seam by itself ------------------------------------------------------------------------------------------------
-@pytest.fixture
-def seam():
-    return Seam(None)
-
-
 @pytest.fixture
 def before():
-    """Three messages that were stored when a page read the list."""
+    """Three messages that were stored when a page read the list, and had been delivered here long before."""
     return [(new_id(), Markup(text)) for text in ("one", "two", "three")]
+
+
+@pytest.fixture
+def told_late():
+    """Messages that were changed before they were said."""
+    return []
+
+
+@pytest.fixture
+async def seam(before, monkeypatch, told_late):
+    monkeypatch.setattr(seams, "WAIT_S", 10 * MS)
+    seam = Seam(SimpleNamespace(hub=make_hub(), of=lambda _: SimpleNamespace(told_late=lambda *late: told_late.append(late))))
+    async with seam.running():
+        yield seam
+
+
+def joining(seam, page="page"):
+    return seam.joining(ROOM, page)
+
+
+def tell(seam, happened, message_id, text="", room_id=ROOM):
+    """What is published of a message is delivered here. Returns who is told."""
+    where = f'[data-message-id="{message_id}"]'
+    update = {
+        "said": Update("#chat-messages", text, "beforeend"),
+        "said again": Update(where, "", "delete", (Fragment("#chat-messages", text, "beforeend"),)),
+        "edited": Update(where, text, "outerHTML"),
+        "removed": Update(where, "", "delete"),
+    }[happened]
+    news = Told(message_id, room_id, happened.removesuffix(" again")).news()
+    publication = Publication("publication", (Part(rooms(room_id), update),), news=news)
+    return seam._hub.news.told_of(publication).parts[0].audience
 
 
 def lines(markup):
     return markup.splitlines()
 
 
-def test_a_page_is_shown_what_was_read(seam, before):
-    with seam.joining(ROOM) as joining:
-        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+async def test_a_page_is_shown_what_was_read(seam, before):
+    with joining(seam) as page:
+        await seam.until_delivered(before, page)
+        assert ["one", "two", "three"] == lines(seam.joined(before, page))
+    assert {} == seam._late
 
 
-def test_what_was_said_since_comes_behind(seam, before):
-    with seam.joining(ROOM) as joining:
-        seam.pushed(ROOM, new_id(), Markup("four"))
-        seam.pushed("elsewhere", new_id(), Markup("not here"))
-        assert ["one", "two", "three", "four"] == lines(seam.joined(before, joining))
+async def test_what_was_said_since_comes_behind(seam, before):
+    with joining(seam) as page:
+        tell(seam, "said", new_id(), "four")
+        tell(seam, "said", new_id(), "not here", "elsewhere")
+        assert ["one", "two", "three", "four"] == lines(seam.joined(before, page))
 
 
-def test_what_was_read_and_said_since_is_there_once_and_in_its_place(seam, before):
-    with seam.joining(ROOM) as joining:
-        seam.pushed(ROOM, before[1][0], Markup("two"))
-        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+@pytest.mark.parametrize("happened", ["said", "said again"])
+async def test_what_was_read_and_said_since_is_there_once_and_in_its_place(seam, before, happened):
+    with joining(seam) as page:
+        tell(seam, happened, before[1][0], "two!")
+        assert ["one", "two!", "three"] == lines(seam.joined(before, page))
 
 
-def test_what_is_read_and_yet_to_be_pushed_is_left_to_the_push(seam, before):
-    with seam.joining(ROOM) as joining, seam.sending(before[2][0]):
-        assert ["one", "two"] == lines(seam.joined(before, joining))
-    with seam.joining(ROOM) as joining:
-        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+async def test_what_was_said_at_the_same_time_stands_in_the_order_in_which_it_is_stored(seam, before):
+    early, late = new_id(), new_id()
+    with joining(seam) as page:
+        tell(seam, "said", late, "five")
+        tell(seam, "said", early, "four")
+        assert ["one", "two", "three", "four", "five"] == lines(seam.joined(before, page))
 
 
-def test_what_failed_on_its_way_is_on_its_way_no_more(seam, before):
-    with pytest.raises(ValueError, match="no"), seam.sending(before[2][0]):
-        raise ValueError("no")
-    with seam.joining(ROOM) as joining:
-        assert 3 == len(lines(seam.joined(before, joining)))
+async def test_what_is_read_and_yet_to_be_delivered_is_waited_for(seam, before, monkeypatch):
+    monkeypatch.setattr(seams, "WAIT_S", SOON_S)
+    new = [(new_id(), Markup(text)) for text in ("four", "five")]
+    with joining(seam) as page:
+        waiting = asyncio.ensure_future(seam.until_delivered(before + new, page))
+        for message_id, _ in new:
+            await turns(3)
+            assert not waiting.done()
+            assert rooms(ROOM) == tell(seam, "said", message_id, "new")
+        await waiting
+        assert ["one", "two", "three", "new", "new"] == lines(seam.joined(before + new, page))
 
 
-def test_what_was_edited_or_removed_since_is_shown_as_it_is_now(seam, before):
+async def test_what_is_not_delivered_in_time_is_shown_and_does_not_come_again(seam, before):
+    new, other = new_id(), new_id()
+    for name in ("first", "second"):
+        with joining(seam, name) as page:
+            await seam.until_delivered([*before, (new, Markup("four"))], page)
+            assert ["one", "two", "three", "four"] == lines(seam.joined([*before, (new, Markup("four"))], page))
+    assert rooms(ROOM) == tell(seam, "said", other, "five")
+    assert except_(rooms(ROOM), connections("first", "second")) == tell(seam, "said", new, "four")
+    assert rooms(ROOM) == tell(seam, "said again", new, "four")
+    assert {} == seam._late
+
+
+async def test_what_never_comes_is_looked_out_for_no_longer(seam, before, monkeypatch):
+    monkeypatch.setattr(seams, "LATE_S", 10 * MS)
+    with joining(seam) as page:
+        seam.joined([*before, (new_id(), Markup("four"))], page)
+    assert seam._late
+    await eventually(lambda: not seam._late)
+
+
+async def test_what_may_have_been_delivered_and_forgotten_or_lost_is_not_waited_for(seam, before, monkeypatch):
+    monkeypatch.setattr(seams, "WAIT_S", SOON_S)
+    monkeypatch.setattr(seams, "MAX_REMEMBERED", 1)
+    forgotten, lost, delivered = new_id(), new_id(), new_id()
+    tell(seam, "said", delivered, "six")
+    seam._hub.on_lost.fire()
+    for message_id in (new_id(), new_id()):
+        tell(seam, "said", message_id, "seven")
+    assert 1 == len(seam._delivered)
+    read = [*before, *((one, Markup("x")) for one in (forgotten, lost, delivered))]
+    with joining(seam) as page:
+        async with asyncio.timeout(SOON_S / 2):
+            await seam.until_delivered(read, page)
+        assert 6 == len(lines(seam.joined(read, page)))
+    assert {} == seam._late
+
+
+async def test_what_was_edited_or_removed_since_is_shown_as_it_is_now(seam, before):
     new = new_id()
-    with seam.joining(ROOM) as joining:
-        seam.pushed(ROOM, new, Markup("four"))
-        seam.changed(ROOM, before[0][0], Markup("one, edited"))
-        seam.changed(ROOM, before[1][0], None)
-        seam.changed(ROOM, new, Markup("four, edited"))
-        assert ["one, edited", "three", "four, edited"] == lines(seam.joined(before, joining))
-        seam.changed(ROOM, new, None)
-        assert ["one, edited", "three"] == lines(seam.joined(before, joining))
+    with joining(seam) as page:
+        tell(seam, "said", new, "four")
+        tell(seam, "edited", before[0][0], "one, edited")
+        tell(seam, "removed", before[1][0])
+        tell(seam, "edited", new, "four, edited")
+        assert ["one, edited", "three", "four, edited"] == lines(seam.joined(before, page))
+        tell(seam, "removed", new)
+        assert ["one, edited", "three"] == lines(seam.joined(before, page))
 
 
-def test_an_edit_of_what_is_too_old_for_the_list_brings_it_not_back(seam, before):
-    with seam.joining(ROOM) as joining:
-        seam.changed(ROOM, new_id(), Markup("very old, edited"))
-        assert ["one", "two", "three"] == lines(seam.joined(before, joining))
+async def test_what_was_changed_before_it_was_said_is_looked_at_again(seam, before, told_late, monkeypatch):
+    monkeypatch.setattr(seams, "MAX_EARLY", 2)
+    forgotten, edited, removed, in_order = new_id(), new_id(), new_id(), new_id()
+    tell(seam, "edited", before[0][0], "of before")
+    for message_id, happened in (forgotten, "edited"), (edited, "edited"), (removed, "removed"):
+        tell(seam, happened, message_id, "new")
+    for message_id in (forgotten, edited, removed, in_order):
+        tell(seam, "said", message_id, "old")
+    tell(seam, "edited", in_order, "new")
+    assert [(edited, ROOM), (removed, ROOM)] == told_late
+    assert not seam._early
 
 
-def test_pages_that_join_at_once_do_not_disturb_each_other(seam, before):
-    with seam.joining(ROOM) as first:
-        seam.pushed(ROOM, new_id(), Markup("four"))
-        with seam.joining(ROOM) as second:
-            seam.pushed(ROOM, new_id(), Markup("five"))
+async def test_an_edit_of_what_is_too_old_for_the_list_brings_it_not_back(seam, before):
+    with joining(seam) as page:
+        tell(seam, "edited", new_id(), "very old, edited")
+        assert ["one", "two", "three"] == lines(seam.joined(before, page))
+
+
+async def test_pages_that_join_at_once_do_not_disturb_each_other(seam):
+    with joining(seam) as first:
+        tell(seam, "said", new_id(), "four")
+        with joining(seam) as second:
+            tell(seam, "said", new_id(), "five")
             assert ["five"] == lines(seam.joined([], second))
-        seam.pushed(ROOM, new_id(), Markup("six"))
+        tell(seam, "said", new_id(), "six")
         assert ["four", "five", "six"] == lines(seam.joined([], first))
     assert {} == seam._joining  # rooms come and go, memory must not stay
 
 
-def test_what_was_said_since_counts_to_what_is_shown(seam, before):
-    with seam.joining(ROOM) as joining:
+async def test_what_was_said_since_counts_to_what_is_shown(seam, before):
+    with joining(seam) as page:
         for number in range(SHOWN_ON_JOINING - 1):
-            seam.pushed(ROOM, new_id(), Markup(str(number)))
-        assert ["three", *map(str, range(SHOWN_ON_JOINING - 1))] == lines(seam.joined(before, joining))
-        seam.pushed(ROOM, new_id(), Markup("x" * (MAX_HISTORY_BYTES - len("\n48\n47"))))
-        assert ["47", "48"] == lines(seam.joined(before, joining))[:-1]
-        seam.pushed(ROOM, new_id(), Markup("ä" * MAX_HISTORY_BYTES))
-        assert ["ä" * MAX_HISTORY_BYTES] == lines(seam.joined(before, joining))
-
-
-# -- the seam under load -----------------------------------------------------------------------------------------------
-JOINS = 120
-PAGES = 6
-
-
-@pytest.fixture(params=["a list between its reading and its use", "a push after its commit"])
-def slowly(monkeypatch, request):
-    """Call it: from then on what takes a moment takes a longer one."""
-    publish, read = Hub.publish, actions.last_messages
-
-    async def publish_slowly(hub, publication):
-        await asyncio.sleep(25 * MS)
-        return await publish(hub, publication)
-
-    async def read_slowly(*what):
-        messages = await read(*what)
-        await asyncio.sleep(10 * MS)
-        return messages
-
-    if "push" in request.param:
-        return lambda: monkeypatch.setattr(Hub, "publish", publish_slowly)
-    return lambda: monkeypatch.setattr(actions, "last_messages", read_slowly)
-
-
-async def test_whoever_joins_while_people_talk_edit_and_remove_shows_exactly_what_is_stored(settings, slowly):
-    lively = msgspec.structs.replace(settings, socket_rate_per_s=100_000, socket_burst=100_000, max_sockets_per_user=100)
-    async with run_server(lively) as server, ApiClient(server.url, ADMIN_KEY) as api, AsyncExitStack() as pages:
-        await api.post("/rooms", {"id": ROOM})
-        for number in range(60):  # more than a page is shown
-            await api.post(f"/rooms/{ROOM}/messages", {"message": f"early {number}"})
-        slowly()
-        over = asyncio.Event()
-        talking = [asyncio.create_task(_talks(server, f"user-{number}", over)) for number in range(5)]
-        talking.append(asyncio.create_task(_edits_and_removes(api, over)))
-        joins, screens = count(1), []
-        await asyncio.gather(*(_joins_again_and_again(server, pages, joins, screens) for _ in range(PAGES)))
-        over.set()
-        await asyncio.gather(*talking)
-        stored = await _all_stored(api)
-        assert len(stored) > 100
-        assert JOINS // 10 <= len(screens)
-        await api.broadcast("the end")
-        for page, screen in screens:
-            await _reads_on(page, screen, until="the end")
-            first = next((at for at, item in enumerate(stored) if item[0] == min(screen.ids)), None)
-            # PostgreSQL commits side by side: what is said in the same moment may be pushed in another order than that of the ids.
-            assert stored[first:] == (screen.items if is_sqlite(settings.database_url) else sorted(screen.items))
-
-
-async def _talks(server, user, over):
-    async with server.socket(user) as page:
-        await join(page, ROOM)
-        for number in count():
-            if over.is_set():
-                return
-            await page.ask("send-message", {"message": f"{user} {number}", "roomId": ROOM})
-
-
-async def _edits_and_removes(api, over):
-    """The newest ones, and such as are too old to be shown to those who join."""
-    for number in count():
-        if over.is_set():
-            return
-        items = (await api.get(f"/rooms/{ROOM}/messages?limit=70")).json()["items"]
-        one = items[number % 5 if number % 3 else number % len(items)]
-        if not number % 4:
-            assert 204 == (await api.delete(f"/messages/{one['id']}")).status_code
-        else:
-            assert 200 == (await api.call("PATCH", f"/messages/{one['id']}", {"message": one["message"] + "!"})).status_code
-
-
-async def _joins_again_and_again(server, pages, joins, screens):
-    """On a new page, or again on the one that is there. Every tenth stays as it is, and listens to the end.
-
-    However late its messages are looked at, it reads them: a page that does not read answers no ping, and is closed.
-    """
-    page = None
-    while (number := next(joins)) <= JOINS:
-        if page is None:
-            page = await pages.enter_async_context(server.socket(f"reader-{number}", max_queue=None))
-        screen = await join(page, ROOM)
-        for _ in range(number % 4):
-            screen.apply(await page.next())
-        if not number % 10:
-            screens.append((page, screen))
-            page = None
-    if page is not None:
-        screens.append((page, screen))
-
-
-async def _reads_on(page, screen, until):
-    async with asyncio.timeout(SOON_S):
-        while (message := await page.next()).get("html") != until:
-            screen.apply(message)
-
-
-async def _all_stored(api):
-    """Ids and texts as they are on a screen, oldest first."""
-    stored, cursor = [], ""
-    while cursor is not None:
-        page = (await api.get(f"/rooms/{ROOM}/messages?limit=200{cursor and f'&cursor={cursor}'}")).json()
-        stored += [(one["id"], one["message"]) for one in page["items"]]
-        cursor = page["next_cursor"]
-    return stored[::-1]
+            tell(seam, "said", new_id(), str(number))
+        assert ["three", *map(str, range(SHOWN_ON_JOINING - 1))] == lines(seam.joined(before, page))
+        tell(seam, "said", new_id(), "x" * (MAX_HISTORY_BYTES - len("\n48\n47")))
+        assert ["47", "48"] == lines(seam.joined(before, page))[:-1]
+        tell(seam, "said", new_id(), "ä" * MAX_HISTORY_BYTES)
+        assert ["ä" * MAX_HISTORY_BYTES] == lines(seam.joined(before, page))

@@ -204,6 +204,22 @@ async def test_who_is_closed_before_its_rooms_are_checked_waits_no_longer():
     assert [] == page.sink.messages
 
 
+@pytest.mark.parametrize("is_closed", [False, True])
+async def test_it_can_be_waited_for_that_a_page_is_live_or_gone(is_closed: bool):
+    hub = make_hub()
+    start = hub.cursor()
+    await hub.publish(one(everyone, Update("#a", "missed")))
+    page = Returned(hub, Back(start))
+    waiting = asyncio.ensure_future(page.connection.outbox.catch_up.until_live())
+    assert not waiting.done()
+    if is_closed:
+        page.connection.close()
+    await waiting
+    assert page.connection.outbox.catch_up is None
+    await page.done()
+    assert page.connection.outbox.closed == is_closed
+
+
 async def test_a_stored_thing_that_was_published_twice_is_shown_once():
     hub = make_hub()
     start = hub.cursor()
@@ -218,7 +234,7 @@ async def test_a_stored_thing_that_was_published_twice_is_shown_once():
 async def test_users_who_have_just_left_are_within_reach():
     hub = make_hub()
     page = Returned(hub, Back(None))
-    assert hub.within_reach({"ada"})
+    assert hub.reach.within({"ada"})
     hub.disconnect(page.connection, 1006, "")
-    assert {"ada"} == hub.within_reach({"ada", "bob"})
-    assert users("ada") == hub.without_absent(users("ada", "bob"))
+    assert {"ada"} == hub.reach.within({"ada", "bob"})
+    assert users("ada") == hub.reach.without_absent(users("ada", "bob"))

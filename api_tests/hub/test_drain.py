@@ -55,7 +55,52 @@ async def test_the_first_comes_back_when_all_have_been_told(monkeypatch: pytest.
     assert round(1000 * (FIRST_SLOT_S + MIN_SPREAD_S * 2 / 3)) == slots_ms(pages)[2]
 
 
-async def test_pages_that_cannot_be_told_are_closed_when_their_slot_has_come(monkeypatch: pytest.MonkeyPatch):
+async def test_whoever_looks_sees_that_the_node_stops_before_pages_are_sent_away(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drain, "LEAD_S", 50 * MS)
+    hub = make_hub()
+    page, plain = tab(hub, form=V1), tab(hub, form=PLAIN)
+    stops = Drain(hub, LONG_S)
+    stops.looked()
+    began = monotonic()
+    draining = asyncio.create_task(stops.run())
+    await turns(3)
+    assert (True, 2) == (hub.is_draining, len(hub.registry))
+    await hub.publish(one(everyone, Update("#a", "still here", "beforeend")))
+    await draining
+    assert monotonic() - began > 40 * MS
+    assert ["still here"] == page.heard == plain.heard
+    assert {(1012, "restarting")} == {page.sink.closed_with, plain.sink.closed_with}
+
+
+async def test_the_lead_is_a_part_of_the_drain_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drain, "LEAD_SHARE", 50 * MS / LONG_S)
+    monkeypatch.setattr(drain, "PAGES_PER_S", 1.0)
+    hub = make_hub()
+    pages = [tab(hub, form=V1) for _ in range(20)]
+    stops = Drain(hub, LONG_S)
+    stops.looked()
+    await stops.run()
+    assert stops.left_s < LONG_S - 40 * MS
+    assert 1000 * (FIRST_SLOT_S + (0.8 * LONG_S - 50 * MS) * 19 / 20) == pytest.approx(slots_ms(pages)[-1], abs=1)
+
+
+@pytest.mark.parametrize("within_s", [0.0, LONG_S])
+async def test_there_is_no_lead_without_drain_time_nor_where_nobody_has_looked_for_long(
+    monkeypatch: pytest.MonkeyPatch, within_s: float
+):
+    hub = make_hub()
+    page = tab(hub, form=V1)
+    stops = Drain(hub, within_s)
+    stops.looked()
+    if within_s:
+        monkeypatch.setattr(drain, "LOOKED_WITHIN_S", 0.0)
+    draining = asyncio.create_task(stops.run())
+    await turns(5)
+    assert page.sink.closed_with
+    await draining
+
+
+async def test_pages_that_cannot_be_told_are_closed_one_by_one(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(drain, "PAGES_PER_S", 1 / (20 * MS))
     hub = make_hub()
     pages = [tab(hub, form=PLAIN) for _ in range(5)]

@@ -172,15 +172,15 @@ async def test_without_those_who_are_absent_the_same_hear_and_a_thousandth_trave
         (Except(everyone, kept), {eve}),
         (Except(kept, users("bob", "nobody")), {ada}),
     ):
-        small = hub.without_absent(audience)
+        small = hub.reach.without_absent(audience)
         assert hearers == set(hub.registry.resolve(small))
         assert travels(small) < travels(audience) / 300
-    assert everyone is hub.without_absent(everyone)
-    assert nobody == hub.without_absent(users("gone"))
+    assert everyone is hub.reach.without_absent(everyone)
+    assert nobody == hub.reach.without_absent(users("gone"))
 
 
 async def test_a_million_absent_ones_of_the_widest_audience_can_be_left_out():
     hub = make_hub()
     one_each = AnyOf(tuple(AnyOf(tuple(users(f"user-{place}-{number}") for number in range(32))) for place in range(32)))
     for audience in (one_each, AllOf((everyone, one_each)), users(*map(str, range(1_000_000)))):
-        assert not hub.registry.resolve(hub.without_absent(audience))
+        assert not hub.registry.resolve(hub.reach.without_absent(audience))

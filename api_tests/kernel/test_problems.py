@@ -29,9 +29,9 @@ FINE = {"audience": {"kind": "everyone"}, "target": "#a", "html": "x"}
         ("/broadcasts", {**FINE, "audience": {"kind": "martians"}}, "/audience/kind", "martians"),
         ("/broadcasts/batch", {"updates": [FINE, {**FINE, "swap": "sideways"}]}, "/updates/1/swap", "sideways"),
         ("/broadcasts/batch", {"updates": [{**FINE, "html": None}]}, "/updates/0/html", "Expected `str`, got `null`"),
-        ("/announcements?limit=0", None, "?limit", ">= 1"),
-        ("/announcements?limit=ten", None, "?limit", "`int`"),
-        ("/announcements?priority=urgent", None, "?priority", "urgent"),
+        ("/announcements?limit=0", None, "?limit", "of at least 1"),
+        ("/announcements?limit=ten", None, "?limit", "a whole number"),
+        ("/announcements?priority=urgent", None, "?priority", "one of high, low, medium"),
     ],
 )
 async def test_a_wrong_field_is_pointed_at(api, path, body, pointer, said):

@@ -10,7 +10,7 @@ from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
 from api_tests.postgresql_server import SECRET, Postgres, query
 from api_tests.server import ADMIN_KEY
-from app.cli import main
+from app.cli import console, main
 from app.db.session import Database
 from app.features.keys import first_key
 
@@ -44,14 +44,47 @@ def wsx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_check_migrate_and_keys(wsx: Wsx, empty_url: str) -> None:
-    checked = "settings: ok\ndatabase: ok\nhandlers and templates: ok\n"
-    assert (0, checked, "") == wsx(empty_url, "check")
+    checked = "settings: ok\ndatabase: {}\nhandlers and templates: ok\n"
+    assert (0, checked.format("no tables yet; `wsx serve` makes them"), "") == wsx(empty_url, "check")
     assert (0, "database: up to date\n", "") == wsx(empty_url, "migrate")
     assert (0, "database: up to date\n", "") == wsx(empty_url, "migrate")
+    assert (0, checked.format("ok"), "") == wsx(empty_url, "check")
     assert [(0,)] == query(empty_url, "SELECT count(*) FROM users")
     status, key, _ = wsx(empty_url, "keys", "create", "shop", "--scope", "broadcasts:write")
     assert (0, True) == (status, key.startswith("wsx_"))
     assert "shop" in wsx(empty_url, "keys", "list")[1]
+
+
+def test_check_finds_a_database_that_a_start_could_not_use(wsx: Wsx, empty_url: str) -> None:
+    query(empty_url, "CREATE ROLE guest LOGIN")
+    try:
+        as_guest = empty_url.replace("wsx:", "guest:")
+        refused = "wsx: the role guest may not make tables: GRANT CREATE ON SCHEMA public TO guest\n"
+        assert (1, "settings: ok\n", refused) == wsx(as_guest, "check")
+        assert 1 == wsx(as_guest, "migrate")[0]
+        query(empty_url, "GRANT CREATE ON SCHEMA public TO guest")
+        assert 0 == wsx(as_guest, "migrate")[0]
+        query(empty_url, "REVOKE CREATE ON SCHEMA public FROM guest")
+        assert 0 == wsx(as_guest, "check")[0]  # there is nothing to be made
+    finally:
+        query(empty_url, "DROP OWNED BY guest")
+        query(empty_url, "DROP ROLE guest")
+    query(empty_url, "CREATE TABLE alembic_version AS SELECT '9999' AS version_num")
+    status, _, err = wsx(empty_url, "check")
+    assert (1, True, True) == (status, "is of another version than wsx" in err, "9999" in err)
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_more_workers_than_it_has_connections_for_are_refused(
+    wsx: Wsx, postgresql_url: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(console, "MAX_WORKERS_A_CORE", 100)
+    monkeypatch.setenv("WSX_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("WSX_TOKEN_SECRET", "-" * 32)
+    monkeypatch.setenv("WSX_WORKERS", "10")
+    status, _, err = wsx(postgresql_url, command)
+    said = "each wants up to 10 connections of the database, 100 in all, and PostgreSQL has 97 for us: raise its max_connections"
+    assert (1, True, True) == (status, said in err, err.endswith("or start at most 9\n"))
 
 
 @pytest.mark.parametrize("command", [("check",), ("migrate",), ("keys", "list")], ids=" ".join)

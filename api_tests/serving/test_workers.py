@@ -1,12 +1,15 @@
 """Several workers as one server: real processes, real sockets."""
 
 import asyncio
+import errno
+import multiprocessing
 import os
 import re
+import resource
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from socket import socket
@@ -26,14 +29,15 @@ PATIENCE_S = 60.0
 
 
 def _answer_each(number: int, listener: socket, pipe: Connection) -> None:
-    """Says its number and process; whoever says `die` gets no answer."""
+    """Says its number and process; whoever says `die` or `end` gets no answer."""
     listener.setblocking(True)
     pipe.send_bytes(READY)
     while True:
         peer, _ = listener.accept()
         with peer:
-            if peer.recv(16) == b"die":
-                os._exit(FAILED)
+            word = peer.recv(16)
+            if word in {b"die", b"end"}:
+                os._exit(FAILED if word == b"die" else 0)
             peer.sendall(f"{number} {os.getpid()}".encode())
 
 
@@ -137,6 +141,69 @@ async def test_a_worker_that_cannot_start_stops_all_with_its_status():
     async with _running(_fail_if_second) as server:
         assert FAILED == await server.task
         assert not server.serves.is_set()
+
+
+async def test_a_stop_is_heard_between_the_starts_of_two_workers(monkeypatch: pytest.MonkeyPatch):
+    started = []
+    async with _running(_answer_each, 4) as server:
+
+        class Noted(Worker):
+            def __init__(self, work: Work, number: int, listener: socket) -> None:
+                super().__init__(work, number, listener)
+                started.append(number)
+                if number == 2:
+                    asyncio.get_running_loop().call_soon(server.supervisor.stop)  # as the loop does for a signal
+
+        monkeypatch.setattr(workers, "Worker", Noted)
+        assert 0 == await server.task
+        assert [1, 2] == started
+        assert not server.serves.is_set()
+
+
+@contextmanager
+def _no_more_files_than(more: int) -> Iterator[None]:
+    """The process may open so many more, and no other."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = [os.dup(0) for _ in range(more + 1)]
+    for one in opened:
+        os.close(one)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(opened), limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("more", [0, 2], ids=["its pipe", "its process"])
+async def test_where_the_system_has_no_room_for_a_worker_the_start_fails_and_nobody_waits(logged: Callable[[], str], more: int):
+    async with _running(_answer_each) as server:
+        with _no_more_files_than(more):
+            assert workers.CANNOT_START == await server.task
+        assert "the system has no room for a worker" in logged()
+
+
+async def test_where_it_has_no_room_for_the_second_one_the_first_is_stopped(monkeypatch: pytest.MonkeyPatch):
+    class OnlyOne(Worker):
+        def __init__(self, work: Work, number: int, listener: socket) -> None:
+            if number > 1:
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            super().__init__(work, number, listener)
+
+    monkeypatch.setattr(workers, "Worker", OnlyOne)
+    async with _running(_answer_each) as server:
+        assert workers.CANNOT_START == await server.task
+        assert [] == multiprocessing.active_children()
+
+
+async def test_a_worker_that_ends_well_is_no_failure(monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]):
+    monkeypatch.setattr(workers, "YOUNG_S", 0.0)
+    async with _running(_answer_each, 1) as server:
+        await server.serves.wait()
+        await server.ask(b"end")
+        assert await server.ask() is not None
+        told = await _told(logged, "worker stopped")
+        assert '"level":"info"' in told
+        assert "worker died" not in told
 
 
 async def test_one_that_ends_well_before_it_serves_has_failed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,7 @@ import structlog
 from app.auth.failures import Failures
 from app.auth.keys import Caller, KeyRing
 from app.auth.rates import Rates, Standing
-from app.auth.scopes import allows
+from app.auth.scopes import ANY, allows
 from app.kernel.errors import Forbidden, Unauthenticated
 
 
@@ -26,14 +26,15 @@ class Guard:
             if name == b"authorization":
                 given = value
         scheme, _, text = given.decode("latin-1").partition(" ")
+        with_scope = "" if scope == ANY else f" with the scope {scope}"
         if scheme.lower() != "bearer" or not text:
-            message = f"an API key with the scope {scope} is needed: send the header `Authorization: Bearer <key>`"
+            message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
             raise Unauthenticated(message)
         among = await self._failures.only(address) if self._failures.of else None
         caller = await self._ring.caller(text.strip(), among)
         if caller is None:
             self._failures.failed(address)
-            message = f"this is no valid API key: mistyped, expired or revoked; one with the scope {scope} is needed"
+            message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"
             raise Unauthenticated(message)
         structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
         return caller

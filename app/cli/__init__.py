@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=serving.serve)
 
     commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=run.migrate)
-    check = commands.add_parser("check", help="read every setting, open the database, load the handlers; change nothing")
+    check = commands.add_parser("check", help="read every setting, open the database and Redis, load the handlers; change nothing")
     check.set_defaults(run=run.check)
 
     keys = commands.add_parser("keys", help="API keys of back-office tools").add_subparsers(required=True, metavar="ACTION")

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from alembic.util import CommandError
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
 from app.db import migrate
 from app.db.session import Database
-from app.db.url import is_sqlite, parse, shown
+from app.db.url import file_of, is_sqlite, parse, shown
 from app.kernel.errors import Unavailable
 from app.settings import Settings, SettingsError
+
+MAX_WORKERS_A_CORE = 8
+"""More processes than that for each core of the machine are a slip of the pen: they would only wait for each other."""
 
 Answer = TypeVar("Answer")
 
@@ -60,16 +62,17 @@ def read_settings(**overrides: object) -> Settings:
             f"WSX_WORKERS is {settings.workers}, and a SQLite file is written by one process: WSX_DATABASE_URL is to be PostgreSQL"
         )
         raise SettingsError(message)
+    cores = os.cpu_count() or 1
+    if settings.workers > (most := MAX_WORKERS_A_CORE * cores):
+        message = f"WSX_WORKERS is {settings.workers}, and this machine has {cores} cores: one for each is enough, {most} the most"
+        raise SettingsError(message)
     return settings
 
 
 def missing_file(settings: Settings) -> Path | None:
     """The SQLite file, when it is not there yet."""
-    url = make_url(settings.database_url)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return None
-    path = Path(url.database).absolute()
-    return None if path.exists() else path
+    path = file_of(settings.database_url)
+    return None if path is None or path.exists() else path
 
 
 def upgrade(settings: Settings) -> None:

@@ -40,7 +40,10 @@ def create(options: argparse.Namespace) -> None:
 def list_all(_options: argparse.Namespace) -> None:
     async def show(database: Database) -> None:
         async with database.reading() as session:
-            for row in await all_keys(session):
+            keys = await all_keys(session)
+            if not keys:
+                remark("there are no keys yet; `wsx keys create` makes one")
+            for row in keys:
                 state = "revoked" if row.revoked_at else "expired" if row.expires_at and row.expires_at <= utc_now() else "active"
                 used = row.last_used_at.isoformat(timespec="seconds") if row.last_used_at else "never used"
                 say(f"{row.key_id}  {state:8}  {used:25}  {' '.join(row.scopes):40}  {row.name}")

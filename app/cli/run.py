@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from app.auth.tokens import SECRET_FILE
-from app.cli.console import Failure, migrated, missing_file, read_settings, say, with_database
+from app.cli.console import Failure, migrated, missing_file, read_settings, say
+from app.cli.needs import check_database, check_room_for_workers
 from app.cli.serving import application
 from app.cluster.client import check as check_redis
-from app.db.session import Database
 from app.main import describe, state_folder
 from app.settings import MIN_SECRET_CHARS
 from app.web.asyncapi import describe_socket
@@ -26,17 +26,14 @@ def check(_options: argparse.Namespace) -> None:
     settings = read_settings()
     say("settings: ok")
 
-    async def look(database: Database) -> None:
-        await database.check()
-
     if missing_file(settings) is None:
-        with_database(settings, look)
-        say("database: ok")
+        say(f"database: {check_database(settings)}")
+        check_room_for_workers(settings)
     else:
         say("database: not there yet; `wsx serve` makes it")
     if settings.redis_url:
-        if wrong := asyncio.run(check_redis(settings.redis_url)):
-            raise Failure(wrong)
+        if trouble := asyncio.run(check_redis(settings.redis_url)):
+            raise Failure(trouble.text)
         say("redis: ok")
     if not settings.token_secret and not settings.redis_url and not (state_folder(settings) / SECRET_FILE).exists():
         settings = msgspec.structs.replace(settings, token_secret="-" * MIN_SECRET_CHARS)  # else it would be made now

@@ -17,6 +17,7 @@ from app import __version__
 from app.auth.keys import NewKey
 from app.auth.scopes import ADMIN
 from app.cli.console import Failure, fail, read_settings, say, upgrade, with_database
+from app.cli.needs import check_redis_at_start, check_room_for_workers
 from app.cli.signals import OVERTIME_S, stopped_by_signals
 from app.db.session import Database
 from app.features.audit import by_command, record
@@ -34,7 +35,9 @@ KILLS_AFTER_S = OVERTIME_S + 1.0
 def serve(options: argparse.Namespace) -> None:
     settings = read_settings(host=options.host, port=options.port, workers=options.workers)
     log.configure(settings.log_format or None)
+    check_redis_at_start(settings)
     upgrade(settings)
+    check_room_for_workers(settings)
     try:
         listeners = listen_for_workers(settings, settings.workers) if settings.workers > 1 else [listen(settings)]
     except OSError as error:

@@ -16,7 +16,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.cluster.client import ERRORS, database_of
+from app.cluster.outage import Outage
 from app.hub.peers import A, Answer, Answers, AnyQuestion, Question
+from app.kernel.deadline import Deadline
 from app.kernel.errors import FieldError, InvalidFields
 from app.kernel.ids import new_short_id
 
@@ -105,10 +107,11 @@ class RedisPeers:
 
     is_alone = False
 
-    def __init__(self, client: Redis, node: str, nodes: Callable[[], Collection[str]]) -> None:
-        """`nodes`: the ids of those that live, as far as is known."""
+    def __init__(self, client: Redis, node: str, deadline: Deadline, nodes: Callable[[], Collection[str]]) -> None:
+        """`nodes`: the ids of those that live, as far as is known. `deadline`: of a stop, for whatever waits for Redis."""
         self.node = node
         self._client = client
+        self._deadline = deadline
         self.answer: Answer
         self._nodes = nodes
         database = database_of(client)
@@ -118,6 +121,7 @@ class RedisPeers:
         self._slots = asyncio.Semaphore(MAX_ASKING)
         self._answering: set[asyncio.Task[None]] = set()
         self._listens = asyncio.Event()
+        self._deafness = Outage("questions of other nodes")
         self._ends = False
 
     async def ask(self, question: Question[A], node: str | None = None) -> Answers[A]:
@@ -147,6 +151,7 @@ class RedisPeers:
             for one in ending:
                 one.cancel()
             await asyncio.wait(ending)
+            self._listens.clear()  # who asks now is told at once
 
     # -- asking ------------------------------------------------------------------------------------------------------
     async def _ask_others(self, question: Question[A], encoded: bytes, node: str | None) -> tuple[dict[str, A], Collection[str]]:
@@ -161,7 +166,7 @@ class RedisPeers:
         waiting = self._open[asked.id] = _Open(question.answer)
         is_sent = False
         try:
-            async with asyncio.timeout(WITHIN_S), self._slots:
+            async with self._deadline.within(WITHIN_S), self._slots:
                 listening = await self._client.publish(channel, _encode(asked)) - is_heard_by_us
                 is_sent = True
                 await waiting.wait(listening, wanted)
@@ -179,7 +184,7 @@ class RedisPeers:
             try:
                 await self._listen()
             except ERRORS as error:
-                _log.warning("not listening to other nodes", error=str(error))
+                self._deafness.noticed(error)
             except Exception:
                 _log.exception("not listening to other nodes")
             self._listens.clear()
@@ -205,6 +210,7 @@ class RedisPeers:
     def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe" and message["data"] == _CHANNELS_OF_A_NODE:
             self._listens.set()
+            self._deafness.is_over()
         if message["type"] != "message":
             return
         try:

@@ -5,20 +5,22 @@ the users of dead nodes. Another one listens to what the others change.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import structlog
 from redis.asyncio import Redis
 
 from app.cluster.change import decode_change
-from app.cluster.client import ERRORS
+from app.cluster.client import ERRORS, GOODBYES_S
 from app.cluster.estates import Estates
 from app.cluster.ledger import Ledger
+from app.cluster.outage import Outage
 from app.cluster.replica import Replica, node_of
 from app.cluster.shelf import Refusal, Row, Shelf
-from app.hub.roster import Listener
+from app.hub.roster import Condition, Listener
 from app.kernel.clock import monotonic
+from app.kernel.deadline import Deadline
 
 BEAT_S = 5.0
 """Seconds between two signs of life."""
@@ -29,10 +31,10 @@ PAUSE_S = 0.02
 """Seconds in which changes are gathered into one batch."""
 RETURN_S = 2.0
 """Seconds after the last failure for which nobody is told as offline: another node may be about to enter the user."""
+SHARED = "WSX_TOKEN_SECRET, WSX_TOKEN_ISSUER, WSX_TOKEN_AUDIENCE"
+"""The settings of which a node tells the others a fingerprint."""
 LISTEN_S = 1.0
 """Seconds for which one call listens."""
-LAST_S = 2.0
-"""Seconds that a stop waits for Redis."""
 
 _log = structlog.get_logger()
 
@@ -51,7 +53,8 @@ class Clerk:
         self._away_s = away_s
         self._shelf = Shelf(client)
         self._estates = Estates(self._shelf, grace_s)
-        self.count_admins: Callable[[], int] = int
+        self.condition: Callable[[], Condition] = Condition
+        self.deafness = Outage("roster: what other nodes say")
         self.woken = asyncio.Event()
         """Something has changed here, or must be looked after."""
         self.is_idle = asyncio.Event()
@@ -71,6 +74,8 @@ class Clerk:
         self._is_left_read = False
         self._is_deaf = False
         """Whether what listens has missed something, and must begin anew."""
+        self._unlike: set[str] = set()
+        """Lives of nodes whose settings are not those of this one."""
         self._promised: dict[str, int] = {}
         """By life, the version that the beat before saw: by the next one it has been heard of."""
 
@@ -132,13 +137,15 @@ class Clerk:
         self._beat_at = 0.0
 
     async def _beat(self, life: str) -> None:
-        rows = await self._shelf.beat(life, dead_after_s=DEAD_AFTER_S, away_s=self._away_s, admins=self.count_admins())
+        condition = self.condition()
+        rows = await self._shelf.beat(life, condition, dead_after_s=DEAD_AFTER_S, away_s=self._away_s)
         if rows is None:
             self._life = None
             return
         self._beaten_at = monotonic()
         self._beat_at = self._beaten_at + BEAT_S
         self._estates.take(row for row in rows if row.heir == life)
+        self._compare_settings(rows, condition.fingerprint)
         await self._forget_all_but({row.life for row in rows})
         for row in rows:
             if row.life != life:
@@ -154,16 +161,27 @@ class Clerk:
                 for _ in self._replica.forget(life):
                     await asyncio.sleep(0)
 
+    def _compare_settings(self, rows: Iterable[Row], own: str) -> None:
+        """Tell the log once of each life whose settings are other ones than these."""
+        unlike = {row.life for row in rows if row.is_living and own and row.condition.fingerprint not in {"", own}}
+        for life in unlike - self._unlike:
+            _log.error("another node has other settings, and refuses whom this one lets in", peer=node_of(life), settings=SHARED)
+        self._unlike = unlike
+
     async def _compare(self, row: Row) -> None:
         """Look whether all that was said of a life has been heard."""
+        is_news = row.life in self._replica.books
         book = self._replica.book_of(row.life)
-        book.admins = row.admins
+        book.condition = row.condition
         if book.version is None:
             self._unread.add(row.life)
         elif row.life not in self._unread and book.version < self._promised.get(row.life, 0):
             self._is_deaf = True
         if book.is_living and not row.is_living:
-            _log.warning("a node is gone", gone=book.node, heir=row.heir)
+            if is_news and row.has_left:
+                _log.info("a node has left", left=book.node, heir=row.heir)
+            elif is_news:
+                _log.warning("a node is gone", gone=book.node, heir=row.heir)
             for _ in self._replica.end_life(book, datetime.now(UTC).timestamp()):
                 await asyncio.sleep(0)
 
@@ -212,6 +230,7 @@ class Clerk:
         """Hear what the others change, until something was missed."""
         async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(self._shelf.channel)
+            self.deafness.is_over()
             self._is_deaf = self._is_left_read = False
             self._unread.update(self._replica.books)
             self._look_now()
@@ -233,10 +252,10 @@ class Clerk:
         self._beat_at = 0.0
         self.woken.set()
 
-    async def leave(self) -> None:
+    async def leave(self, deadline: Deadline) -> None:
         """Say the last of what has changed, and that this node leaves; nothing where Redis is away."""
         try:
-            async with asyncio.timeout(LAST_S):
+            async with deadline.within(GOODBYES_S):
                 while self._life is not None and self._ledger.has_changed:
                     await self._send(self._life)
                 if self._life is not None:

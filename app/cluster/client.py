@@ -1,14 +1,17 @@
 """Clients of Redis: every wait is bounded, and nothing is sent twice by itself."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from app.journal.scripts import LIFE
 from app.kernel.errors import Unavailable
 
 CONNECT_S = 2.0
@@ -17,6 +20,8 @@ ANSWER_S = 2.0
 """Seconds within which it must answer: a request that needs Redis fails after so long, and does not try its caller's patience."""
 MAX_CONNECTIONS = 16
 """Connections of one client. Redis works through one command after the other: more would only queue there."""
+GOODBYES_S = 2.0
+"""Seconds for all that a node which stops still says to Redis: a stop has 5 s for everything behind the drain time."""
 HEALTH_CHECK_S = 15.0
 """A connection that was not used for so long is asked before it is used: a firewall may have forgotten it."""
 MIN_VERSION = (6, 2)
@@ -54,16 +59,49 @@ def database_of(client: Redis) -> int:
     return int(client.connection_pool.connection_kwargs.get("db") or 0)
 
 
-async def check(url: str) -> str:
-    """Open Redis once. Returns what is wrong with it, in one sentence; empty when nothing is."""
+class Trouble(NamedTuple):
+    """Why Redis cannot be used."""
+
+    text: str
+    """In one line for operators: the setting, the server, the reason. The password is not in it."""
+    passes: bool
+    """Whether it may be over by itself: Redis is away, or still loads what it has."""
+
+
+def shown(url: str) -> str:
+    """The URL as it may be shown: without its password."""
+    parts = urlsplit(url)
+    login, at, place = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    return parts._replace(netloc=f"{user}{colon}{'***' * len(colon)}{at}{place}").geturl()
+
+
+async def check(url: str) -> Trouble | None:
+    """Open Redis once, and ask for what all else rests on. None: it can be used."""
     client = make_client(url, "check")
     try:
-        version = str((await client.info("server"))["redis_version"])
+        with suppress(NoPermissionError):  # who may not ask for the version may know it
+            version = str((await client.info("server"))["redis_version"])
+            if tuple(map(int, version.split(".")[:2])) < MIN_VERSION:
+                return _trouble(url, f"Redis {version} is too old; 6.2 or newer is needed", passes=False)
+        await client.eval("return redis.call('EXISTS', KEYS[1])", 1, LIFE)
     except ERRORS as error:
-        return f"Redis cannot be used: {error}"
+        hint = ", or it does not speak TLS there" if url.startswith("rediss:") and not _is_refusal(error) else ""
+        return _trouble(url, f"{error}{hint}", passes=not _is_refusal(error))
     finally:
         await client.aclose()
-    return "" if tuple(map(int, version.split(".")[:2])) >= MIN_VERSION else f"Redis {version} is too old; 6.2 or newer is needed"
+    return None
+
+
+def _trouble(url: str, why: str, *, passes: bool) -> Trouble:
+    return Trouble(f"WSX_REDIS_URL: {shown(url)} cannot be used: {why}", passes)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether Redis is there, and says no to a login, a right, or the number of a database."""
+    if isinstance(error, ResponseError):
+        return isinstance(error, NoPermissionError) or "DB index" in str(error)
+    return isinstance(error, AuthenticationError | AuthorizationError)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from app.cluster.client import ERRORS
+from app.cluster.outage import Outage
 
 RETRY_S = 0.5
 """Seconds between two tries while Redis is away."""
@@ -15,12 +16,12 @@ _log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def lasting(what: str, step: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
-    """Do one step after the other while the block runs. That Redis is away is logged once, and that it is back.
+async def lasting(outage: Outage, step: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Do one step after the other while the block runs. Whenever one fails because Redis is away, it is an outage.
 
-    At the end it is cancelled, wherever it is.
+    One that is done is its end; a step that takes long says so by itself. At the end of the block it is cancelled, wherever it is.
     """
-    task = asyncio.create_task(_go_on(what, step), name=what)
+    task = asyncio.create_task(_go_on(outage, step), name=outage.what)
     try:
         yield
     finally:
@@ -29,20 +30,15 @@ async def lasting(what: str, step: Callable[[], Awaitable[object]]) -> AsyncIter
             await asyncio.wait({task}, timeout=RETRY_S)
 
 
-async def _go_on(what: str, step: Callable[[], Awaitable[object]]) -> None:
-    is_away = False
+async def _go_on(outage: Outage, step: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await step()
         except ERRORS as error:
-            if not is_away:
-                _log.warning("Redis is away", what=what, error=str(error) or type(error).__name__)
-            is_away = True
+            outage.noticed(error)
         except Exception:
-            _log.exception("step failed", what=what)
+            _log.exception("step failed", what=outage.what)
         else:
-            if is_away:
-                _log.info("Redis is back", what=what)
-            is_away = False
+            outage.is_over()
             continue
         await asyncio.sleep(RETRY_S)

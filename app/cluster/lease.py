@@ -15,11 +15,13 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from app.cluster.client import ERRORS
+from app.cluster.client import ERRORS, GOODBYES_S
 from app.cluster.lasting import lasting
+from app.cluster.outage import Outage
 from app.hub.hooks import Hooks
 from app.hub.lease import Owner
 from app.kernel.clock import monotonic
+from app.kernel.deadline import Deadline
 
 LEASE_S = 10.0
 """Seconds for which it is given. When its owner is killed, nobody has it for so long at most."""
@@ -27,8 +29,6 @@ ASK_S = 1.0
 """Seconds between two questions of those who do not have it."""
 MARGIN_S = 1.0
 """Seconds by which the owner stops earlier than Redis: clocks run at different speeds, and a piece of work takes a moment."""
-LAST_S = 2.0
-"""Seconds that a stop waits for Redis."""
 
 _TAKE: Final = """
 local owner = redis.call('GET', KEYS[1])
@@ -46,10 +46,12 @@ _log = structlog.get_logger()
 class RedisLease:
     """One of this name in the cluster. It is asked for inside `running`."""
 
-    def __init__(self, client: Redis, name: str) -> None:
+    def __init__(self, client: Redis, name: str, deadline: Deadline) -> None:
+        """`deadline`: of a stop, for whatever waits for Redis."""
         self._key = f"wsx:lease:{name}"
         self._take = client.register_script(_TAKE)
         self._give_up = client.register_script(_GIVE_UP)
+        self._deadline = deadline
         self._token = secrets.token_hex(16)
         self._held_until = self._elsewhere_until = 0.0
         self.on_change: Hooks[[]] = Hooks("lease")
@@ -66,11 +68,11 @@ class RedisLease:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Have it whenever nobody else has, while the block runs; then give it up, so that another one has it at once."""
-        async with lasting("lease", self._ask_and_rest):
+        async with lasting(Outage("lease"), self._ask_and_rest):
             yield
         self._held_until, self._elsewhere_until = 0.0, inf
         try:
-            async with asyncio.timeout(LAST_S):
+            async with self._deadline.within(GOODBYES_S):
                 await self._give_up(keys=[self._key], args=[self._token])
         except ERRORS as error:
             _log.warning("the lease ends by itself", error=str(error) or type(error).__name__)

@@ -5,14 +5,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from typing import NamedTuple
 
 from app.cluster.asking import RedisPeers
-from app.cluster.client import make_client
+from app.cluster.client import GOODBYES_S, make_client
 from app.cluster.lease import RedisLease
 from app.cluster.roster import RedisRoster
 from app.cluster.sessions import RedisSessions
 from app.hub.lease import Lease, OwnLease
 from app.hub.peers import Alone, Peers
-from app.hub.roster import LoneRoster, Roster
+from app.hub.roster import Condition, LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
+from app.kernel.deadline import Deadline
 from app.settings import Settings
 
 SCHEDULED = "scheduled"
@@ -26,26 +27,29 @@ class Member(NamedTuple):
     lease: Lease
     sessions: Sessions
     peers: Peers
-    running: Callable[[Callable[[], int]], AbstractAsyncContextManager[None]]
-    """Takes part while the block runs. It is given a function that counts the connections of admins here."""
+    running: Callable[[Callable[[], Condition]], AbstractAsyncContextManager[None]]
+    """Takes part while the block runs. It is given a function that says in what condition this node is."""
 
 
-def make_member(settings: Settings, node: str) -> Member:
-    """One of a cluster, if there is a Redis where it meets the others."""
+def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
+    """One of a cluster, if there is a Redis where it meets the others. Its end sets the deadline of all that waits for Redis."""
     keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
     if not settings.redis_url:
         return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), lambda _: nullcontext())
     client = make_client(settings.redis_url, node)
-    roster = RedisRoster(client, node, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
-    lease = RedisLease(client, SCHEDULED)
-    sessions = RedisSessions(client, keep_s)
-    peers = RedisPeers(client, node, lambda: roster.nodes)
+    roster = RedisRoster(client, node, deadline, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
+    lease = RedisLease(client, SCHEDULED, deadline)
+    sessions = RedisSessions(client, keep_s, deadline)
+    peers = RedisPeers(client, node, deadline, lambda: roster.nodes)
 
     @asynccontextmanager
-    async def running(count_admins: Callable[[], int]) -> AsyncIterator[None]:
+    async def running(condition: Callable[[], Condition]) -> AsyncIterator[None]:
         try:
-            async with sessions.running(), peers.running(), roster.running(count_admins), lease.running():
-                yield
+            async with sessions.running(), peers.running(), roster.running(condition), lease.running():
+                try:
+                    yield
+                finally:
+                    deadline.set(GOODBYES_S)
         finally:
             await client.aclose()
 

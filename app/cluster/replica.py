@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from app.cluster.change import GONE, Change, Record
+from app.hub.roster import Condition
 
 STRETCH = 500
 """Users in one step of what is done to a whole book: half a millisecond."""
@@ -23,8 +24,8 @@ class Book:
         """Whether the node lives that life. If not, its users are in their grace."""
         self.version: int | None = None
         """Of the newest change that is in it; None: it was not read yet."""
-        self.admins = 0
-        """Connections of admins."""
+        self.condition = Condition(has_database=False)
+        """As it said at its last beat."""
         self.connected: dict[str, int] = {}
         self.away: dict[str, float] = {}
         """Those within their grace, with the time since when."""

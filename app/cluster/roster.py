@@ -22,8 +22,10 @@ from redis.asyncio import Redis
 from app.cluster.clerk import Clerk
 from app.cluster.lasting import lasting
 from app.cluster.ledger import Ledger
+from app.cluster.outage import Outage
 from app.cluster.replica import Replica
-from app.hub.roster import Listener
+from app.hub.roster import Condition, Listener
+from app.kernel.deadline import Deadline
 from app.kernel.identity import User
 
 FIRST_S = 3.0
@@ -37,10 +39,10 @@ class RedisRoster:
 
     is_alone = False
 
-    def __init__(self, client: Redis, node: str, *, grace_s: float, away_s: float) -> None:
-        """`away_s`: for how long users who have left may come back to what they missed."""
+    def __init__(self, client: Redis, node: str, deadline: Deadline, *, grace_s: float, away_s: float) -> None:
+        """`away_s`: for how long users who have left may come back to what they missed. `deadline`: of a stop."""
         self.node = node
-        self._client, self._grace_s, self._away_s = client, grace_s, away_s
+        self._client, self._deadline, self._grace_s, self._away_s = client, deadline, grace_s, away_s
         self._ledger = Ledger()
         self._replica = Replica()
         self._clerk: Clerk
@@ -63,7 +65,12 @@ class RedisRoster:
     @property
     def admins_elsewhere(self) -> int:
         """How many connections admins have on other nodes."""
-        return sum(book.admins for book in self._replica.books.values() if book.is_living)
+        return sum(book.condition.admins for book in self._replica.books.values() if book.is_living)
+
+    @property
+    def has_database_elsewhere(self) -> bool:
+        """Whether another node that lives reaches the database."""
+        return any(book.is_living and book.condition.has_database for book in self._replica.books.values())
 
     def listen(self, listener: Listener) -> None:
         """Tell this listener."""
@@ -113,16 +120,16 @@ class RedisRoster:
         return self._replica.among(user_ids) if is_known else user_ids
 
     @asynccontextmanager
-    async def running(self, count_admins: Callable[[], int]) -> AsyncIterator[None]:
-        """Be one of the cluster while the block runs. `count_admins`: the connections of admins here."""
+    async def running(self, condition: Callable[[], Condition]) -> AsyncIterator[None]:
+        """Be one of the cluster while the block runs. `condition`: is asked for what this node says of itself."""
         clerk = self._clerk
-        clerk.count_admins = count_admins
-        async with lasting("roster: what other nodes say", clerk.listen):
-            async with lasting("roster", clerk.step):
+        clerk.condition = condition
+        async with lasting(clerk.deafness, clerk.listen):
+            async with lasting(Outage("roster"), clerk.step):
                 try:
                     async with asyncio.timeout(FIRST_S):
                         await clerk.is_idle.wait()
                 except TimeoutError:
                     _log.warning("it is not known yet who is on other nodes")
                 yield
-            await clerk.leave()
+            await clerk.leave(self._deadline)

@@ -4,7 +4,7 @@
     wsx:roster:beats          lives by the time of their last beat, in ms of Redis's own clock
     wsx:roster:back           when the first one beat again after nobody could for long: nobody is dead yet because of that
     wsx:roster:left           users by the time when a node had no connection of theirs any more, as long as they may come back
-    wsx:roster:life:<life>    name, version, answer (to its last batch), admins, heir (the life that takes over from a dead one)
+    wsx:roster:life:<life>    version, answer (to its last batch), its Condition, heir (the life that takes over from a dead one)
     wsx:roster:users:<life>   users of that life, each a Record
     wsx:roster:<database>     the channel of changes, which is KEYS[1]: channels know no databases
 
@@ -78,7 +78,8 @@ return answer
 BEAT: Final = (
     _BEGIN
     + """
--- life, dead after ms, keep for ms, away for ms, admins -> 0, or for each life: itself, version, lives (1), heir, admins
+-- life, dead after ms, keep for ms, away for ms, admins, database (1), fingerprint
+-- -> 0, or for each life: itself, version, lives (1), heir, left (1), admins, database, fingerprint
 local was = redis.call('HMGET', me, 'version', 'heir')
 if not was[1] or was[2] then return 0 end
 local newest = redis.call('ZRANGE', beats, -1, -1, 'WITHSCORES')[2] or 0
@@ -91,7 +92,7 @@ local function is_beating(life)
   local beat = tonumber(redis.call('ZSCORE', beats, life) or 0)
   return beat > 0 and math.max(beat, back) + ARGV[2] >= now
 end
-redis.call('HSET', me, 'admins', ARGV[5])
+redis.call('HSET', me, 'admins', ARGV[5], 'database', ARGV[6], 'fingerprint', ARGV[7])
 redis.call('PEXPIRE', me, ARGV[3])
 redis.call('PEXPIRE', users, ARGV[3])
 redis.call('ZADD', beats, now, ARGV[1])
@@ -99,7 +100,7 @@ redis.call('ZREMRANGEBYSCORE', left, '-inf', now - ARGV[4])
 local rows = {}
 for _, life in ipairs(redis.call('ZRANGE', beats, 0, -1)) do
   local its, _ = of(life)
-  local has = redis.call('HMGET', its, 'version', 'heir', 'admins')
+  local has = redis.call('HMGET', its, 'version', 'heir', 'admins', 'database', 'fingerprint')
   if not has[1] then
     redis.call('ZREM', beats, life)
   else
@@ -109,7 +110,9 @@ for _, life in ipairs(redis.call('ZRANGE', beats, 0, -1)) do
       heir = ARGV[1]
       redis.call('HSET', its, 'heir', heir)
     end
-    rows[#rows + 1] = {life, has[1], lives and 1 or 0, heir, has[3] or '0'}
+    local has_left = tonumber(redis.call('ZSCORE', beats, life)) == 0
+    local is = {has[3] or '0', has[4] or '0', has[5] or ''}
+    rows[#rows + 1] = {life, has[1], lives and 1 or 0, heir, has_left and 1 or 0, is[1], is[2], is[3]}
   end
 end
 return rows

@@ -18,9 +18,11 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from app.cluster.client import ERRORS
+from app.cluster.client import ERRORS, GOODBYES_S
+from app.cluster.outage import Outage
 from app.hub.sessions import MAX_SESSIONS, MAX_TOTAL_BYTES, RESTORED_WITHIN_S, Kept, Origin, Taken, weight
 from app.kernel.clock import monotonic
+from app.kernel.deadline import Deadline
 
 PREFIX: Final = "wsx:{session}:1:"
 MAX_BATCH: Final = 500
@@ -29,8 +31,6 @@ MAX_DUE: Final = 2 * MAX_SESSIONS
 """What waits to be written: sessions, and who took over from whom."""
 RETRY_S: Final = 1.0
 """Seconds between two tries to write, while Redis is away."""
-LAST_WRITE_S: Final = 2.0
-"""Seconds in which a node that stops writes what it still has: the pages it sends away come back to others."""
 MAX_HEIRS: Final = 32
 """Connections of one page that took over, one from the other, before their trace is lost."""
 
@@ -75,9 +75,10 @@ class _Due(NamedTuple):
 class RedisSessions:
     """`app.hub.sessions.Sessions` in Redis. Writes between start and end of `running`."""
 
-    def __init__(self, client: Redis, keep_s: float, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
-        """`max_bytes`: what this node keeps there, about; the oldest go first."""
+    def __init__(self, client: Redis, keep_s: float, deadline: Deadline, *, max_bytes: int = MAX_TOTAL_BYTES) -> None:
+        """`max_bytes`: what this node keeps there, about; the oldest go first. `deadline`: of a stop."""
         self._client = client
+        self._deadline = deadline
         self._keep_s = keep_s
         self._max_bytes = max_bytes
         self._due: OrderedDict[str, _Due] = OrderedDict()
@@ -87,6 +88,7 @@ class RedisSessions:
         """What this node keeps, written or not, by weight and time; some of it may have been taken by others."""
         self._bytes = 0
         self._ends = False
+        self._outage = Outage("sessions")
 
     def keep(self, kept: Kept) -> None:
         """Keep it; the oldest go when there are too many."""
@@ -121,7 +123,7 @@ class RedisSessions:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Write what is kept while the block runs, and the rest behind it."""
+        """Write what is kept while the block runs, and the rest behind it: the pages that a stop sends away come back to others."""
         task = asyncio.create_task(self._write_on(), name="sessions")
         try:
             yield
@@ -131,7 +133,7 @@ class RedisSessions:
             task.cancel()
             await asyncio.wait((task,))
             try:
-                async with asyncio.timeout(LAST_WRITE_S):
+                async with self._deadline.within(GOODBYES_S):
                     while self._due:
                         await self._write()
             except ERRORS as error:
@@ -177,8 +179,9 @@ class RedisSessions:
             await self._has_due.wait()
             try:
                 await self._write()
+                self._outage.is_over()
             except ERRORS as error:
-                _log.warning("sessions are not written", sessions=len(self._due), error=str(error))
+                self._outage.noticed(error)
                 await asyncio.sleep(RETRY_S)
             except Exception:
                 _log.exception("sessions are not written")

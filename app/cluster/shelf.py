@@ -1,9 +1,9 @@
 """What the roster says to Redis, and how its answers are read. Each call raises what clients raise."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 
@@ -11,6 +11,7 @@ from app.cluster import scripts
 from app.cluster.change import Record, decode_record, encode
 from app.cluster.client import database_of
 from app.cluster.ledger import Batch
+from app.hub.roster import Condition
 
 READ_AT_ONCE = 500
 """Users in one answer of Redis, about: half a millisecond in which it serves nobody else, and we do nothing else."""
@@ -35,7 +36,9 @@ class Row(NamedTuple):
     is_living: bool
     heir: str
     """The life that takes over from it; empty: it is living."""
-    admins: int
+    has_left: bool
+    """Whether its node has ended it, and did not just fall silent."""
+    condition: Condition
 
 
 class Shelf:
@@ -70,12 +73,11 @@ class Shelf:
         word, *places = answer.decode().split()
         return list(map(int, places)) if word == "told" else Refusal(word)
 
-    async def beat(self, life: str, *, dead_after_s: float, away_s: float, admins: int) -> list[Row] | None:
-        """Say that the life goes on. Returns all lives; None: it is over."""
-        rows = await self._beat(args=[life, _ms(dead_after_s), _ms(KEEP_S), _ms(away_s), admins])
-        if not rows:
-            return None
-        return [Row(name.decode(), int(version), bool(lives), heir.decode(), int(has)) for name, version, lives, heir, has in rows]
+    async def beat(self, life: str, condition: Condition, *, dead_after_s: float, away_s: float) -> list[Row] | None:
+        """Say that the life goes on, and in what condition. Returns all lives; None: it is over."""
+        own = condition.admins, int(condition.has_database), condition.fingerprint
+        rows = await self._beat(args=[life, _ms(dead_after_s), _ms(KEEP_S), _ms(away_s), *own])
+        return [_row(row) for row in rows] if rows else None
 
     async def leave(self, life: str) -> None:
         """End a life: others take over at once."""
@@ -111,6 +113,13 @@ class Shelf:
             )
             is_begun = True
             yield [user_id.decode() for user_id, _ in found]
+
+
+def _row(row: Sequence[Any]) -> Row:
+    life, version, is_living, heir, has_left, *said = row
+    admins, database, fingerprint = said
+    condition = Condition(int(admins), database == b"1", fingerprint.decode())
+    return Row(life.decode(), int(version), bool(is_living), heir.decode(), bool(has_left), condition)
 
 
 def _ms(seconds: float) -> int:

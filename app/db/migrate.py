@@ -1,12 +1,27 @@
 """Brings a database to the newest form of the tables, in this process."""
 
+from enum import Enum, auto
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.engine import make_url
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from app.db.url import file_of
 
 MIGRATIONS = Path(__file__).parent.parent.parent / "migrations"
+FILE_MODE = 0o600
+"""Of a new SQLite file, and of those that SQLite puts beside it: private messages are in it."""
+
+
+class Form(Enum):
+    """How the tables of a database stand to those of this version."""
+
+    NONE = auto()
+    OLDER = auto()
+    NEWEST = auto()
 
 
 def alembic_config(url: str) -> Config:
@@ -19,7 +34,17 @@ def alembic_config(url: str) -> Config:
 
 def upgrade(url: str) -> None:
     """Apply all migrations that the database has not seen. Blocks; call it before the event loop runs, or in a thread."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    path = file_of(url)
+    if path is not None and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(FILE_MODE)
     command.upgrade(alembic_config(url), "head")
+
+
+def form_of(connection: Connection) -> Form:
+    """How far the database has been brought. Raises CommandError where that was done by a newer version."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    found = MigrationContext.configure(connection).get_current_heads()
+    for revision in found:
+        script.get_revision(revision)
+    return Form.NONE if not found else Form.NEWEST if set(found) == set(script.get_heads()) else Form.OLDER

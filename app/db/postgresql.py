@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from asyncpg import InterfaceError
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app.db.backend import Backend
 
@@ -45,6 +45,10 @@ _PASSING_STATES = {
 
 _SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 """With `off`, a server that crashes loses what it has answered. The other words are about standbys: the operator's to choose."""
+_CONNECTIONS = "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+_MAY_MAKE_TABLES = (
+    "SELECT current_user, current_schema(), coalesce(has_schema_privilege(current_user, current_schema(), 'CREATE'), false)"
+)
 
 
 class Postgresql(Backend):
@@ -92,6 +96,17 @@ class Postgresql(Backend):
         """Where the connection was lost before the answer came."""
         state = _state(error)
         return state is None or state[:2] in _LOST_CLASSES
+
+
+async def connections_for_us(session: AsyncSession) -> int:
+    """How many connections the server takes from those who are no superusers."""
+    return int((await session.execute(text(_CONNECTIONS))).scalar_one())
+
+
+async def may_not_make_tables(session: AsyncSession) -> str:
+    """Why this role cannot make tables, in one line for operators; empty: it can."""
+    role, schema, may = (await session.execute(text(_MAY_MAKE_TABLES))).one()
+    return "" if may else f"the role {role} may not make tables: GRANT CREATE ON SCHEMA {schema or 'public'} TO {role}"
 
 
 def _state(error: Exception) -> str | None:

@@ -1,5 +1,7 @@
 """Which databases there are, and what their URLs look like. Says what is wrong with one in a sentence, without its password."""
 
+from pathlib import Path
+
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -36,6 +38,13 @@ def parse(text: str) -> URL:
 def is_sqlite(text: str) -> bool:
     """Whether this is the URL of a SQLite file."""
     return make_url(text).get_backend_name() == "sqlite"
+
+
+def file_of(text: str) -> Path | None:
+    """The SQLite file; None: it is none."""
+    url = make_url(text)
+    is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    return Path(str(url.database)).absolute() if is_file else None
 
 
 def shown(text: str) -> str:

@@ -65,6 +65,8 @@ class Waiting(NamedTuple):
     id: UUID
     user_id: str
     update: Update
+    told: Callable[[], object]
+    """To be called when it was pushed."""
 
 
 class _Pushed(NamedTuple):
@@ -249,6 +251,8 @@ class Away:
             parts = tuple(Part(users(one.user_id), one.update, str(one.id)) for one in share)
             news = self.news((one.id, one.user_id) for one in share)
             await tell(self._hub, Publication(new_short_id(), parts, news=news), "what waited for users")
+            for one in share:
+                one.told()
             await asyncio.sleep(0)  # it is written now, and others have their turn
 
     def _takes_more(self, user_id: str) -> bool:

@@ -77,6 +77,7 @@ class CatchUp:
         self._shown: set[str] = set()
         """Keys of the things that it was shown."""
         self._placed = asyncio.Event()
+        self._ended = asyncio.Event()
         self._woken = asyncio.Event()
         delivery.begin_catching_up(self._outbox, self)
 
@@ -97,6 +98,10 @@ class CatchUp:
         """Return when the page is in no room any more in which it may not be: before that nothing is done for it."""
         await self._placed.wait()
 
+    async def until_live(self) -> None:
+        """Return when the page was shown all that it missed, and hears what is published; or when it is closed."""
+        await self._ended.wait()
+
     def writable(self) -> None:
         """The socket takes more."""
         self._woken.set()
@@ -111,6 +116,7 @@ class CatchUp:
         """The connection is closed."""
         self._woken.set()
         self._placed.set()
+        self._ended.set()
 
     async def _run(self, unchecked: Collection[str]) -> None:
         try:
@@ -278,6 +284,7 @@ class CatchUp:
     def _go_live(self) -> None:
         self._connection.caught_up_on = self._shown or ()
         self._delivery.go_live(self._outbox, self._take_missed())
+        self._ended.set()
         self._live(self._connection)
 
     def _take_missed(self) -> Pending:

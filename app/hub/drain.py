@@ -1,11 +1,13 @@
 """The node stops, and its pages come back one after the other: each is told its own slot, then closed.
 
+It begins with a lead, where somebody looks whether this node is ready: nobody is sent here any more, and all else goes on.
 Clients of `wsx.v1` are told and closed as fast as the loop allows: so this process ends soon, and the next one is there when the
-first slot comes. Others cannot be told anything. They are closed when their slot has come, and come back when they like.
+first slot comes. Others cannot be told anything. They are closed at the pace at which pages come back, and do so when they like.
 """
 
 import asyncio
 from collections.abc import Iterable
+from math import inf
 
 import structlog
 
@@ -17,6 +19,12 @@ from app.wire.prepared import Prepared
 
 PAGES_PER_S = 100
 """Pages that come back in a second: a tenth of what a process takes in that time, which has just begun and has other work."""
+LEAD_S = 1.0
+"""Seconds in which a balancer sees that this node stops, before pages are sent away and nobody listens any more."""
+LEAD_SHARE = 0.25
+"""Part of the drain time that the lead takes at most."""
+LOOKED_WITHIN_S = 60.0
+"""Seconds for which somebody who has looked is expected again. Where nobody looks, as on one's own machine, there is no lead."""
 FIRST_SLOT_S = 1.0
 """Seconds from the last goodbye until the first comes back: this process does not listen any more."""
 GOODBYES_PER_S = 2_000
@@ -24,7 +32,7 @@ GOODBYES_PER_S = 2_000
 MIN_SPREAD_S = 2.0
 """Seconds over which even a few come back."""
 SHARE = 0.8
-"""Part of the drain time over which they come back at most, so that the last are back and have caught up when it is over."""
+"""Part of the drain time, the lead included, over which they come back at most: the last have caught up when it is over."""
 MAX_HOLD_S = 0.0015
 """Seconds of goodbyes in one turn of the loop."""
 PAUSE_S = 0.004
@@ -40,6 +48,12 @@ class Drain:
         self._hub = hub
         self._within_s = within_s
         self._until = 0.0
+        self._looked_at = -inf
+        self._lead_s = 0.0
+
+    def looked(self) -> None:
+        """Somebody looks whether this node is ready. Whoever does so now and then is given the time to see that it is not."""
+        self._looked_at = monotonic()
 
     @property
     def left_s(self) -> float:
@@ -47,17 +61,20 @@ class Drain:
         return max(0.0, self._until - monotonic())
 
     async def run(self) -> None:
-        """Take no more sockets, send all that waits for its turn, then say goodbye to each page. Again: nothing is left to do.
+        """Take no more sockets; after the lead send all that waits for its turn, then say goodbye to each page.
 
-        Who is cut off by us has not left: nobody is told that users are offline.
+        The second time nothing is left to do. Who is cut off by us has not left: nobody is told that users are offline.
         """
         if self._hub.is_draining:
             return
         self._hub.is_draining = True
         self._until = monotonic() + self._within_s
+        if monotonic() - self._looked_at < LOOKED_WITHIN_S:
+            self._lead_s = min(LEAD_S, LEAD_SHARE * self._within_s)
+            await asyncio.sleep(self._lead_s)
         self._hub.presence.stop()
         try:
-            async with asyncio.timeout(self._within_s):
+            async with asyncio.timeout(self.left_s):
                 await self._send_what_waits()
         except TimeoutError:
             left = {queue.name: queue.counts().waiting for queue in self._hub.paced_queues}
@@ -85,9 +102,9 @@ class Drain:
             if monotonic() > until:
                 await asyncio.sleep(PAUSE_S)
                 until = monotonic() + MAX_HOLD_S
-        await self._close_in_their_slots(others)
+        await self._close_one_by_one(others)
 
-    async def _close_in_their_slots(self, connections: list[Connection]) -> None:
+    async def _close_one_by_one(self, connections: list[Connection]) -> None:
         began = monotonic()
         pause_s = min(len(connections) / PAGES_PER_S, SHARE * self.left_s) / max(1, len(connections))
         until = began + MAX_HOLD_S
@@ -98,7 +115,7 @@ class Drain:
             self._hub.close(connection, Close.RESTARTING)
 
     def _spread_s(self, count: int) -> float:
-        return max(MIN_SPREAD_S, min(count / PAGES_PER_S, SHARE * self._within_s))
+        return max(MIN_SPREAD_S, min(count / PAGES_PER_S, SHARE * self._within_s - self._lead_s))
 
     def _tell_slot(self, connection: Connection, slot_s: float) -> None:
         payload = connection.dialect.encode_drain(round(slot_s * 1000))

@@ -38,7 +38,7 @@ from app.hub.peers import (
 )
 from app.hub.sessions import Origin, Taken
 from app.kernel.clock import utc_now
-from app.kernel.errors import AppError, InvalidFields, NotFound, Unavailable
+from app.kernel.errors import AppError, FieldError, InvalidFields, NotFound, Unavailable
 
 DELIVERED_WITHIN_S = 0.5
 """How long another node is given to deliver what was just published, before it says how many took it."""
@@ -107,9 +107,12 @@ class Everywhere:
     ) -> Some[ConnectionInfo]:
         """The first so many of an audience with ids after this one, by id; of just this node, where one is named.
 
-        Raises Unavailable when the audience stands in a database that is away.
+        Raises Unavailable when the audience stands in a database that is away, InvalidFields when there is no such node.
         """
         answers = await self._peers.ask(ListConnections(await self._hub.settle(audience), after, limit + 1), node)
+        if not answers.by_node and not answers.missing:
+            there_are = ", ".join(sorted(self._hub.roster.nodes))
+            raise InvalidFields([FieldError("?node", f"there is no such node; there are {there_are}")])
         found = list(islice(merge(*answers.by_node.values(), key=attrgetter("id")), limit + 1))
         return Some(found[:limit], len(found) > limit, answers.missing)
 

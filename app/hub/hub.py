@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from collections.abc import Set as AbstractSet
 
 import structlog
 from msgspec.structs import replace
@@ -23,12 +22,13 @@ from app.hub.past import NO_PAST
 from app.hub.port import Sink
 from app.hub.presence import Presence
 from app.hub.publication import Part, Publication, Receipt
+from app.hub.reach import Reach
 from app.hub.receipts import Receipts
 from app.hub.registry import Registry
 from app.hub.returning import BACK_ELSEWHERE, Back, Returning
 from app.hub.roster import LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
-from app.hub.settling import Follows, NoFollows, Reach, is_settled, settled, without_absent
+from app.hub.settling import Follows, NoFollows, is_settled
 from app.journal.port import Entry, Journal
 from app.kernel.clock import utc_now
 from app.kernel.identity import User
@@ -66,6 +66,7 @@ class Hub:
         self.returning = Returning(journal, self.registry, kept, session_ids or SessionIds(), replay_s=replay_s)
         self.events = events or Events()
         self.roster = roster or LoneRoster()
+        self.reach = Reach(self.registry, self.returning.just_left, self.roster, follows or NoFollows())
         self.presence = Presence(
             self.events,
             presence_grace_s,
@@ -88,7 +89,6 @@ class Hub:
         self.is_draining = False
         """Whether this node stops: it takes no more sockets."""
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
-        self._follows = follows or NoFollows()
         self._outbox_bytes = outbox_bytes
         self.receipts = Receipts()
         self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.until_few_wait)
@@ -142,20 +142,7 @@ class Hub:
 
         Users who are out of reach are left out, unless the audience is kept for those who come later: `also_absent`.
         """
-        reach: Reach = (lambda user_ids: user_ids) if also_absent else self.within_reach
-        return audience if is_settled(audience) else await settled(audience, self._follows, reach)
-
-    def without_absent(self, audience: Audience) -> Audience:
-        """The audience without the users who are out of reach: to publish, in this turn, to one that was settled to be kept."""
-        return without_absent(audience, self.within_reach)
-
-    def within_reach(self, user_ids: AbstractSet[str]) -> AbstractSet[str]:
-        """Those of the users who may hear what is published now: they have a connection, or have just left and may come back to it.
-
-        On whatever node. All of them, while it is not known who is on other nodes.
-        """
-        here = self.registry.connected(user_ids) | self.returning.just_left.among(user_ids)
-        return here | self.roster.may_be_elsewhere(user_ids)
+        return await self.reach.settle(audience, also_absent=also_absent)
 
     async def find(self, audience: Audience) -> Collection[Connection]:
         """The connections of an audience, as they are now. Raises Unavailable."""

@@ -26,6 +26,9 @@ class CatchingUp(Protocol):
     async def until_placed(self) -> None:
         """Return when the page is in no room any more in which it may not be."""
 
+    async def until_live(self) -> None:
+        """Return when the page was shown all that it missed, and hears what is published; or when it is closed."""
+
     def writable(self) -> None:
         """The socket takes more."""
 

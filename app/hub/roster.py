@@ -23,6 +23,17 @@ class Listener(NamedTuple):
     """The user of this id has no connection on other nodes any more; may be called again."""
 
 
+class Condition(NamedTuple):
+    """What a node says of itself with each sign of life."""
+
+    admins: int = 0
+    """Connections that admins have there."""
+    has_database: bool = True
+    """Whether it reaches the database."""
+    fingerprint: str = ""
+    """Of the settings that must be the same on all nodes. Empty: not known."""
+
+
 class Roster(Protocol):
     """Who is connected where. No call waits, and none fails.
 
@@ -52,6 +63,10 @@ class Roster(Protocol):
     @property
     def admins_elsewhere(self) -> int:
         """How many connections admins have on other nodes; late by a beat."""
+
+    @property
+    def has_database_elsewhere(self) -> bool:
+        """Whether another node that lives reaches the database; late by a beat."""
 
     def listen(self, listener: Listener) -> None:
         """Tell this listener. Called once, before the first user comes."""
@@ -88,6 +103,7 @@ class LoneRoster:
     """The roster of the only node: nobody is elsewhere."""
 
     is_alone, is_stale = True, False
+    has_database_elsewhere = False
     users_elsewhere = admins_elsewhere = 0
 
     def __init__(self, node: str = "") -> None:

@@ -24,6 +24,7 @@ from app.journal.place import NOWHERE, Place, next_epoch, number_in
 from app.journal.port import Cursor, Entry, GapError, Health
 from app.journal.ring import Ring
 from app.journal.scripts import APPEND, LIFE, LOOK, stream_of
+from app.kernel.deadline import Deadline
 from app.kernel.errors import Unavailable
 
 MIN_KEPT_S = 60.0
@@ -52,10 +53,11 @@ _log = structlog.get_logger()
 class RedisJournal:
     """Appends and reads by one client, and follows by another, whose answers may take `LOOK_EVERY_S` longer. It closes both."""
 
-    def __init__(self, commands: Redis, follower: Redis, *, max_entries: int, max_age_s: float) -> None:
-        """`max_entries`, `max_age_s`: what is kept at least, within `MAX_BYTES`."""
+    def __init__(self, commands: Redis, follower: Redis, deadline: Deadline, *, max_entries: int, max_age_s: float) -> None:
+        """`max_entries`, `max_age_s`: what is kept at least, within `MAX_BYTES`. `deadline`: of a stop, for what is appended."""
         self._commands = commands
         self._follower = follower
+        self._deadline = deadline
         self._look_script = commands.register_script(LOOK)
         self._append_script = commands.register_script(APPEND)
         self._max_entries = max(max_entries, MIN_ENTRIES)
@@ -79,7 +81,7 @@ class RedisJournal:
         if not self._reached.is_set():
             raise _away("nothing was published")
         try:
-            async with asyncio.timeout(APPEND_S):
+            async with self._deadline.within(APPEND_S):
                 place = await self._appends.put(payload)
                 await self._delivered.until(place)
         except TimeoutError:
@@ -250,7 +252,8 @@ class RedisJournal:
         until_us = self._lag.now_us() + int(1_000_000 * min(within_s, ANSWER_S))
         kept = self._max_entries, self._marks.first_kept(), round(1_000 * self._max_age_s)
         try:
-            answer = await self._append_script(keys=[LIFE, stream_of(epoch)], args=[epoch, until_us, *kept, *payloads])
+            async with self._deadline.within(ANSWER_S):
+                answer = await self._append_script(keys=[LIFE, stream_of(epoch)], args=[epoch, until_us, *kept, *payloads])
         except _ERRORS as error:
             if not isinstance(error, NotConnected) or not await self._answers():
                 self._left(error)

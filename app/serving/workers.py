@@ -22,11 +22,13 @@ import structlog
 from app.kernel.clock import monotonic
 
 YOUNG_S = 10.0
-"""A worker that dies sooner than this after its start may die again at once: the next one is waited with."""
+"""A worker that ends sooner than this after its start may end again at once: the next one is waited with."""
 FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 30.0
 """So long it waits at most; each time twice as long as the time before."""
 READY = b"ready"
+CANNOT_START = 1
+"""The exit status of a worker for which the system has no room."""
 
 Work = Callable[[int, socket, Connection], None]
 """What a worker does in its process: serve on this socket until SIGTERM, and say READY once it does. First: its number, from 1."""
@@ -39,11 +41,15 @@ class Worker:
     """One process, from its start to its end."""
 
     def __init__(self, work: Work, number: int, listener: socket) -> None:
+        """Raises OSError when the system has no room for another process, or for its pipe."""
         self._pipe, end = _processes.Pipe()
         self.process: BaseProcess = _processes.Process(target=work, args=(number, listener, end), name=f"worker {number}")
-        self.started_at = monotonic()
-        self.process.start()
-        end.close()
+        with end:
+            try:
+                self.process.start()
+            except OSError:
+                self._pipe.close()
+                raise
 
     async def is_ready(self) -> bool:
         """Wait until it serves. False: it died before."""
@@ -78,53 +84,84 @@ class Supervisor:
         self._waited_for = len(listeners)
         """Workers that have not served yet, since the start."""
         self._workers: set[Worker] = set()
+        self._first_is_over = asyncio.Event()
+        """The first worker serves, or nobody is to serve any more."""
         self._stopping = asyncio.Event()
         self._status = 0
 
     async def run(self) -> int:
         """Serve until `stop`; the exit status. Above 0: a worker could not even start for the first time, and all were stopped."""
-        slots = [self._keep(number, listener) for number, listener in enumerate(self._listeners, 1)]
-        async with asyncio.TaskGroup() as tasks:
-            for slot in slots:
-                tasks.create_task(slot)
-            await self._stopping.wait()
-            for listener in self._listeners:
-                listener.close()  # workers close theirs: from here on nobody is left waiting in a queue that nobody reads
-            self._signal_all(signal.SIGTERM)
-            killing = asyncio.get_running_loop().call_later(self._stop_within_s, self._signal_all, signal.SIGKILL)
-        killing.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._start(tasks)
+                await self._stopping.wait()
+                for listener in self._listeners:
+                    listener.close()  # workers close theirs: from here on nobody is left waiting in a queue that nobody reads
+                self._signal_all(signal.SIGTERM)
+                killing = asyncio.get_running_loop().call_later(self._stop_within_s, self._signal_all, signal.SIGKILL)
+            killing.cancel()
+        finally:
+            self._signal_all(signal.SIGKILL)  # a process that ends waits for those that it has started
         return self._status
+
+    async def _start(self, tasks: asyncio.TaskGroup) -> None:
+        """Start the first worker, and the others when it serves: what it cannot be started with is said once, and not by each."""
+        for number, listener in enumerate(self._listeners, 1):
+            tasks.create_task(self._keep(number, listener))
+            await self._first_is_over.wait()
+            await asyncio.sleep(0)  # to start a process takes a while; between two of them a signal is heard
+            if self._stopping.is_set():
+                return
 
     def stop(self) -> None:
         """Ask all workers to end, as SIGTERM asks one; the second time they are killed."""
         if self._stopping.is_set():
             self._signal_all(signal.SIGKILL)
+        self._end()
+
+    def _end(self) -> None:
         self._stopping.set()
+        self._first_is_over.set()
 
     async def _keep(self, number: int, listener: socket) -> None:
         wait_s = 0.0
         is_first = True
         while not self._stopping.is_set():
-            worker = Worker(self._work, number, listener)
-            self._workers.add(worker)
-            is_ready = await worker.is_ready()
-            if is_ready and is_first:
-                self._one_more_serves()
-            status = await worker.ended()
-            self._workers.discard(worker)
+            began_at = monotonic()
+            is_ready, status = await self._run_one(number, listener, is_first=is_first)
             if self._stopping.is_set():
                 return
             if not is_ready and is_first:
                 self._status = status if status > 0 else 1
-                self._stopping.set()
+                self._end()
                 return
             is_first = False
-            lived_s = monotonic() - worker.started_at
+            lived_s = monotonic() - began_at
             wait_s = min(max(FIRST_WAIT_S, 2 * wait_s), MAX_WAIT_S) if lived_s < YOUNG_S else 0.0
-            _log.error("worker died", worker=number, status=status, lived_s=round(lived_s, 1), next_in_s=wait_s)
+            how = {"worker": number, "status": status, "lived_s": round(lived_s, 1), "next_in_s": wait_s}
+            if is_ready and not status:
+                _log.info("worker stopped", **how)
+            else:
+                _log.error("worker died", **how)
             await self._rest(wait_s)
 
+    async def _run_one(self, number: int, listener: socket, *, is_first: bool) -> tuple[bool, int]:
+        """Start a worker and wait for its end. Whether it served, and its exit status."""
+        try:
+            worker = Worker(self._work, number, listener)
+        except OSError as error:
+            _log.warning("the system has no room for a worker", worker=number, error=str(error))
+            return False, CANNOT_START
+        self._workers.add(worker)
+        is_ready = await worker.is_ready()
+        if is_ready and is_first:
+            self._one_more_serves()
+        status = await worker.ended()
+        self._workers.discard(worker)
+        return is_ready, status
+
     def _one_more_serves(self) -> None:
+        self._first_is_over.set()
         self._waited_for -= 1
         if not self._waited_for:
             self._ready()

@@ -7,6 +7,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.kernel.errors import FieldError, InvalidFields
+from app.kernel.wording import in_words
+from app.web.choices import choices_at
 from app.web.front import Scope
 
 
@@ -32,7 +34,7 @@ class Parameters:
                 texts[name] = msgspec.convert(text, types[name], strict=False)
             except msgspec.ValidationError as error:
                 place = f"?{self._query_names[name]}" if name in self._query_names else f"{{{name}}}"
-                wrong.append(FieldError(place, str(error)))
+                wrong.append(FieldError(place, in_words(str(error), choices_at(types[name], ()))))
         if wrong:
             raise InvalidFields(wrong)
         return texts

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
+from sys import maxsize
 from typing import NamedTuple
 from uuid import UUID
 
@@ -38,6 +39,8 @@ SHOWN_AT_ONCE = 100
 """Pages that are shown the board before other work has its turn: some milliseconds."""
 SETTLE_PAUSE_S = 0.02
 """Seconds in which announcements of other nodes to followers or friends are gathered, before those are looked up."""
+RECALLED, NEVER = maxsize, -1
+"""In place of the version up to which one was taken down: it is deleted; it was not taken down."""
 RETRY_S = 2.0
 """Seconds between tries while the database is away."""
 
@@ -63,7 +66,8 @@ class Board:
         self._services = services
         self._hub = services.hub
         self._posted: dict[UUID, Posted] = {}
-        self._recalled: OrderedDict[UUID, None] = OrderedDict()
+        self._gone: OrderedDict[UUID, int] = OrderedDict()
+        """Up to which version the last ones were taken down: publications of these may still be on their way."""
         self._known: dict[str, Audience] = {}
         """By the id of a publication that is on its way from here: its settled audience."""
         self._audiences: Gathering[UUID, object] = Gathering("audiences of announcements", self._settle, pause_s=SETTLE_PAUSE_S)
@@ -109,26 +113,30 @@ class Board:
             self._touched.add(told.id)
         self.times_changed()
         if told.concerned is None:
-            self._recall(told.id)
+            self._take_down(told.id, RECALLED)
             return publication
-        if told.id in self._recalled:
-            return replace(publication, parts=(Part(everyone, view.gone(told.id)),))
         there, last = self._posted.get(told.id), publication.parts[-1]
-        if there is not None:
-            is_shown_already = told.version == there.version and len(publication.parts) == 1 and last.update.target == view.LIST
-            if told.version < there.version or is_shown_already:
-                again = Part(there.audience, view.published(there.html))
-                return replace(publication, parts=(Part(everyone, view.gone(told.id)), again))
+        if there is not None and told.version < there.version:
+            return replace(publication, parts=_anew(told.id, there, there.audience))
+        if told.expires_at is not None and told.expires_at <= utc_now():
+            self._take_down(told.id, told.version)
+        if told.version <= self._gone.get(told.id, NEVER):
+            return replace(publication, parts=(Part(everyone, view.gone(told.id)),))
+        if there is not None and told.version == there.version and len(publication.parts) == 1 and last.update.target == view.LIST:
+            return replace(publication, parts=_anew(told.id, there, there.audience))
         audience = self._audience_of(publication.id, told.id, told.concerned, last.audience)
-        self._put(told.id, Posted(view.item_in(last.update), told.concerned, audience, told.expires_at, told.version))
+        posted = Posted(view.item_in(last.update), told.concerned, audience, told.expires_at, told.version)
+        self._put(told.id, posted)
+        if there is None and view.is_edit(last.update):  # it was taken down while it was edited
+            return replace(publication, parts=_anew(told.id, posted, last.audience))
         return publication
 
-    def expire(self, announcement_id: UUID, now: datetime) -> bool:
-        """Take one down whose time is over. False: it has been given more time meanwhile."""
+    def expire(self, announcement_id: UUID, version: int) -> bool:
+        """Take one down whose time is over, as far as this version says. False: a newer one is there, which stands."""
         posted = self._posted.get(announcement_id)
-        if posted is not None and (posted.expires_at is None or posted.expires_at > now):
+        if posted is not None and posted.version > version:
             return False
-        self._posted.pop(announcement_id, None)
+        self._take_down(announcement_id, version)
         return True
 
     def show(self, connection: Connection) -> None:
@@ -157,11 +165,12 @@ class Board:
         if len(self._posted) > MAX_KEPT:
             del self._posted[next(iter(self._posted))]
 
-    def _recall(self, announcement_id: UUID) -> None:
+    def _take_down(self, announcement_id: UUID, version: int) -> None:
+        """This version, and those before it, are not shown any more."""
         self._posted.pop(announcement_id, None)
-        self._recalled[announcement_id] = None
-        if len(self._recalled) > MAX_KEPT:
-            self._recalled.popitem(last=False)
+        self._gone[announcement_id] = max(version, self._gone.get(announcement_id, NEVER))
+        if len(self._gone) > MAX_KEPT:
+            self._gone.popitem(last=False)
 
     # -- audiences that stand in the database ------------------------------------------------------------------------
     def _audience_of(self, publication_id: str, announcement_id: UUID, concerned: Audience, told_to: Audience) -> Audience:
@@ -217,7 +226,7 @@ class Board:
             read[row.id] = Posted(view.item(row), row.concerned, audience, row.expires_at, row.version)
         heard = {one: self._posted[one] for one in self._posted if one in touched}
         newer = {one: posted for one, posted in heard.items() if one not in read or posted.version >= read[one].version}
-        self._posted = {one: posted for one, posted in (read | newer).items() if one not in self._recalled}
+        self._posted = {one: posted for one, posted in (read | newer).items() if posted.version > self._gone.get(one, NEVER)}
         self._touched = None
 
     async def _show_all(self) -> None:
@@ -227,6 +236,11 @@ class Board:
                 self._show(connection, also_nothing=True)
             if not number % SHOWN_AT_ONCE:
                 await asyncio.sleep(0)
+
+
+def _anew(announcement_id: UUID, posted: Posted, hearing: Audience) -> tuple[Part, ...]:
+    """Away from wherever it is, and on top."""
+    return Part(everyone, view.gone(announcement_id)), Part(hearing, view.published(posted.html))
 
 
 async def settled_audience(services: Services, row: AnnouncementRow) -> Audience:

@@ -80,7 +80,7 @@ class AnnouncementRow(Base):
     @property
     def version(self) -> int:
         """Increases with each edit: of two publications of it, made by two nodes, the one with the higher one counts."""
-        return (self.edited_at - _EPOCH) // timedelta(microseconds=1) if self.edited_at is not None else 0
+        return version_of(self.edited_at)
 
     @property
     def concerned(self) -> Audience:
@@ -111,6 +111,11 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
 
 
 read_told = msgspec.msgpack.Decoder(Told).decode
+
+
+def version_of(edited_at: datetime | None) -> int:
+    """The version that an edit has made; None: there was none."""
+    return (edited_at - _EPOCH) // timedelta(microseconds=1) if edited_at is not None else 0
 
 
 def concerned(priority: Priority) -> Audience:

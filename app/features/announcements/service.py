@@ -1,28 +1,22 @@
-"""Use cases: announce now or later, edit, recall; and what its time brings about.
-
-Announcements whose hour has come are shown, by exactly one node; those whose time is over are taken down. Times of day are compared
-with the clock at least every half minute, so a clock that is set is noticed.
-"""
+"""Use cases: announce now or later, edit, recall; and what its times bring about."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from app.features.announcements import store, view
 from app.features.announcements.board import Board, settled_audience
 from app.features.announcements.model import TIMES, AnnouncementRow, Priority, Told, change, check_times
-from app.features.background import Rest, background
 from app.features.services import Services
+from app.features.timetable import Timetable
 from app.features.unsent import Again, PushAgain, Unsent
 from app.hub.audience import Audience, everyone
 from app.hub.events import PublishedAnnouncement
-from app.hub.lease import Owner
 from app.hub.publication import Part, Publication, Receipt, one
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
@@ -32,17 +26,10 @@ from app.wire.update import MAX_OOB
 PUBLISHED, EDITED, MOVED, RECALLED = (f"announcement.{happened}" for happened in ("published", "edited", "moved", "recalled"))
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one announcement."""
-LONGEST_SLEEP_S = 30.0
-RETRY_S = 2.0
-"""Seconds between tries while the database is away."""
-TAKE_OVER_S = 60.0
-"""Whoever takes over from another node takes down again what expired in so many seconds: the other may have died before it did."""
 AT_ONCE = 100
 """Announcements that are due, in one step."""
 GONE_AT_ONCE = 1 + MAX_OOB
 """Announcements that are taken down by one update."""
-
-_log = structlog.get_logger()
 
 
 class Announced(NamedTuple):
@@ -106,7 +93,7 @@ async def show(services: Services, row: AnnouncementRow, audience: Audience, pub
         services.of(Unsent).done(publication_id)
         return Announced(row, None, 0)
     hub = services.hub
-    there = hub.without_absent(audience)
+    there = hub.reach.without_absent(audience)
     receipt = await _push(services, publication_id, row, audience, Part(there, view.published(view.item(row))))
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
     return Announced(row, receipt, await services.everywhere.users_among(there))
@@ -145,7 +132,7 @@ async def _show_change(services: Services, row: AnnouncementRow, audience: Audie
     if row.state != "in_force":
         services.of(Unsent).done(publication_id)
         return
-    hearing = services.hub.without_absent(audience)
+    hearing = services.hub.reach.without_absent(audience)
     parts: tuple[Part, ...]
     if what == EDITED:
         parts = (Part(hearing, view.edited(row)),)
@@ -199,48 +186,33 @@ PUSHES_AGAIN: Mapping[str, PushAgain] = {
 
 
 class Schedule:
-    """Sleeps until something is to be done. Tell it by `changed()` when that may be earlier than it knows."""
+    """What their times bring about: one node shows those whose hour has come; each takes down from its own pages what is over."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._changed = asyncio.Event()
+        self._timetable = Timetable("announcement schedule", services.lease, self._work)
         self._expired_until = utc_now()
-        """What had expired by then is on no screen."""
-
-    def changed(self) -> None:
-        """A time was added or changed, on whatever node."""
-        self._changed.set()
+        """What had expired by then is on no screen of this node."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work while the block runs."""
-        on_change, news = self._services.lease.on_change, self._services.hub.news
-        on_change(self._owner_changed)
-        news.on(TIMES.kind, after=lambda _: self.changed())
-        self._services.of(Board).times_changed = self.changed
+        news, changed = self._services.hub.news, self._timetable.changed
+        news.on(TIMES.kind, after=lambda _: changed())
+        self._services.of(Board).times_changed = changed
         try:
-            async with background("announcement schedule", self._run):
+            async with self._timetable.running():
                 yield
         finally:
             news.off(TIMES.kind)
-            on_change.remove(self._owner_changed)
 
-    async def _run(self, rest: Rest) -> None:
-        while True:
-            self._changed.clear()
-            is_ours = self._is_ours
-            try:
-                if is_ours:
-                    await self._show_due()
-                await self._take_down_expired(is_told=is_ours)
-                sleep_s = await self._seconds_to_the_next(is_ours=is_ours)
-            except Unavailable as error:
-                _log.warning("announcements wait for the database", error=error.detail)
-                sleep_s = RETRY_S
-            except Exception:
-                _log.exception("announcement schedule failed")
-                sleep_s = RETRY_S
-            await rest.wait(self._changed, sleep_s)
+    async def _work(self, is_ours: bool) -> datetime | None:  # noqa: FBT001  # the only word that a timetable says
+        if is_ours:
+            await self._show_due()
+        await self._take_down_expired()
+        async with self._services.database.reading() as session:
+            moments = await store.next_due(session) if is_ours else None, await store.next_expiry(session, self._expired_until)
+        return min(filter(None, moments), default=None)
 
     async def _show_due(self) -> None:
         database = self._services.database
@@ -257,37 +229,17 @@ class Schedule:
                     publication_id = await self._services.of(Unsent).note(session, PUBLISHED, [row.id])
                 await show(self._services, row, audience, publication_id)
         if len(due) == AT_ONCE:
-            self._changed.set()
+            self._timetable.changed()
 
-    @property
-    def _is_ours(self) -> bool:
-        """Whether this node does it for all. While nobody knows whose it is, all try: one claims each, the rest does no harm."""
-        return self._services.lease.owner is not Owner.ELSEWHERE
-
-    def _owner_changed(self) -> None:
-        if self._is_ours:
-            self._expired_until = min(self._expired_until, utc_now() - timedelta(seconds=TAKE_OVER_S))
-        self._changed.set()
-
-    async def _take_down_expired(self, *, is_told: bool) -> None:
-        """From the own board, and, if it is ours to tell, from all screens."""
-        board = self._services.of(Board)
+    async def _take_down_expired(self) -> None:
+        """From the board and the pages of this node, in one turn: what other nodes change is told before or behind."""
+        hub, board = self._services.hub, self._services.of(Board)
         async with board.changing:
-            now, after = utc_now(), self._expired_until
+            now = utc_now()
             async with self._services.database.reading() as session:
-                expired = await store.expired_between(session, after, now)
-            gone = [announcement_id for announcement_id in expired if board.expire(announcement_id, now)]
-            for start in range(0, len(gone), GONE_AT_ONCE):
-                if is_told:
-                    await self._services.hub.publish(one(everyone, view.gone(*gone[start : start + GONE_AT_ONCE])))
+                expired = await store.expired_between(session, self._expired_until, now)
+            for start in range(0, len(expired), GONE_AT_ONCE):
+                if gone := [found for found, version in expired[start : start + GONE_AT_ONCE] if board.expire(found, version)]:
+                    hub.deliver_here(one(everyone, view.gone(*gone)))
                 await asyncio.sleep(0)  # each goes to every page: other work has its turn in between
-            if self._expired_until == after:  # else it has become ours meanwhile, and must be told
-                self._expired_until = now
-
-    async def _seconds_to_the_next(self, *, is_ours: bool) -> float:
-        async with self._services.database.reading() as session:
-            moments = await store.next_due(session) if is_ours else None, await store.next_expiry(session, self._expired_until)
-        soonest: datetime | None = min(filter(None, moments), default=None)
-        if soonest is None:
-            return LONGEST_SLEEP_S
-        return min(max((soonest - utc_now()).total_seconds(), 0.0), LONGEST_SLEEP_S)
+            self._expired_until = now

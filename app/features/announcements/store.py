@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.page import Slice, newest_first
-from app.features.announcements.model import AnnouncementRow, State
+from app.features.announcements.model import AnnouncementRow, State, version_of
 from app.kernel.errors import NotFound
 
 
@@ -63,11 +63,12 @@ async def next_expiry(session: AsyncSession, after: datetime) -> datetime | None
     return (await session.scalars(query)).one()
 
 
-async def expired_between(session: AsyncSession, after: datetime, until: datetime) -> Sequence[UUID]:
-    """The ids of those that were shown and whose time was over in between."""
+async def expired_between(session: AsyncSession, after: datetime, until: datetime) -> Sequence[tuple[UUID, int]]:
+    """Ids and versions of those that were shown and whose time was over in between."""
     table = AnnouncementRow
-    query = select(table.id).where(table.published_at.is_not(None), table.expires_at > after, table.expires_at <= until)
-    return (await session.scalars(query)).all()
+    query = select(table.id, table.edited_at)
+    query = query.where(table.published_at.is_not(None), table.expires_at > after, table.expires_at <= until)
+    return [(announcement_id, version_of(edited_at)) for announcement_id, edited_at in await session.execute(query)]
 
 
 async def claim(session: AsyncSession, announcement_id: UUID, now: datetime) -> AnnouncementRow | None:

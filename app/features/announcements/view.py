@@ -22,6 +22,11 @@ def published(item: Markup) -> Update:
     return Update(LIST, item, "afterbegin")
 
 
+def is_edit(update: Update) -> bool:
+    """Whether an update shows an announcement only where it is on the screen already."""
+    return update.swap == "outerHTML"
+
+
 def item_in(update: Update) -> Markup:
     """The announcement that an update shows, in whichever of the forms here: rendered by this module, if on another node."""
     return Markup(update.html or update.oob[0].html)

@@ -1,5 +1,7 @@
 """Socket handlers: come into a room, say something there, leave it, and write to somebody."""
 
+from functools import partial
+
 import msgspec
 
 from app.features.asking import read, signed_in, written
@@ -16,6 +18,7 @@ from app.features.rooms import (
     told_of_entering,
 )
 from app.features.services import Services
+from app.features.users import addressing
 from app.hub.audience import Id
 from app.hub.connection import Connection
 from app.hub.face import html
@@ -54,12 +57,16 @@ async def join_room(services: Services, request: Request, connection: Connection
     user = signed_in(connection, "join rooms")
     room_id = read(request, Entering).room_id
     check_room_for_one_more(services, connection, room_id)
+    if (catch_up := connection.outbox.catch_up) is not None:
+        await catch_up.until_live()  # what it is answered comes behind all that it reads until then, which the list would hide
     async with services.database.transaction() as session:
         await may_enter(session, services, room_id, user)
-    with entering(services, connection, room_id), services.of(Seam).joining(room_id) as joining:
+    seam = services.of(Seam)
+    with entering(services, connection, room_id), seam.joining(room_id, connection.id) as joining:
         async with services.database.reading() as session:
             await require_member(session, room_id, user)
             before = await last_messages(session, room_id)
+        await seam.until_delivered(before, joining)
         require_presence(connection, room_id)
         await told_of_entering(services, connection, [room_id], user)
         shown = shown_on_joining(services, before, joining)
@@ -96,7 +103,8 @@ async def private_message(services: Services, request: Request, connection: Conn
     asked = read(request, Writing)
     content = written(asked.message)
     try:
-        await send_to_user(services, asked.recipient_id, content, sender=user)
+        to_them = partial(send_to_user, services, asked.recipient_id, content, sender=user)
+        await addressing(services, asked.recipient_id, to_them)
     except NotFound as error:
         raise Refused("There is no such user", code=error.code) from None
     return Reply(html("<div>Message sent to user {}</div>", asked.recipient_id))

@@ -56,7 +56,7 @@ async def tell_friends(services: Services, moves: Mapping[str, Move]) -> None:
     """Tell those who are there, or may be back in a moment: one query and one publication for all moves. Raises Unavailable."""
     async with services.database.reading() as session:
         friends = await store.friends_of_each(session, moves.keys())
-    within_reach = services.hub.within_reach
+    within_reach = services.hub.reach.within
     hearers = {user_id: within_reach(frozenset(friends.get(user_id, ()))) for user_id in moves}
     parts = tuple(
         Part(users(*hearers[user_id]), view.activity(move.user.name, is_online=move.is_online))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.features.feature import Feature
+from app.features.messages.pushing import Looks
 from app.features.messages.routes import routes
 from app.features.messages.seam import Seam
 from app.features.messages.service import (
@@ -34,7 +35,7 @@ __all__ = [
 
 @asynccontextmanager
 async def _running(services: Services) -> AsyncIterator[None]:
-    async with services.of(AwayFromMessages).running():
+    async with services.of(Looks).running(), services.of(Seam).running(), services.of(AwayFromMessages).running():
         yield
 
 

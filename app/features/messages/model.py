@@ -1,12 +1,18 @@
-"""The table of messages."""
+"""The table of messages, and the news of those in rooms."""
 
 from datetime import datetime
+from typing import Final, Literal
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime
+from app.hub.publication import News
+
+NEWS: Final = "messages"
+_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 
 
 class MessageRow(Base):
@@ -39,3 +45,18 @@ class MessageRow(Base):
     edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When a private message was first pushed to its recipient. None: it waits for the next connect."""
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What a publication says of a message in a room to the seams of all nodes. How it looks stands in its one part."""
+
+    id: UUID
+    room_id: str
+    happened: Literal["said", "edited", "removed"]
+
+    def news(self) -> News:
+        """As it travels."""
+        return News(NEWS, _encode(self))
+
+
+read_told = msgspec.msgpack.Decoder(Told).decode

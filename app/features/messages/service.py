@@ -1,6 +1,7 @@
 """Use cases: say something in a room or to somebody, edit it, remove it, and what a page is shown that joins."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -9,13 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.features.away import Away, Waiting
 from app.features.messages import store, view
-from app.features.messages.model import MessageRow
+from app.features.messages.model import MessageRow, Told
+from app.features.messages.pushing import Looks, audience_of, edited, removed
 from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, newest_that_fit
 from app.features.rooms import find_room
 from app.features.services import Services
 from app.features.unsent import Again, PushAgain, Unsent
 from app.features.users import addressed, ensure_signed_in, ensure_users
-from app.hub.audience import Audience, nobody, rooms, users
+from app.hub.audience import nobody
 from app.hub.events import SentMessage
 from app.hub.publication import Part, Publication, Receipt
 from app.kernel.clock import utc_now
@@ -34,7 +36,7 @@ class AwayFromMessages(Away):
     """Private messages to users who are away."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, MessageRow, _undelivered)
+        super().__init__(services, MessageRow, partial(_undelivered, services.of(Looks)))
 
 
 async def send_to_room(
@@ -47,15 +49,13 @@ async def send_to_room(
     """
     row = _new(content, sender, author)
     row.room_id = room_id
-    seam = services.of(Seam)
-    with seam.sending(row.id):
-        async with services.database.transaction() as session:
-            await find_room(session, room_id, is_kept=True)
-            if in_name_of is not None:
-                await ensure_users(session, [in_name_of])
-                row.sender_id, row.author = in_name_of, await addressed(session, services.hub, in_name_of)
-            publication_id = await _store(session, services, row, sender)
-        receipt = await _push_said(services, row, publication_id, view.said(row))
+    async with services.database.transaction() as session:
+        await find_room(session, room_id, is_kept=True)
+        if in_name_of is not None:
+            await ensure_users(session, [in_name_of])
+            row.sender_id, row.author = in_name_of, await addressed(session, services.hub, in_name_of)
+        publication_id = await _store(session, services, row, sender)
+    receipt = await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row, receipt
 
@@ -91,10 +91,8 @@ async def remove(services: Services, message_id: UUID) -> None:
     async with services.database.transaction() as session:
         row = await store.find(session, message_id, to_change=True)
         await session.delete(row)
-        publication_id = await services.of(Unsent).note(session, REMOVED, [row.id], _audience_of(row))
-    await _push(services, publication_id, _audience_of(row), view.removed(row.id))
-    if row.room_id is not None:
-        services.of(Seam).changed(row.room_id, row.id, None)
+        publication_id = await services.of(Unsent).note(session, REMOVED, [row.id], audience_of(row))
+    await services.of(Unsent).push(removed(publication_id, row.id, audience_of(row)))
 
 
 async def last_messages(session: AsyncSession, room_id: str) -> Sequence[Shown]:
@@ -127,31 +125,27 @@ async def _store(session: AsyncSession, services: Services, row: MessageRow, sen
     return await services.of(Unsent).note(session, SAID, [row.id])
 
 
-async def _push(services: Services, publication_id: str, audience: Audience, update: Update) -> Receipt:
-    return await services.of(Unsent).push(Publication(publication_id, (Part(audience, update),)))
-
-
 async def _push_said(services: Services, row: MessageRow, publication_id: str, update: Update) -> Receipt:
     """Show a new message; `update`: how."""
-    if row.room_id is None:
-        part = Part(_audience_of(row), update, str(row.id))
-        news = services.of(AwayFromMessages).news([(row.id, row.recipient_id or "")])
+    if row.room_id is not None:
+        part, news = Part(audience_of(row), update), Told(row.id, row.room_id, "said").news()
         return await services.of(Unsent).push(Publication(publication_id, (part,), news=news))
-    shown = view.item(row)
-    receipt = await _push(services, publication_id, _audience_of(row), update)
-    services.of(Seam).pushed(row.room_id, row.id, shown)
+    part = Part(audience_of(row), update, str(row.id))
+    news = services.of(AwayFromMessages).news([(row.id, row.recipient_id or "")])
+    receipt = await services.of(Unsent).push(Publication(publication_id, (part,), news=news))
+    services.of(Looks).told(row)
     return receipt
 
 
 async def _push_edited(services: Services, row: MessageRow, publication_id: str) -> None:
-    await _push(services, publication_id, _audience_of(row), view.edited(row))
-    if row.room_id is not None:
-        services.of(Seam).changed(row.room_id, row.id, view.item(row))
+    await services.of(Unsent).push(edited(publication_id, row))
+    services.of(Looks).told(row)
 
 
 async def _say_again(services: Services, again: Again) -> None:
     row = await _find_again(services, again)
     await _push_said(services, row, again.id, view.said_again(row))
+    services.of(Looks).told(row)
 
 
 async def _edit_again(services: Services, again: Again) -> None:
@@ -159,8 +153,7 @@ async def _edit_again(services: Services, again: Again) -> None:
 
 
 async def _remove_again(services: Services, again: Again) -> None:
-    message_id = UUID(again.things[0])
-    await _push(services, again.id, again.heard_by or nobody, view.removed(message_id))
+    await services.of(Unsent).push(removed(again.id, UUID(again.things[0]), again.heard_by or nobody))
 
 
 async def _find_again(services: Services, again: Again) -> MessageRow:
@@ -171,16 +164,14 @@ async def _find_again(services: Services, again: Again) -> MessageRow:
 PUSHES_AGAIN: Mapping[str, PushAgain] = {SAID: _say_again, EDITED: _edit_again, REMOVED: _remove_again}
 
 
-def _audience_of(row: MessageRow) -> Audience:
-    return rooms(row.room_id) if row.room_id is not None else users(row.recipient_id or "")
-
-
 def _tell_of(services: Services, row: MessageRow) -> None:
     services.hub.events.emit(
         "message.sent", SentMessage(str(row.id), row.room_id, row.recipient_id, row.sender_id, row.author, row.content)
     )
 
 
-async def _undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[Waiting]:
+async def _undelivered(
+    looks: Looks, session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int
+) -> Sequence[Waiting]:
     rows = await store.undelivered(session, user_ids, after, limit)
-    return [Waiting(row.id, row.recipient_id or "", view.said(row)) for row in rows]
+    return [Waiting(row.id, row.recipient_id or "", view.said(row), partial(looks.told, row)) for row in rows]

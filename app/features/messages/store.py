@@ -25,6 +25,12 @@ async def find(session: AsyncSession, message_id: UUID, *, to_change: bool = Fal
     return row
 
 
+async def by_id(session: AsyncSession, message_ids: Collection[UUID]) -> dict[UUID, MessageRow]:
+    """Those of the messages that there are."""
+    rows = await session.scalars(select(MessageRow).where(MessageRow.id.in_(message_ids)))
+    return {row.id: row for row in rows}
+
+
 async def page_of_room(session: AsyncSession, room_id: str, *, limit: int, cursor: str | None) -> Slice[MessageRow]:
     """One page of what was said in a room, newest first."""
     query = select(MessageRow).where(MessageRow.room_id == room_id)

@@ -22,6 +22,11 @@ def said(row: MessageRow) -> Update:
     return Update(CHAT if row.room_id is not None else PRIVATE, item(row), "beforeend")
 
 
+def item_in(update: Update) -> Markup:
+    """The message that an update shows, in whichever of the forms here: rendered by this module, if on another node."""
+    return Markup(update.html or "".join(fragment.html for fragment in update.oob))
+
+
 def said_again(row: MessageRow) -> Update:
     """The same, in place of one that is on the screen already."""
     said_now = said(row)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from app.features.feature import Feature
 from app.features.notifications.actions import mark_all_read, mark_notification_read
+from app.features.notifications.looks import Looks
 from app.features.notifications.routes import routes
 from app.features.notifications.service import PUSHES_AGAIN, AwayFromInbox, Notifier, inbox, notifying
 from app.features.notifications.view import item as notification_item
@@ -15,7 +16,7 @@ __all__ = ["FEATURE", "Notifier", "inbox", "notification_item", "notifying"]
 
 @asynccontextmanager
 async def _running(services: Services) -> AsyncIterator[None]:
-    async with services.of(AwayFromInbox).running():
+    async with services.of(Looks).running(), services.of(AwayFromInbox).running():
         yield
 
 

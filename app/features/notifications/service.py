@@ -7,6 +7,7 @@ the first has left.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.features.away import Away, Waiting
 from app.features.notifications import store, view
+from app.features.notifications.looks import LISTED, Looks
 from app.features.notifications.model import NotificationRow
 from app.features.notifications.store import Counts
 from app.features.services import Services
@@ -32,8 +34,6 @@ State = Literal["read", "seen", "archived"]
 
 SHOWN_AT_ONCE = 50
 """Notifications in one publication: long ones hold the loop for some 10 ms, then others have their turn."""
-LISTED = 50
-"""Notifications that a list shows which is made anew."""
 
 
 class Marked(NamedTuple):
@@ -47,7 +47,7 @@ class AwayFromInbox(Away):
     """Notifications of users who are away."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, NotificationRow, _undelivered)
+        super().__init__(services, NotificationRow, partial(_undelivered, services.of(Looks)))
 
 
 class Share(NamedTuple):
@@ -103,6 +103,7 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
     for publication_id, rows in notifier.shares:
         shown = _to_users(services, publication_id, rows, notifier.unread, view.arrived)
         notifier.queued += (await services.of(Unsent).push(shown)).queued
+        services.of(Looks).told(rows, notifier.unread)
         await asyncio.sleep(0)
 
 
@@ -143,6 +144,7 @@ async def mark(services: Services, notification_id: UUID, state: State, *, on: b
         if is_back:  # it is on the list now, and this counts as its push
             shown = replace(shown, news=services.of(AwayFromInbox).news([(row.id, row.user_id)]))
     await services.of(Unsent).push(shown)
+    services.of(Looks).told([row], {row.user_id: waiting.unread})
     return Marked(row, waiting)
 
 
@@ -158,6 +160,7 @@ async def mark_all_read(services: Services, user_id: str) -> tuple[int, Counts]:
         rows = await store.newest(session, user_id, LISTED)
         shown = _to_user(publication_id, user_id, view.listed(rows, waiting.unread))
     await services.of(Unsent).push(shown)
+    services.of(Looks).told_list(user_id, rows, waiting.unread)
     return marked, waiting
 
 
@@ -203,6 +206,7 @@ async def _arrive_again(services: Services, again: Again) -> None:
     if rows:
         unread = {user_id: counted.unread for user_id, counted in waiting.items()}
         await services.of(Unsent).push(_to_users(services, again.id, rows, unread, view.arrived_again))
+        services.of(Looks).told(rows, unread)
 
 
 async def _change_again(services: Services, again: Again) -> None:
@@ -212,6 +216,7 @@ async def _change_again(services: Services, again: Again) -> None:
     is_back = again.what == BACK and row.archived_at is None
     update = view.arrived_again(row, waiting.unread) if is_back else _shown(row, waiting.unread, is_back=False)
     await services.of(Unsent).push(_to_user(again.id, row.user_id, update))
+    services.of(Looks).told([row], {row.user_id: waiting.unread})
 
 
 async def _list_again(services: Services, again: Again) -> None:
@@ -220,6 +225,7 @@ async def _list_again(services: Services, again: Again) -> None:
         waiting = (await store.counts(session, [user_id]))[user_id]
         rows = await store.newest(session, user_id, LISTED)
     await services.of(Unsent).push(_to_user(again.id, user_id, view.listed(rows, waiting.unread)))
+    services.of(Looks).told_list(user_id, rows, waiting.unread)
 
 
 PUSHES_AGAIN: Mapping[str, PushAgain] = {
@@ -230,8 +236,13 @@ PUSHES_AGAIN: Mapping[str, PushAgain] = {
 }
 
 
-async def _undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[Waiting]:
+async def _undelivered(
+    looks: Looks, session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int
+) -> Sequence[Waiting]:
     await hold_users(session, user_ids)
     rows = await store.undelivered(session, user_ids, after, limit)
     waiting = await store.counts(session, {row.user_id for row in rows}) if rows else {}
-    return [Waiting(row.id, row.user_id, view.arrived(row, waiting[row.user_id].unread)) for row in rows]
+    unread = {user_id: counted.unread for user_id, counted in waiting.items()}
+    return [
+        Waiting(row.id, row.user_id, view.arrived(row, unread[row.user_id]), partial(looks.told, [row], unread)) for row in rows
+    ]

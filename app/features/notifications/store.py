@@ -51,6 +51,18 @@ async def on_the_list(session: AsyncSession, notification_ids: Collection[str]) 
     return (await session.scalars(query.order_by(table.id))).all()
 
 
+async def by_id(session: AsyncSession, notification_ids: Collection[UUID]) -> Sequence[NotificationRow]:
+    """Those of these that there are."""
+    return (await session.scalars(select(NotificationRow).where(NotificationRow.id.in_(notification_ids)))).all()
+
+
+async def states(session: AsyncSession, notification_ids: Collection[UUID]) -> dict[UUID, Sequence[datetime | None]]:
+    """When each of these that there is was seen, read, archived."""
+    table = NotificationRow
+    query = select(table.id, table.seen_at, table.read_at, table.archived_at).where(table.id.in_(notification_ids))
+    return {notification_id: moments for notification_id, *moments in await session.execute(query)}
+
+
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:
     """What waits for each of the users; a user for whom nothing waits is there with zeros."""
     table = NotificationRow

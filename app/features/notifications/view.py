@@ -42,6 +42,12 @@ def listed(rows: Iterable[NotificationRow], unread_count: int) -> Update:
     return Update(LIST, Markup("\n").join(map(item, rows)), "innerHTML", (badge(unread_count),))
 
 
+def counted(unread_count: int) -> Update:
+    """The badge alone."""
+    shown = badge(unread_count)
+    return Update(shown.target, shown.html, shown.swap)
+
+
 def badge(unread_count: int) -> Fragment:
     """The number of unread notifications; empty when there are none."""
     return Fragment(BADGE, str(unread_count) if unread_count else "", "textContent")

@@ -1,9 +1,9 @@
 """Use cases: who can be addressed, who is there, and what each user is told of their own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +13,7 @@ from app.hub.audience import signed_in, users
 from app.hub.hub import Hub
 from app.hub.publication import Part, Publication
 from app.kernel.clock import utc_now
+from app.kernel.errors import NotFound
 from app.kernel.identity import User
 from app.kernel.ids import new_short_id
 from app.wire.update import Update
@@ -22,6 +23,8 @@ LINES_AT_ONCE = 200
 
 LINES_LOOKED_UP = 1_000
 """Users whose lines are looked up at once."""
+
+Done = TypeVar("Done")
 
 
 class Presence(NamedTuple):
@@ -51,13 +54,31 @@ class Sent(NamedTuple):
 async def addressed(session: AsyncSession, hub: Hub, user_id: str) -> str:
     """The name of a user whom another user may address: one with a row, or one who is connected and gets a row now.
 
-    Raises NotFound for somebody nobody heard of.
+    Raises NotFound for somebody nobody here heard of: call it inside of `addressing`.
     """
     user = connected_user(hub, user_id)
     if user is not None:
         await store.ensure_signed_in(session, [user])
         return user.name
     return (await store.find(session, user_id)).name
+
+
+async def addressing(services: Services, user_id: str, act: Callable[[], Awaitable[Done]]) -> Done:
+    """Do what one user does to another, whom it finds by `addressed` in a transaction of its own.
+
+    Somebody who has just connected to another node has no row for a moment. So where nobody here heard of the user, other nodes are
+    asked, and it is done anew when one has. Nodes that do not answer know nobody. Raises what `act` raises.
+    """
+    try:
+        return await act()
+    except NotFound:
+        found = await services.everywhere.connections(users(user_id), limit=1)
+        if not found.items:
+            raise
+    user = User(user_id, found.items[0].user_name or user_id, frozenset(found.items[0].roles))
+    async with services.database.transaction() as session:
+        await store.ensure_signed_in(session, [user])
+    return await act()
 
 
 def connected_user(hub: Hub, user_id: str) -> User | None:

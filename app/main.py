@@ -18,7 +18,9 @@ from litestar.types import Middleware
 
 from app import __version__
 from app.auth.admission import Admission
+from app.auth.failures import Failures
 from app.auth.from_settings import make_tokens
+from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
 from app.auth.tickets import Tickets
@@ -29,11 +31,13 @@ from app.db.session import Database
 from app.db.watch import WATCH_EVERY_S, Watch
 from app.features import FEATURES
 from app.features import demo as demo_page
+from app.features.audit import AuditLog, admin_action
 from app.features.background import Rest, background
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
 from app.features.fragments import fragments
-from app.features.keys import KeyUsage, find_record
+from app.features.idempotency import IdempotentCalls
+from app.features.keys import KeyUsage, all_ids, find_record
 from app.features.services import Services
 from app.features.unsent import Unsent
 from app.hub.audience import roles
@@ -55,7 +59,7 @@ from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.addresses import HandshakeLimit
-from app.web.answering import answering
+from app.web.answering import Office, answering
 from app.web.assets import SHIPPED, file_route
 from app.web.conversation import Talk
 from app.web.docs import docs_routes
@@ -83,6 +87,7 @@ TAGS = [
     Tag("Connections", "Who is there now."),
     Tag("Tokens", "Who a page is, for sites that make no tokens of their own."),
     Tag("API keys", "Keys of back-office tools."),
+    Tag("Audit", "Who did what, and who was refused."),
 ]
 
 
@@ -96,6 +101,7 @@ class Parts(NamedTuple):
     drain: Drain
     tokens: Tokens
     key_ring: KeyRing
+    guard: Guard
     key_usage: KeyUsage
     everywhere: Everywhere
     member: Member
@@ -120,15 +126,16 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     )
     for feature in features:
         for name, action in feature.actions.items():
-            handlers.on(name)(partial(action, services))
+            is_noted = name in feature.admin_actions
+            handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([answering(_given(parts, services), settings.max_body_bytes)]),
+        _api_router([answering(_office(parts, services))]),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.member.lease, parts.key_ring),
+        metrics_route(parts.hub, parts.member.lease, parts.guard),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -179,6 +186,11 @@ def _build(settings: Settings) -> Parts:
         async with database.reading() as session:
             return await find_record(session, key_id)
 
+    async def find_ids() -> frozenset[str]:
+        async with database.reading() as session:
+            return await all_ids(session)
+
+    key_ring = KeyRing(find, admin_key=settings.admin_key, used=key_usage.used)
     hub = Hub(
         _make_journal(settings, member.roster.node, redis_deadline),
         outbox_bytes=settings.outbox_bytes,
@@ -198,7 +210,8 @@ def _build(settings: Settings) -> Parts:
         hub=hub,
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
-        key_ring=KeyRing(find, admin_key=settings.admin_key, used=key_usage.used),
+        key_ring=key_ring,
+        guard=Guard(key_ring, Failures(find_ids, settings.api_rate_per_min), rate_per_min=settings.api_rate_per_min),
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,
@@ -219,9 +232,10 @@ def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
     return Router("/api/v1", route_handlers=ROUTES, dependencies=names, middleware=middleware)
 
 
-def _given(parts: Parts, services: Services) -> dict[str, Any]:
-    """What functions of operations may ask for by name, beside the caller."""
-    return {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
+def _office(parts: Parts, services: Services) -> Office:
+    """What requests of the back office pass, and what functions of operations may ask for by name, beside the caller."""
+    given = {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
+    return Office(parts.guard, services.of(IdempotentCalls), services.of(AuditLog).note, parts.settings.max_body_bytes, given)
 
 
 def _fingerprint(settings: Settings, tokens: Tokens) -> str:

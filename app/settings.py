@@ -72,6 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One message from a browser; a larger one closes its connection with 1009. Bounds what a stranger can make us hold."""
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1024)] = 262_144
     """One request body; a larger one is answered 413."""
+    api_rate_per_min: Annotated[int, msgspec.Meta(ge=1)] = 600
+    """Requests a minute that one API key may make for long, and as many at once; above it, 429. For each process by itself.
+    The same holds for failed tries of one address with keys that are none."""
     socket_rate_per_s: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     """Messages a second that one connection may send for long; above it, error answers."""
     socket_burst: Annotated[int, msgspec.Meta(ge=1)] = 40
@@ -106,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Publications that the journal keeps, for pages that come back."""
     replay_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     """Seconds for which it keeps them."""
+    audit_retention_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Days for which the audit log is kept. 0: for ever."""
     drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0
     """Seconds that a stopping server has: over most of them its pages come back, and running requests are cut behind them."""
     log_format: Literal["", "console", "json"] = ""

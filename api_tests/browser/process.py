@@ -26,6 +26,7 @@ class Process:
             "WSX_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'wsx.db'}",
             "WSX_PORT": str(self.port),
             "WSX_ADMIN_KEY": ADMIN_KEY,
+            "WSX_API_RATE_PER_MIN": "1000000",
             "WSX_TOKEN_SECRET": SECRET,
         }
         self._process: asyncio.subprocess.Process | None = None

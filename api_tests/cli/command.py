@@ -18,6 +18,8 @@ from api_tests.waiting import eventually
 
 STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 30.0
+PLENTY = "1000000"
+"""Requests a minute: tests ask as fast as they can."""
 KEY = re.compile(r"wsx_[0-9A-Za-z]{12}_[0-9A-Za-z]{39}")
 
 
@@ -77,7 +79,12 @@ class Operator:
     def environment(self, **settings: str) -> dict[str, str]:
         """The settings by their names without `WSX_`, in lower case."""
         others = {name: value for name, value in os.environ.items() if not name.startswith("WSX_")}
-        given = {"database_url": f"sqlite+aiosqlite:///{self.database}", "port": "0", "drain_s": "2"} | settings
+        given = {
+            "database_url": f"sqlite+aiosqlite:///{self.database}",
+            "port": "0",
+            "drain_s": "2",
+            "api_rate_per_min": PLENTY,
+        } | settings
         return others | {f"WSX_{name.upper()}": value for name, value in given.items()}
 
     def runs(self, *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "app"), **settings: str) -> Outcome:

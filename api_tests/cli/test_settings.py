@@ -33,6 +33,7 @@ GIVEN = {
     "ping_timeout_s": ("3", 3.0),
     "max_message_bytes": ("1024", 1024),
     "max_body_bytes": ("2048", 2048),
+    "api_rate_per_min": ("60", 60),
     "socket_rate_per_s": ("0.5", 0.5),
     "socket_burst": ("1", 1),
     "max_sockets_per_user": ("2", 2),
@@ -45,6 +46,7 @@ GIVEN = {
     "outbox_total_bytes": ("8192", 8192),
     "replay_entries": ("5", 5),
     "replay_s": ("60", 60.0),
+    "audit_retention_days": ("90", 90),
     "drain_s": ("0", 0.0),
     "log_format": ("json", "json"),
 }

@@ -97,7 +97,7 @@ def test_no_schema_is_left_over() -> None:
 def test_an_operation_says_all_that_there_is_to_say(name: str) -> None:
     method, path, operation = OPERATIONS[name]
     scope = next(route.opt["scope"] for route in ROUTES if route.operation_id == name)
-    assert [{"key": []}] == operation["security"]
+    assert [{"key": [scope]}] == operation["security"]
     assert f"Scope: `{scope}`." in operation["description"]
     assert not operation["description"].startswith("\n")
     assert operation["summary"]
@@ -106,7 +106,8 @@ def test_an_operation_says_all_that_there_is_to_say(name: str) -> None:
         part[1:-1] for part in path.split("/") if part.startswith("{")
     }
     answers = operation["responses"]
-    wanted = {"401", "403"} | ({"400", "413", "422"} if "requestBody" in operation else set())
+    wanted = {"401", "403", "429"} | ({"400", "413", "422"} if "requestBody" in operation else set())
+    assert (method == "POST") == ("Idempotency-Key" in {one["name"] for one in operation.get("parameters", ())})
     assert wanted <= answers.keys()
     for status, answer in answers.items():
         if status >= "400":

@@ -1,28 +1,51 @@
-"""The check on every request of the back office: a key, and a key that has the scope."""
+"""The checks on every request of the back office: a key, how often it asks, and whether it has the scope."""
 
 from collections.abc import Iterable
 
 import structlog
 
+from app.auth.failures import Failures
 from app.auth.keys import Caller, KeyRing
+from app.auth.rates import Rates, Standing
 from app.auth.scopes import ANY, allows
 from app.kernel.errors import Forbidden, Unauthenticated
 
 
-async def admit(headers: Iterable[tuple[bytes, bytes]], ring: KeyRing, scope: str) -> Caller:
-    """Who asks, by the key in the headers. Raises Unauthenticated, Forbidden for a key without the scope; both name the scope."""
-    given = next((value for name, value in headers if name == b"authorization"), b"").decode("latin-1")
-    scheme, _, text = given.partition(" ")
-    with_scope = "" if scope == ANY else f" with the scope {scope}"
-    if scheme.lower() != "bearer" or not text:
-        message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
-        raise Unauthenticated(message)
-    caller = await ring.caller(text.strip())
-    if caller is None:
-        message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"
-        raise Unauthenticated(message)
+class Guard:
+    """Knows who asks and how often. One for all doors of a process."""
+
+    def __init__(self, ring: KeyRing, failures: Failures, *, rate_per_min: int) -> None:
+        self._ring = ring
+        self._failures = failures
+        self._rates = Rates(rate_per_min)
+
+    async def identify(self, headers: Iterable[tuple[bytes, bytes]], address: str, scope: str) -> Caller:
+        """Who asks, by the key in the headers. Raises Unauthenticated, which names the scope; RateLimited for one who guesses."""
+        given = b""
+        for name, value in headers:
+            if name == b"authorization":
+                given = value
+        scheme, _, text = given.decode("latin-1").partition(" ")
+        with_scope = "" if scope == ANY else f" with the scope {scope}"
+        if scheme.lower() != "bearer" or not text:
+            message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
+            raise Unauthenticated(message)
+        among = await self._failures.only(address) if self._failures.of else None
+        caller = await self._ring.caller(text.strip(), among)
+        if caller is None:
+            self._failures.failed(address)
+            message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"
+            raise Unauthenticated(message)
+        structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
+        return caller
+
+    def count(self, caller: Caller) -> Standing:
+        """One request more of this key."""
+        return self._rates.count(caller.key_id)
+
+
+def check_scope(caller: Caller, scope: str) -> None:
+    """Raise Forbidden, which names the scope, unless the key has it."""
     if not allows(caller.scopes, scope):
         message = f"this key has not the scope {scope}"
         raise Forbidden(message)
-    structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
-    return caller

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -113,8 +113,11 @@ class KeyRing:
         """The newest look-up of each key that is under way, and when it began."""
         self._running: set[asyncio.Task[_Found]] = set()
 
-    async def caller(self, text: str) -> Caller | None:
-        """Who holds this key; None when it is not a key of ours, or expired, or revoked. Raises what looking it up raises."""
+    async def caller(self, text: str, among: Container[str] | None = None) -> Caller | None:
+        """Who holds this key; None when it is not a key of ours, or expired, or revoked. Raises what looking it up raises.
+
+        `among`: where given, only these ids are looked up.
+        """
         digest = digest_of(text)
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
             return ADMIN_CALLER
@@ -122,7 +125,7 @@ class KeyRing:
         now = monotonic()
         found = self._cache.get(key_id)
         if found is None or now >= found.until:
-            if not text.isascii() or id_of(text) is None:
+            if not text.isascii() or id_of(text) is None or (among is not None and key_id not in among):
                 return None
             found = await asyncio.shield(self._look_up(key_id, now))
         elif now >= found.renew_at:

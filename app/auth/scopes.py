@@ -14,6 +14,7 @@ KEYS_ADMIN: Final = "keys:admin"
 
 _THINGS: Final = {
     "announcements": ("read", "write"),
+    "audit": ("read",),
     "broadcasts": ("write",),
     "connections": ("read", "write"),
     "dashboard": ("read", "write"),

@@ -4,9 +4,10 @@ import argparse
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from app import __version__
-from app.cli import issue, run, serving
+from app.cli import audit, issue, run, serving
 from app.cli.console import Failure, fail
 from app.kernel.errors import AppError
 from app.settings import SettingsError
@@ -48,6 +49,27 @@ def _user_id(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= audit.MAX_SHOWN:
+        message = f"{text!r}: a number from 1 to {audit.MAX_SHOWN} is wanted"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _add_audit(actions: Any) -> None:
+    """`Any`: argparse has no public name for it."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--key", type=_text, metavar="ID", help="of this API key; WSX_ADMIN_KEY: of that one")
+    shared.add_argument("--user", type=_text, metavar="ID", help="of this admin, over the socket")
+    shared.add_argument("--operation", type=_text, metavar="NAME", help="as create_broadcast, mass-update or keys create")
+    listed = actions.add_parser("list", parents=[shared], help="the newest events, oldest of them first")
+    listed.add_argument("--since", type=_duration, metavar="1h", help="not older than this")
+    listed.add_argument("--limit", type=_count, default=audit.SHOWN, metavar="N")
+    listed.set_defaults(run=audit.list_events)
+    tail = actions.add_parser("tail", parents=[shared], help="events as they are written, until Ctrl-C")
+    tail.set_defaults(run=audit.tail)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="wsx", description="HTML to every browser that should see it.")
     parser.add_argument("--version", action="version", version=f"wsx {__version__}")
@@ -74,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     revoke = keys.add_parser("revoke", help="revoke a key for ever")
     revoke.add_argument("id", type=_text, metavar="ID")
     revoke.set_defaults(run=issue.revoke)
+
+    audit_log = commands.add_parser("audit", help="who did what, and who was refused")
+    _add_audit(audit_log.add_subparsers(required=True, metavar="ACTION"))
 
     token = commands.add_parser("token", help="print a connection token for a browser")
     token.add_argument("user", type=_user_id, metavar="USER")

@@ -10,6 +10,7 @@ from app.auth.scopes import ADMIN
 from app.auth.tokens import MAX_ID_CHARS
 from app.cli.console import Failure, migrated, read_settings, remark, say, with_database
 from app.db.session import Database
+from app.features.audit import by_command, record
 from app.features.keys import NewKeyRequest, all_keys, create_key, revoke_key
 from app.kernel.clock import utc_now
 
@@ -27,7 +28,9 @@ def create(options: argparse.Namespace) -> None:
         raise Failure(str(error), 2) from None
 
     async def make(database: Database) -> str:
-        _, key = await create_key(database, wanted, OPERATOR)
+        row, key = await create_key(database, wanted, OPERATOR)
+        made = {"id": key.id, "name": row.name, "scopes": " ".join(row.scopes)}
+        await record(database, by_command("keys create", made))
         return key.text
 
     say(with_database(settings, make))
@@ -51,6 +54,7 @@ def list_all(_options: argparse.Namespace) -> None:
 def revoke(options: argparse.Namespace) -> None:
     async def carry_out(database: Database) -> None:
         await revoke_key(database, options.id)
+        await record(database, by_command("keys revoke", {"key_id": options.id}))
 
     with_database(migrated(), carry_out)
     say(f"{options.id}: revoked")

@@ -14,9 +14,13 @@ from threading import Thread
 from typing import Any
 
 from app import __version__
+from app.auth.keys import NewKey
+from app.auth.scopes import ADMIN
 from app.cli.console import Failure, fail, read_settings, say, upgrade, with_database
 from app.cli.needs import check_redis_at_start, check_room_for_workers
 from app.cli.signals import OVERTIME_S, stopped_by_signals
+from app.db.session import Database
+from app.features.audit import by_command, record
 from app.features.keys import first_key
 from app.kernel import log
 from app.main import create_app
@@ -65,7 +69,7 @@ def _serve_alone(listener: socket.socket, settings: Settings, *, demo: bool) -> 
 def _greet(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    key = None if settings.admin_key else with_database(settings, first_key)
+    key = None if settings.admin_key else with_database(settings, _make_first_key)
     say(f"WSX Server {__version__}")
     say(f"  address    {address}{'  (demo page: anybody may sign in under any name)' if demo else ''}")
     say(f"  docs       {address}/docs")
@@ -74,6 +78,13 @@ def _greet(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
     if key is not None:
         say(f"  admin key  {key.text}")
         say("             shown only this once; keep it")
+
+
+async def _make_first_key(database: Database) -> NewKey | None:
+    key = await first_key(database)
+    if key is not None:
+        await record(database, by_command("first key", {"id": key.id, "scopes": ADMIN}))
+    return key
 
 
 async def _supervise(listeners: list[socket.socket], settings: Settings, *, demo: bool) -> int:

@@ -4,8 +4,9 @@ What differs between databases is in `app.db.sqlite` and `app.db.postgresql`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,9 @@ from app.db.sqlite import Sqlite
 from app.db.url import is_sqlite
 from app.kernel.errors import Unavailable
 from app.kernel.transaction import marked_open
+
+BEFORE_COMMIT: ContextVar[Callable[[AsyncSession], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
+"""What is done at the end of each transaction of the task that set it, in the transaction: it is stored if the rest is."""
 
 _NOT_STORED = "the database cannot be used at the moment; nothing was stored, try again"
 _UNCLEAR = "the database was lost before it confirmed; this may be stored or not, look before you try again"
@@ -44,6 +48,8 @@ class Database:
                     async with self._sessions() as session, session.begin():
                         await _connect(session, writes=True)
                         yield session
+                        if (before_commit := BEFORE_COMMIT.get()) is not None:
+                            await before_commit(session)
                         commit.has_begun = True
 
     @asynccontextmanager

@@ -2,12 +2,14 @@
 
 from app.features import (
     announcements,
+    audit,
     broadcasts,
     chat,
     connections,
     cursor,
     dashboard,
     follows,
+    idempotency,
     keys,
     locations,
     maintenance,
@@ -21,6 +23,8 @@ from app.features import (
 from app.features.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
+    audit.FEATURE,
+    idempotency.FEATURE,
     users.FEATURE,
     keys.FEATURE,
     sign_in.FEATURE,

@@ -1,6 +1,6 @@
 """What a feature is, for those who put the application together."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import NamedTuple
@@ -24,6 +24,8 @@ class Feature(NamedTuple):
     """REST operations, below `/api/v1`."""
     actions: Mapping[str, Action] = MappingProxyType({})
     """The socket handlers that it ships, by name. A site's own handler of the same name goes before."""
+    admin_actions: Collection[str] = ()
+    """Those of them that are for admins: each use of them is in the audit log."""
     running: Callable[[Services], AbstractAsyncContextManager[None]] | None = None
     """Background work: entered at start, left in reverse order at stop."""
     pushes_again: Mapping[str, PushAgain] = MappingProxyType({})

@@ -55,6 +55,10 @@ class Gathering(Generic[Key, Item]):
         """Whether the key waits, or its batch is being carried out."""
         return key in self._waiting
 
+    def __len__(self) -> int:
+        """How many wait, those among them whose batch is being carried out."""
+        return len(self._waiting)
+
     async def flush(self) -> None:
         """Carry out all that waits. Raises Unavailable; then it still waits."""
         while self._waiting:

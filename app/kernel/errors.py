@@ -8,6 +8,7 @@ AppError                  code                  status
 ├─ Conflict               conflict              409   it is so already, or something else has that name
 ├─ InvalidFields          invalid_fields        422   read, but fields are wrong; names each one
 ├─ Refused                refused               403   a handler's no to a page, in a sentence for people; with a code of its own
+├─ RateLimited            rate_limited          429   too often; names the limit, says when to come back
 └─ Unavailable            unavailable           503   try again later; says when
 """
 
@@ -99,6 +100,16 @@ class Unavailable(AppError):
     code, status, title = "unavailable", 503, "Not available now"
 
     def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class RateLimited(AppError):
+    """Too often. `retry_after_s` becomes the header `Retry-After`."""
+
+    code, status, title = "rate_limited", 429, "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after_s: int) -> None:
         super().__init__(detail)
         self.headers = {"Retry-After": str(retry_after_s)}
 

@@ -9,7 +9,7 @@ import structlog
 
 from app.kernel.clock import monotonic
 from app.kernel.errors import AppError
-from app.web.limiter import Bucket
+from app.kernel.bucket import Bucket
 from app.web.proxies import as_address
 
 MAX_ADDRESSES: Final = 20_000

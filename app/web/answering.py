@@ -5,19 +5,56 @@ guard, a task group for what functions ask for by name, data transfer objects, r
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Self
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Self
 
-import msgspec
-from litestar import Response
+import structlog
+from litestar.exceptions import HTTPException
 
-from app.auth.guards import admit
+from app.auth.guards import Guard, check_scope
+from app.auth.keys import Caller
+from app.kernel.errors import AppError
+from app.web import deeds, idempotency
+from app.web.answer import Answer, rendered, send_answer
 from app.web.body import JsonBody
+from app.web.deeds import Deed, NoteDeed
+from app.web.errors import problem
 from app.web.front import Asgi, Receive, Scope, Send
+from app.web.idempotency import Once
 from app.web.parameters import Parameters
 
-_JSON = b"content-type", b"application/json"
-_NO_STORE = b"cache-control", b"no-store"
-_encode = msgspec.json.Encoder().encode
+_log = structlog.get_logger()
+
+_REFUSED_READS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
+"""Of calls that change nothing, what is noted: somebody asks who may not."""
+_NO_TARGETS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Office(NamedTuple):
+    """What all requests of the back office pass."""
+
+    guard: Guard
+    once: Once
+    note: NoteDeed
+    max_body_bytes: int
+    """Longer bodies are refused with 413."""
+    given: Mapping[str, Any]
+    """What functions may ask for by name, see `app.web.given`."""
+
+
+class _Call:
+    """One request on its way through an operation: what is known of it so far."""
+
+    __slots__ = ("address", "arguments", "caller", "returned", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        client = scope.get("client")
+        self.address: str = client[0] if client else ""
+        self.caller: Caller | None = None
+        self.arguments: dict[str, Any] = {}
+        self.returned: Any = None
 
 
 class Operation(NamedTuple):
@@ -30,27 +67,94 @@ class Operation(NamedTuple):
     """What the function asks for by name, beside body and parameters."""
     parameters: Parameters
     body: JsonBody | None
+    is_post: bool
+    changes: bool
+    """Whether it may change something: then the audit log has each call."""
+    keeps_answer: bool
+    """Whether its answer may be kept to be given again: not where it holds a secret."""
 
     def __deepcopy__(self, _memo: object) -> Self:
         """Itself: Litestar copies routes with all that they hold, and this is held by all copies."""
         return self
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, given: Mapping[str, Any], max_body_bytes: int) -> None:
-        """Answer one request. Raises AppError and RequestEntityTooLarge for what is refused; nothing is sent then."""
-        caller = await admit(scope["headers"], given["key_ring"], self.scope)
-        arguments = self.parameters.read(scope)
+    async def answer(self, scope: Scope, receive: Receive, send: Send, office: Office) -> None:
+        """Answer one request. Raises AppError and HTTPException for what is refused; nothing is sent then."""
+        call = _Call(scope)
+        try:
+            answer = await self._carry_out(call, receive, office)
+        except Exception as error:
+            self._note_refusal(call, error, office)
+            raise
+        await send_answer(answer, send)
+
+    async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
+        scope = call.scope
+        headers = scope["headers"]
+        caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
+        standing = office.guard.count(caller)
+        scope["state"]["headers"] = standing.headers
+        standing.check()
+        check_scope(caller, self.scope)
+        call.arguments = self.parameters.read(scope)
         for name in self.given:
-            arguments[name] = caller if name == "caller" else given[name]
+            call.arguments[name] = caller if name == "caller" else office.given[name]
+        body = b""
         if self.body is not None:
-            arguments["data"] = await self.body.read(scope["headers"], receive, max_body_bytes)
-        await _send(await self.function(**arguments), self.status, send)
+            body = await self.body.receive(headers, receive, office.max_body_bytes)
+            call.arguments["data"] = self.body.decode(body)
+        key = idempotency.key_in(headers) if self.is_post else None
+        if key is None:
+            call.returned = await self.function(**call.arguments)
+            answer = rendered(call.returned, self.status)
+        else:
+            asked = idempotency.asked(key, scope, caller, body)
+            answer = await office.once.carry_out(asked, lambda: self._settled(call), keeps_answer=self.keeps_answer)
+        if self.changes:
+            self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else "", office)
+        return answer
+
+    async def _settled(self, call: _Call) -> Answer:
+        """An answer that is given again: also a refusal that would be the same. Raises what may be otherwise at the next try."""
+        try:
+            call.returned = await self.function(**call.arguments)
+        except AppError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            return problem(error, call.scope["path"], call.scope["state"]["request_id"])
+        return rendered(call.returned, self.status)
+
+    def _note_refusal(self, call: _Call, error: Exception, office: Office) -> None:
+        status, code = HTTPStatus.INTERNAL_SERVER_ERROR, AppError.code
+        if isinstance(error, AppError):
+            status, code = HTTPStatus(error.status), error.code
+        elif isinstance(error, HTTPException):
+            status, code = HTTPStatus(error.status_code), ""
+        if self.changes or status in _REFUSED_READS:
+            self._note(call, status, code, office)
+
+    def _note(self, call: _Call, status: int, code: str, office: Office) -> None:
+        scope, data = call.scope, call.arguments.get("data")
+        if call.arguments.get("dry_run"):
+            return
+        try:
+            deed = Deed(
+                actor=deeds.actor_of(call.caller),
+                operation=self.function.__name__,
+                targets=deeds.targets_of(scope.get("path_params", _NO_TARGETS), data, call.returned),
+                audience=deeds.audience_of(data),
+                counts=deeds.counts_of(call.returned),
+                status=status,
+                code=code,
+                request_id=scope["state"]["request_id"],
+                address=call.address,
+            )
+            office.note(deed)
+        except Exception:  # it was done, and the answer is true
+            _log.exception("a call is missing in the audit log", operation=self.function.__name__)
 
 
-def answering(given: Mapping[str, Any], max_body_bytes: int) -> Callable[[Asgi], Asgi]:
-    """Middleware for routes of operations: it stands behind Litestar's router, and answers in place of its handlers.
-
-    `given`: what functions may ask for by name, see `app.web.given`; `max_body_bytes`: longer bodies are refused with 413.
-    """
+def answering(office: Office) -> Callable[[Asgi], Asgi]:
+    """Middleware for routes of operations: it stands behind Litestar's router, and answers in place of its handlers."""
 
     def in_place_of(app: Asgi) -> Asgi:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,22 +162,8 @@ def answering(given: Mapping[str, Any], max_body_bytes: int) -> Callable[[Asgi],
             if operation is None:  # OPTIONS, which Litestar adds to every path
                 await app(scope, receive, send)
             else:
-                await operation.answer(scope, receive, send, given, max_body_bytes)
+                await operation.answer(scope, receive, send, office)
 
         return answer
 
     return in_place_of
-
-
-async def _send(answer: Any, status: int, send: Send) -> None:
-    """What a function returns, as an answer; a `Response` says more than the body: headers, or another status."""
-    headers = [_NO_STORE]
-    if isinstance(answer, Response):
-        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
-        answer, status = answer.content, answer.status_code or status
-    body = b""
-    if answer is not None:
-        body = _encode(answer)
-        headers += [_JSON, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

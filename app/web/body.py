@@ -17,11 +17,15 @@ class JsonBody:
     def __init__(self, kind: Any) -> None:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
 
-    async def read(self, headers: Iterable[tuple[bytes, bytes]], receive: Receive, max_bytes: int) -> Any:
-        """The body as its type. Raises BadRequest, InvalidFields, and RequestEntityTooLarge before more than that is held."""
+    async def receive(self, headers: Iterable[tuple[bytes, bytes]], receive: Receive, max_bytes: int) -> bytes:
+        """The bytes of a body. Raises BadRequest, and RequestEntityTooLarge before more than `max_bytes` are held."""
         body = await _whole(headers, receive, max_bytes)
         if not body:
             raise BadRequest("a JSON body is needed, and there is none")
+        return body
+
+    def decode(self, body: bytes) -> Any:
+        """The body as its type. Raises BadRequest, InvalidFields."""
         try:
             return self._decoder.decode(body)
         except msgspec.DecodeError as error:

@@ -16,8 +16,8 @@ from app.hub.connection import Connection
 from app.hub.handlers import Handlers, Reply, Request
 from app.hub.hub import Hub
 from app.hub.paced import QueueFull
+from app.kernel.bucket import Bucket
 from app.kernel.errors import AppError, WrongField
-from app.web.limiter import Bucket
 from app.wire import inbound
 from app.wire.prepared import Prepared
 from app.wire.swap import DEFAULT_SWAP, check_swap, style_of

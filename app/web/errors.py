@@ -1,17 +1,19 @@
 """Every error as one shape: `application/problem+json` (RFC 9457). The only place that maps exceptions to answers."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.plugins.problem_details import ProblemDetailsException
 from msgspec import UNSET, Meta, UnsetType
 
 from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields, WrongField
+from app.web.answer import Answer
 from app.web.choices import choices_at, description_at
+
+PROBLEM_TYPE: Final = "application/problem+json"
 
 _log = structlog.get_logger()
 
@@ -34,20 +36,27 @@ class Problem(msgspec.Struct):
     """The fields that are wrong."""
 
 
-def answer(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
+def problem(error: AppError, path: str, request_id: str) -> Answer:
     """The answer to an error of ours."""
-    extra: dict[str, Any] = {"request_id": request.scope["state"].get("request_id", "")}
-    if error.fields:
-        extra["errors"] = error.fields
-    return ProblemDetailsException(
-        status_code=error.status,
-        type_=f"urn:wsx:problem:{error.code}",
+    document = Problem(
+        type=f"urn:wsx:problem:{error.code}",
         title=error.title,
+        status=error.status,
         detail=error.detail,
-        instance=request.url.path,
-        extra=extra,
-        headers={**error.headers, "Cache-Control": "no-store"},
-    ).to_response(request)
+        instance=path,
+        request_id=request_id,
+        errors=list(error.fields) or UNSET,
+    )
+    body = msgspec.json.encode(document)
+    headers = {**error.headers, "Cache-Control": "no-store", "Content-Type": PROBLEM_TYPE, "Content-Length": str(len(body))}
+    return Answer(error.status, [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()], body)
+
+
+def answer(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:
+    """The same for Litestar."""
+    status, headers, body = problem(error, request.scope["path"], request.scope["state"].get("request_id", ""))
+    named = {name.decode(): value.decode("latin-1") for name, value in headers}
+    return Response(body, status_code=status, headers=named, media_type=PROBLEM_TYPE)
 
 
 def on_app_error(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:

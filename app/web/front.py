@@ -25,6 +25,8 @@ _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"n
 class Front:
     """An ASGI application in front of two: HTTP and lifespan go to one, WebSockets to the other.
 
+    What the former puts into the scope's `state["headers"]` is in its answer, whatever that is.
+
     `drain()` is awaited before a server that stops closes its sockets, where the server is ours.
     """
 
@@ -46,7 +48,8 @@ class Front:
         request_id = request_id_of(scope)
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # the server leaves the body out (RFC 9110, 9.3.2)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
         added = [(b"x-request-id", request_id.encode()), *_EVERYWHERE]
         status = 0
 
@@ -54,7 +57,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = [*message["headers"], *added, *state.get("headers", ())]
             return send(message)
 
         began = monotonic()

@@ -10,8 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from app.auth.guards import admit
-from app.auth.keys import KeyRing
+from app.auth.guards import Guard, check_scope
 from app.hub.hub import Hub
 from app.hub.lease import Lease, Owner
 
@@ -82,14 +81,15 @@ class HubCollector(Collector):
         yield from (waiting, sent, failed, refused)
 
 
-def metrics_route(hub: Hub, lease: Lease, key_ring: KeyRing) -> HTTPRouteHandler:
+def metrics_route(hub: Hub, lease: Lease, guard: Guard) -> HTTPRouteHandler:
     """The route `/metrics`."""
     registry = CollectorRegistry()
     registry.register(HubCollector(hub, lease))
 
     @get("/metrics", include_in_schema=False)
     async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        await admit(request.scope["headers"], key_ring, SCOPE)
+        address = request.client.host if request.client else ""
+        check_scope(await guard.identify(request.scope["headers"], address, SCOPE), SCOPE)
         return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
 
     return metrics

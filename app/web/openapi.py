@@ -15,13 +15,25 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.typing import FieldDefinition
 
 from app.web.errors import Problem
+from app.web.idempotency import HEADER, MAX_CHARS
 
 REFERENCE: Final = "#/components/schemas/{name}"
+
+_IDEMPOTENCY_KEY: Final = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Carried out once under this key, whatever comes again; the first answer is given again for 24 h, "
+    "with `Idempotency-Replayed: true`",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARS, "pattern": "^[!-~]+$"},
+    "example": "order-4711-shipped",
+}
 
 DESCRIPTION: Final = """HTML to every browser that should see it.
 
 Send `Authorization: Bearer <key>` with every call; press **Authorize** to try the calls here.
 Errors are `application/problem+json` (RFC 9457); the answer's `X-Request-ID` finds a request in the server's log.
+Every operation names the scope that its key needs. A POST with an `Idempotency-Key` is carried out once.
 Lists take `limit` and `cursor`, and name the next page in `next_cursor` and in the header `Link`.
 """
 
@@ -48,7 +60,12 @@ def document(router: Router, routes: Sequence[HTTPRouteHandler], *, version: str
             route = by_id[operation["operationId"]]
             declared = {str(status) for status in (route.status_code, *(route.responses or ()))}
             operation["responses"] = {status: said for status, said in operation["responses"].items() if status in declared}
+            for said in operation["responses"].values():
+                if "headers" in said:
+                    said["headers"] = dict(sorted(said["headers"].items()))  # Litestar keeps them in a set
             _add_examples(operation, route)
+            if route.opt["operation"].is_post:
+                operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return described
 
 

@@ -12,23 +12,32 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from app.web.answering import Operation
 from app.web.body import JsonBody
-from app.web.errors import Problem
+from app.web.errors import PROBLEM_TYPE, Problem
 from app.web.parameters import Parameters
 
 _VERBS = {"GET": get, "POST": post, "PUT": put, "PATCH": patch, "DELETE": delete}
 _ERROR_WORDS = {
-    400: "The body is not JSON",
+    400: "The body is not JSON, or the `Idempotency-Key` cannot be one",
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",
-    409: "It is so already, or something else has that name, or the server is not set up for it",
+    409: "It is so already, or something else has that name, or the server is not set up for it; or the first request with this "
+    "`Idempotency-Key` still runs",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
     422: "Fields or parameters are wrong; `errors` names each",
+    429: "More than `WSX_API_RATE_PER_MIN` requests with this key; `Retry-After` says when to go on",
     503: "The database cannot be used at the moment; nothing was stored or sent",
 }
-_REQUEST_ID = ResponseHeader(
-    name="X-Request-ID", value="req-42", description="The request's id, as given or made", documentation_only=True
-)
+_HEADERS = [
+    ResponseHeader(name=name, value=example, description=words, documentation_only=True)
+    for name, example, words in (
+        ("X-Request-ID", "req-42", "The request's id, as given or made"),
+        ("RateLimit-Policy", '"key";q=600;w=60', "How many requests a minute this key may make"),
+        ("RateLimit", '"key";r=599;t=1', "How many more it may make now (`r`), and in how many seconds it is one more (`t`)"),
+    )
+]
+_BODY_ERRORS = frozenset({400, 413})
+_POST_ERRORS = frozenset({400, 409})
 GIVEN = frozenset({"hub", "database", "services", "caller", "key_ring"})
 """What functions may ask for by name; `app.web.given` and `app.features.services` have the types."""
 
@@ -37,6 +46,10 @@ def _query_name(parameter: Parameter) -> str:
     """The name in the query: the parameter's own, or what its `QueryParameter(name=…)` says."""
     described = getattr(parameter.annotation, "__metadata__", ())
     return next((name for one in described if (name := getattr(one, "name", None))), parameter.name)
+
+
+def _problem(status: int) -> ResponseSpec:
+    return ResponseSpec(Problem, description=_ERROR_WORDS[status], media_type=PROBLEM_TYPE, generate_examples=False)
 
 
 def operation(
@@ -50,11 +63,13 @@ def operation(
     takes: object = None,
     gives: object = None,
     errors: Iterable[int] = (),
+    keeps_answer: bool = True,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a route of `/api/v1` under the scope. The function's name is the operation's id, its docstring the description.
 
     `takes`, `gives`: examples of the body and of the answer, as JSON values; `app.web.openapi` puts them into the document.
-    `errors`: statuses beyond those that every operation has (401, 403, 422, 503) and that a body brings (400, 413).
+    `errors`: statuses beyond those that every operation has (401, 403, 422, 429, 503), that a body brings (400, 413), or a POST
+    (400, 409). `keeps_answer` False: the answer holds a secret, and is not kept to be given again under an `Idempotency-Key`.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
@@ -62,7 +77,8 @@ def operation(
         elsewhere = {"data", *GIVEN, *(name for name in parameters if f"{{{name}:" in path)}
         query_names = {name: _query_name(one) for name, one in parameters.items() if name not in elsewhere}
         data = parameters.get("data")
-        known = {401, 403, 422, 503, *errors} | ({400, 413} if data else set())
+        is_post = method == "POST"
+        known = {401, 403, 422, 429, 503, *errors} | (_BODY_ERRORS if data else set()) | (_POST_ERRORS if is_post else set())
         answered = Operation(
             function,
             scope,
@@ -70,13 +86,10 @@ def operation(
             given=tuple(name for name in parameters if name in GIVEN),
             parameters=Parameters(query_names),
             body=JsonBody(get_args(data.annotation)[0]) if data else None,
+            is_post=is_post,
+            changes=method != "GET" and not scope.endswith(":read"),
+            keeps_answer=keeps_answer,
         )
-        responses = {
-            code: ResponseSpec(
-                Problem, description=_ERROR_WORDS[code], media_type="application/problem+json", generate_examples=False
-            )
-            for code in sorted(known)
-        }
         route: HTTPRouteHandler = _VERBS[method](
             path,
             status_code=int(status),
@@ -84,10 +97,10 @@ def operation(
             summary=summary,
             description=f"{cleandoc(function.__doc__ or '')}\n\nScope: `{scope}`.",
             tags=[tag],
-            security=[{"key": []}],
-            responses=responses,
+            security=[{"key": [scope]}],
+            responses={code: _problem(code) for code in sorted(known)},
             response_description=HTTPStatus(status).phrase,
-            response_headers=[_REQUEST_ID],
+            response_headers=_HEADERS,
             opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},
         )(function)
         return route

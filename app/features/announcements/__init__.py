@@ -23,6 +23,7 @@ FEATURE = Feature(
     "announcements",
     routes,
     actions={"admin-announcement": admin_announcement},
+    admin_actions={"admin-announcement"},
     running=_running,
     pushes_again=service.PUSHES_AGAIN,
 )

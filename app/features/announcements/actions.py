@@ -9,6 +9,7 @@ from app.features.announcements import service
 from app.features.announcements.model import Priority
 from app.features.announcements.service import MAX_MESSAGE_CHARS
 from app.features.asking import admin, read, written
+from app.features.particulars import reached
 from app.features.services import Services
 from app.hub.connection import Connection
 from app.hub.face import html
@@ -29,4 +30,5 @@ async def admin_announcement(services: Services, request: Request, connection: C
     asked = read(request, Announcing)
     message = written(asked.message)
     made = await service.announce(services, message=message, title="Announcement", priority=asked.priority, author=user.name)
+    reached(users=made.user_count)
     return Reply(html("<div>Announcement sent to {} users</div>", made.user_count))

@@ -12,5 +12,6 @@ FEATURE = Feature(
     "broadcasts",
     routes,
     actions={"mass-update": mass_update, "rate-limited-update": rate_limited_update},
+    admin_actions={"mass-update"},
     running=running,
 )

@@ -2,6 +2,7 @@
 
 from app.features.asking import admin, signed_in
 from app.features.broadcasts import service
+from app.features.particulars import reached
 from app.features.services import Services
 from app.hub.connection import Connection
 from app.hub.handlers import Reply, Request
@@ -10,7 +11,8 @@ from app.hub.handlers import Reply, Request
 async def mass_update(services: Services, _request: Request, connection: Connection) -> Reply:
     """For admins: one batch to every connection."""
     admin(connection)
-    await service.mass_update(services)
+    receipt = await service.mass_update(services)
+    reached(matched=receipt.matched, queued=receipt.queued)
     return Reply("<div>Mass update completed</div>")
 
 

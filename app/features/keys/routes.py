@@ -75,7 +75,7 @@ _EXAMPLE = {
     status=HTTPStatus.CREATED,
     takes={"name": "shop back office", "scopes": ["broadcasts:write"]},
     gives={**_EXAMPLE, "key": "wsx_Qm3zT81bKpXa_<secret>"},
-    errors=[503],
+    keeps_answer=False,
 )
 async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> CreatedApiKey:
     """Make a key. It can be given only scopes that the calling key has itself."""

@@ -31,6 +31,11 @@ async def find_record(session: AsyncSession, key_id: str) -> KeyRecord | None:
     return KeyRecord(row.key_id, row.name, frozenset(row.scopes), row.digest, row.expires_at, row.revoked_at)
 
 
+async def all_ids(session: AsyncSession) -> frozenset[str]:
+    """The ids of all keys that were not revoked."""
+    return frozenset((await session.scalars(select(ApiKeyRow.key_id).where(ApiKeyRow.revoked_at.is_(None)))).all())
+
+
 async def page(session: AsyncSession, *, limit: int, cursor: str | None) -> Slice[ApiKeyRow]:
     """One page, newest first; revoked ones too."""
     return await newest_first(session, select(ApiKeyRow), ApiKeyRow.id, limit=limit, cursor=cursor)

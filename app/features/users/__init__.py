@@ -14,4 +14,10 @@ from app.features.users.store import ensure_signed_in, ensure_users, hold_users
 
 __all__ = ["FEATURE", "UserRow", "addressed", "addressing", "connected_user", "ensure_signed_in", "ensure_users", "hold_users"]
 
-FEATURE = Feature("users", routes, actions={"broadcast-user-updates": broadcast_user_updates}, running=running)
+FEATURE = Feature(
+    "users",
+    routes,
+    actions={"broadcast-user-updates": broadcast_user_updates},
+    admin_actions={"broadcast-user-updates"},
+    running=running,
+)

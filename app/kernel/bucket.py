@@ -1,4 +1,6 @@
-"""How fast one page may talk: a token bucket."""
+"""How fast somebody may ask: a token bucket."""
+
+from math import ceil
 
 from app.kernel.clock import monotonic
 
@@ -24,3 +26,8 @@ class Bucket:
         self._tokens -= 1
         self.refused_in_a_row = 0
         return True
+
+    def left(self, per_s: float) -> tuple[int, int]:
+        """How many more were allowed when the last one asked, and in how many whole seconds it would be one more than that."""
+        whole = int(self._tokens)
+        return whole, ceil((whole + 1 - self._tokens) / per_s)

@@ -5,7 +5,7 @@ guard, a task group for what functions ask for by name, data transfer objects, r
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Optional, Self
 
 import msgspec
 from litestar import Response
@@ -17,6 +17,8 @@ from app.web.parameters import Parameters
 
 _JSON = b"content-type", b"application/json"
 _NO_STORE = b"cache-control", b"no-store"
+DRY_RUN: Final = "dry_run"
+"""The parameter that asks what a call would do."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,6 +32,8 @@ class Operation(NamedTuple):
     """What the function asks for by name, beside body and parameters."""
     parameters: Parameters
     body: JsonBody | None
+    dry_run: Optional["Operation"] = None
+    """What answers when it is asked what this one would do."""
 
     def __deepcopy__(self, _memo: object) -> Self:
         """Itself: Litestar copies routes with all that they hold, and this is held by all copies."""
@@ -39,11 +43,12 @@ class Operation(NamedTuple):
         """Answer one request. Raises AppError and RequestEntityTooLarge for what is refused; nothing is sent then."""
         caller = await admit(scope["headers"], given["key_ring"], self.scope)
         arguments = self.parameters.read(scope)
-        for name in self.given:
+        asked = self.dry_run if self.dry_run is not None and arguments.pop(DRY_RUN, False) else self
+        for name in asked.given:
             arguments[name] = caller if name == "caller" else given[name]
         if self.body is not None:
             arguments["data"] = await self.body.read(scope["headers"], receive, max_body_bytes)
-        await _send(await self.function(**arguments), self.status, send)
+        await _send(await asked.function(**arguments), asked.status, send)
 
 
 def answering(given: Mapping[str, Any], max_body_bytes: int) -> Callable[[Asgi], Asgi]:

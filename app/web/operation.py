@@ -10,7 +10,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from app.web.answering import Operation
+from app.web.answering import DRY_RUN, Operation
 from app.web.body import JsonBody
 from app.web.errors import Problem
 from app.web.parameters import Parameters
@@ -39,6 +39,10 @@ def _query_name(parameter: Parameter) -> str:
     return next((name for one in described if (name := getattr(one, "name", None))), parameter.name)
 
 
+def _given(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(name for name in signature(function).parameters if name in GIVEN)
+
+
 def operation(
     method: str,
     path: str,
@@ -50,27 +54,33 @@ def operation(
     takes: object = None,
     gives: object = None,
     errors: Iterable[int] = (),
+    dry_run: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a route of `/api/v1` under the scope. The function's name is the operation's id, its docstring the description.
 
     `takes`, `gives`: examples of the body and of the answer, as JSON values; `app.web.openapi` puts them into the document.
     `errors`: statuses beyond those that every operation has (401, 403, 422, 503) and that a body brings (400, 413).
+    `dry_run`: the function that answers in its place, with 200, when `?dry_run=true` asks what it would do.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         parameters = signature(function).parameters
         elsewhere = {"data", *GIVEN, *(name for name in parameters if f"{{{name}:" in path)}
         query_names = {name: _query_name(one) for name, one in parameters.items() if name not in elsewhere}
+        if dry_run is not None:
+            query_names[DRY_RUN] = DRY_RUN
         data = parameters.get("data")
         known = {401, 403, 422, 503, *errors} | ({400, 413} if data else set())
         answered = Operation(
             function,
             scope,
             int(status),
-            given=tuple(name for name in parameters if name in GIVEN),
+            given=_given(function),
             parameters=Parameters(query_names),
             body=JsonBody(get_args(data.annotation)[0]) if data else None,
         )
+        if dry_run is not None:
+            answered = answered._replace(dry_run=answered._replace(function=dry_run, status=200, given=_given(dry_run)))
         responses = {
             code: ResponseSpec(
                 Problem, description=_ERROR_WORDS[code], media_type="application/problem+json", generate_examples=False
@@ -88,7 +98,7 @@ def operation(
             responses=responses,
             response_description=HTTPStatus(status).phrase,
             response_headers=[_REQUEST_ID],
-            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},
+            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered, DRY_RUN: dry_run},
         )(function)
         return route
 

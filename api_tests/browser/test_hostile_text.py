@@ -1,7 +1,7 @@
 """Whatever people or weak keys send, in every field: nothing of it acts in a page that has no policy to protect it.
 
-The page is made for this: the client, and the places where things are shown. Its policy only reports, so that what is written inline
-runs and is seen to run. What people write must leave each fragment as it is with a harmless word: the same elements, the same
+The page is made for this: the client, and the places where things are shown. Its policy only reports: what is written inline runs,
+and is seen to run. What people write must leave each fragment as it is with a harmless word: the same elements, the same
 attributes. `HOSTILE=long` (`make hostile`) sends every string to every field, and Debian's lists as well.
 """
 
@@ -57,6 +57,9 @@ async def judge(browser: Browser, server: Running) -> AsyncIterator[Page]:
     token = server.token("watcher", name="Watcher", roles=("admin",))
     await context.add_cookies([{"name": "wsx_token", "value": token, "url": server.url}])
     page = await context.new_page()
+    page.on("console", lambda m: print("C", m.text))
+    page.on("pageerror", lambda e: print("E", e))
+    page.set_default_timeout(5000)
     await page.add_init_script((HERE / "judge.js").read_text())
 
     async def bare(route: Route) -> None:
@@ -93,12 +96,8 @@ def strings() -> list[str]:
 
 async def test_html_of_a_weak_key_does_nothing_whatever_it_is(server: Running, api: ApiClient, judge: Page) -> None:
     texts = strings()
-    around = (
-        [f"<tr>{text}</tr>" for text in texts],
-        [f"<td>{text}" for text in texts],
-        [f"<p title='{text}'>{text}" for text in texts],
-    )
-    sent = [*texts, *(one for many in around for one in many)]
+    around = "{}", "<tr>{}</tr>", "<td>{}", "<p title='{}'>{}"
+    sent = [form.replace("{}", text) for form in around for text in texts]
     async with ApiClient(server.url, await api.key_with("broadcasts:write")) as weak:
         await in_batches(weak, sent)
     shown = await heard_until_now(judge, api, "all of them")

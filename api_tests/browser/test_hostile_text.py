@@ -35,7 +35,7 @@ PLACES = {
 PAGE = "<!doctype html><script src='/wsx.js'></script><body wx-config='/ws'>" + "".join(
     f"<div id='{place[1:]}'></div>" for place in sorted(PLACES | {"#back-office", "#end"})
 )
-POLICY = "script-src 'self' 'report-sample'"
+POLICY = "script-src 'self' 'unsafe-eval' 'report-sample'"
 HARMLESS = "Ada"
 REFUSED = "div[class]()"
 """The skeleton of a handler's no."""

@@ -11,12 +11,15 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Route
+from msgspec.structs import replace
+from playwright.async_api import Browser, Page
 
 from api_tests.browser.corpus import HERE, is_markup, naughty, vectors, wfuzz
+from api_tests.browser.scripted import Site
 from api_tests.client import ApiClient
-from api_tests.server import Running
+from api_tests.server import Running, run_server
 from app.features.broadcasts import service
+from app.settings import Settings
 
 IS_LONG = os.environ.get("HOSTILE") == "long"
 PLACES = {
@@ -32,7 +35,7 @@ PLACES = {
     "#system-notices",
     "#user-updates",
 }
-PAGE = "<!doctype html><script src='/wsx.js'></script><body wx-config='/ws'>" + "".join(
+PAGE = "<!doctype html><script src='/wsx.js'></script><body wx-config='{config}'>" + "".join(
     f"<div id='{place[1:]}'></div>" for place in sorted(PLACES | {"#back-office", "#end"})
 )
 POLICY = "script-src 'self' 'unsafe-eval' 'report-sample'"
@@ -51,24 +54,32 @@ def unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def judge(browser: Browser, server: Running) -> AsyncIterator[Page]:
+async def place() -> AsyncIterator[Site]:
+    """Serves the page: the product serves none without a policy."""
+    site = Site()
+    await site.start()
+    site.headers = {"Content-Security-Policy-Report-Only": POLICY}
+    yield site
+    await site.stop()
+
+
+@pytest.fixture
+async def server(settings: Settings, place: Site) -> AsyncIterator[Running]:
+    async with run_server(replace(settings, allowed_origins=(place.url.rstrip("/"),))) as running:
+        place.html = PAGE.format(config=f"ws://127.0.0.1:{running.port}/ws")
+        yield running
+
+
+@pytest.fixture
+async def judge(browser: Browser, server: Running, place: Site) -> AsyncIterator[Page]:
     """The page of somebody who hears everything."""
     context = await browser.new_context()
     token = server.token("watcher", name="Watcher", roles=("admin",))
-    await context.add_cookies([{"name": "wsx_token", "value": token, "url": server.url}])
+    await context.add_cookies([{"name": "wsx_token", "value": token, "url": place.url}])
     page = await context.new_page()
-    page.on("console", lambda m: print("C", m.text))
-    page.on("pageerror", lambda e: print("E", e))
-    page.set_default_timeout(5000)
     await page.add_init_script((HERE / "judge.js").read_text())
-
-    async def bare(route: Route) -> None:
-        await route.fulfill(body=PAGE, content_type="text/html", headers={"Content-Security-Policy-Report-Only": POLICY})
-
-    await page.route(lambda url: not url.startswith(server.url), lambda route: route.abort())
-    await page.route(f"{server.url}/x", lambda route: route.abort())
-    await page.route(f"{server.url}/bare", bare)
-    await page.goto(f"{server.url}/bare")
+    await page.route(lambda url: not url.startswith(place.url), lambda route: route.abort())
+    await page.goto(place.url)
     await page.wait_for_function("window.wsx?.connectionId")
     yield page
     await context.close()

@@ -24,11 +24,9 @@ function parsed(html) {
   return template.content;
 }
 
-// Elements and attributes, without what they hold: "div[class id](span[class]())".
-function skeleton(node) {
-  return [...node.children].map((element) =>
-    `${element.localName}[${element.getAttributeNames().sort().join(" ")}](${skeleton(element.content ?? element)})`).join("");
-}
+// Elements and attributes, without what they hold: ["div[class id](span[class]())"], one for each child.
+const skeletons = (node) => [...node.children].map((element) =>
+  `${element.localName}[${element.getAttributeNames().sort().join(" ")}](${skeletons(element.content ?? element).join("")})`);
 
 function faults(root) {
   const found = [];
@@ -45,7 +43,7 @@ function faults(root) {
 
 function judged(html) {
   const content = parsed(html);
-  return { skeleton: skeleton(content), faults: faults(content) };
+  return { skeletons: skeletons(content), faults: faults(content) };
 }
 
 // All that a visitor could do to an element by accident.

@@ -51,13 +51,13 @@ class Gathering(Generic[Key, Item]):
         """What waits under the key, or is being carried out; None: nothing does."""
         return self._waiting.get(key)
 
-    def __len__(self) -> int:
-        """How many wait, those among them whose batch is being carried out."""
-        return len(self._waiting)
-
     def __contains__(self, key: Key) -> bool:
         """Whether the key waits, or its batch is being carried out."""
         return key in self._waiting
+
+    def __len__(self) -> int:
+        """How many wait, those among them whose batch is being carried out."""
+        return len(self._waiting)
 
     async def flush(self) -> None:
         """Carry out all that waits. Raises Unavailable; then it still waits."""

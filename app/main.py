@@ -6,7 +6,6 @@ import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from litestar import Litestar, Router
@@ -15,14 +14,16 @@ from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Tag
 from litestar.types import Middleware
-from sqlalchemy.engine import make_url
 
 from app import __version__
+from app.auth.admission import Admission
 from app.auth.failures import Failures
+from app.auth.from_settings import make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.origins import Origins
-from app.auth.tokens import Tokens, secret_beside
+from app.auth.tickets import Tickets
+from app.auth.tokens import Tokens
 from app.cluster.client import make_client
 from app.cluster.member import Member, make_member
 from app.db.session import Database
@@ -53,6 +54,7 @@ from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
+from app.web.addresses import HandshakeLimit
 from app.web.answering import Office, answering
 from app.web.assets import SHIPPED, file_route
 from app.web.conversation import Talk
@@ -62,7 +64,8 @@ from app.web.front import Front
 from app.web.health import health_routes
 from app.web.metrics import metrics_route
 from app.web.operation import GIVEN
-from app.web.socket import SocketDoor
+from app.web.proxies import TrustedProxies
+from app.web.socket import SocketDoor, SocketRules
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -78,6 +81,7 @@ TAGS = [
     Tag("Dashboard", "Figures for admins, live and of the back office."),
     Tag("Maintenance", "To everyone."),
     Tag("Connections", "Who is there now."),
+    Tag("Tokens", "Who a page is, for sites that make no tokens of their own."),
     Tag("API keys", "Keys of back-office tools."),
     Tag("Audit", "Who did what, and who was refused."),
 ]
@@ -108,7 +112,13 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES
     handlers = Handlers(first=wsx.handlers)
     services = Services(
-        parts.settings, parts.database, parts.hub, parts.tokens, everywhere=parts.everywhere, lease=parts.member.lease
+        parts.settings,
+        parts.database,
+        parts.hub,
+        parts.tokens,
+        everywhere=parts.everywhere,
+        lease=parts.member.lease,
+        tickets=Tickets(parts.member.once, parts.tokens.revocations),
     )
     for feature in features:
         for name, action in feature.actions.items():
@@ -133,31 +143,21 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         state=State({"settings": settings}),
         logging_config=None,
     )
-    door = SocketDoor(
-        talk,
-        parts.tokens,
+    rules = SocketRules(
         Origins(settings.allowed_origins),
+        HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),
         allow_anonymous=settings.allow_anonymous,
+        auth_timeout_s=settings.auth_timeout_s,
         max_sockets_per_user=settings.max_sockets_per_user,
     )
-    return Front(litestar, door, drain=parts.drain.run)
+    proxies = TrustedProxies(settings.trusted_proxies)
+    door = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
+    return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
 
 
 def describe() -> dict[str, Any]:
     """The REST interface as an OpenAPI document."""
     return openapi.document(_api_router(), ROUTES, version=__version__, tags=TAGS)
-
-
-def state_folder(settings: Settings) -> Path:
-    """Where the server keeps its own files: beside the SQLite database, else `var/`."""
-    url = make_url(settings.database_url)
-    return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path("var")
-
-
-def make_tokens(settings: Settings) -> Tokens:
-    """The maker and reader of connection tokens; its secret is made at first use."""
-    secret = settings.token_secret or secret_beside(state_folder(settings))
-    return Tokens(secret, issuer=settings.token_issuer, audience=settings.token_audience)
 
 
 def _import_handlers(module: str) -> None:

@@ -46,7 +46,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     templates: str = ""
     """Folder whose fragments replace the shipped ones, file by file, as `announcements/published.html`. Empty: none."""
     token_secret: str = ""
-    """HS256 key of connection tokens, at least 32 characters. Empty: made at first start, kept beside the database, mode 0600."""
+    """HS256 key of connection tokens, at least 32 characters. Empty: made at first start, kept beside the database, mode 0600; or
+    none, where there is a public key."""
+    token_other_secret: str = ""
+    """A second HS256 key, whose tokens are read and which makes none: for the time of a rotation. Empty: none."""
+    token_public_key: str = ""
+    """Public keys of connection tokens that the site signs, PEM, one or several: RSA of 2,048 bits or more (RS256), P-256 (ES256),
+    Ed25519 (EdDSA). A line break may be written `\\n`. Empty: none."""
+    token_jwks_file: str = ""
+    """The same as a JSON Web Key Set (RFC 7517) in this file, which is read anew when it changes. Empty: none."""
     token_issuer: str = ""
     """Wanted `iss` of connection tokens. Empty: not looked at."""
     token_audience: str = "wsx"  # noqa: S105 - a name, not a secret
@@ -78,6 +86,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Rooms that one connection may be in. Bounds what a stranger can make us remember."""
     max_sockets_per_user: Annotated[int, msgspec.Meta(ge=1)] = 20
     """Connections of one user; the next one is answered 429. One stolen token must not fill the server."""
+    auth_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """Seconds that a socket without a token has to say who it is (`authenticate`), where `allow_anonymous` is off."""
+    handshake_rate_per_s: Annotated[float, msgspec.Meta(gt=0)] = 100.0
+    """Handshakes a second that one address may begin for long; above it, 429. Those from this machine itself are not counted."""
+    handshake_burst: Annotated[int, msgspec.Meta(ge=1)] = 2_000
+    """Handshakes that one address may begin at once: an office behind one address comes back together after a restart."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, as `10.0.0.0/8`. Empty: nobody's."""
     idle_timeout_s: Annotated[float, msgspec.Meta(ge=0)] = 1_800.0
     """Seconds after which a page that sent nothing is closed (4408). 0: never."""
     idle_sweep_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
@@ -149,15 +165,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if settings.redis_url and (wrong := _wrong_redis_url(settings.redis_url)):
             message = f"WSX_REDIS_URL: {wrong}"
             raise SettingsError(message)
-        if settings.redis_url and not settings.token_secret:
-            raise SettingsError(
-                "WSX_TOKEN_SECRET: needed with WSX_REDIS_URL, and the same on all nodes: each must read the tokens of all"
-            )
-        for name in ("admin_key", "token_secret"):
+        for name in ("admin_key", "token_secret", "token_other_secret"):
             if 0 < len(getattr(settings, name)) < MIN_SECRET_CHARS:
                 message = f"{PREFIX}{name.upper()}: at least {MIN_SECRET_CHARS} characters are needed, and this has fewer"
                 raise SettingsError(message)
+        if wrong := _wrong_token_keys(settings):
+            raise SettingsError(wrong)
         return settings
+
+
+def _wrong_token_keys(settings: Settings) -> str:
+    """What is wrong with how they stand together; empty when nothing is."""
+    if settings.redis_url and not settings.token_secret:
+        return "WSX_TOKEN_SECRET: needed with WSX_REDIS_URL, and the same on all nodes: each must read tokens and sessions of all"
+    if settings.token_other_secret and not settings.token_secret:
+        return "WSX_TOKEN_OTHER_SECRET: it is the second one, and WSX_TOKEN_SECRET is not set"
+    if settings.token_public_key and settings.token_jwks_file:
+        return "WSX_TOKEN_PUBLIC_KEY, WSX_TOKEN_JWKS_FILE: both are set; put all keys into the file"
+    if "-----BEGIN" in settings.token_secret + settings.token_other_secret:
+        return "WSX_TOKEN_SECRET: this is no secret but a key in PEM; a public one belongs into WSX_TOKEN_PUBLIC_KEY"
+    return ""
 
 
 def _wrong_redis_url(url: str) -> str:

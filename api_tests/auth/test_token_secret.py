@@ -8,8 +8,8 @@ from threading import Barrier
 
 import pytest
 
-from app.auth import tokens
-from app.auth.tokens import SECRET_FILE, secret_beside
+from app.auth import secret_file
+from app.auth.secret_file import SECRET_FILE, secret_beside
 from app.settings import MIN_SECRET_CHARS, SettingsError
 
 
@@ -46,7 +46,7 @@ def test_all_that_make_it_at_once_have_the_same(tmp_path):
 
 def test_whoever_comes_second_takes_that_of_the_first(tmp_path):
     secret = secret_beside(tmp_path)
-    tokens._put_secret(tmp_path / SECRET_FILE)  # it saw no file, and then there was one
+    secret_file._put_secret(tmp_path / SECRET_FILE)  # it saw no file, and then there was one
     assert secret == secret_beside(tmp_path)
 
 
@@ -76,6 +76,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 
 def test_a_process_may_not_widen_its_mode(tmp_path):
-    code = "import os, sys; os.umask(0); from pathlib import Path; from app.auth.tokens import *; secret_beside(Path(sys.argv[1]))"
+    code = "import os, sys; from pathlib import Path\nfrom app.auth.secret_file import secret_beside\n"
+    code += "os.umask(0); secret_beside(Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     assert 0o600 == (tmp_path / SECRET_FILE).stat().st_mode & 0o777

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from api_tests.auth.signing import jwk, jwks, pem
 from app import __version__
 from app.auth.tokens import Tokens
 from app.kernel.clock import utc_now
@@ -18,6 +19,7 @@ from app.main import describe
 from app.web.asyncapi import describe_socket
 
 SECRET = "a secret that is long enough for a token"
+NO_SECRET = "tokens: HS256, its secret is not there yet; `wsx serve` makes it\n"
 
 
 def test_the_command_says_its_version_and_how_it_is_used(operator, wsx, monkeypatch, capsys):
@@ -41,7 +43,7 @@ def test_migrate_makes_the_tables_once(operator, wsx):
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     features = {"announcements", "notifications", "rooms", "room_members", "messages", "follows", "dashboard_figures"}
     office = {"api_keys", "idempotency_keys", "audit_events"}
-    assert {"users", "unsent", "alembic_version"} | office | features == tables
+    assert {"users", "unsent", "token_revocations", "alembic_version"} | office | features == tables
     content = operator.database.read_bytes()
     assert (0, "database: up to date\n", "") == wsx("migrate")
     assert content == operator.database.read_bytes()
@@ -49,12 +51,13 @@ def test_migrate_makes_the_tables_once(operator, wsx):
 
 def test_check_reads_the_settings_and_opens_the_database(wsx):
     wsx("migrate")
-    assert (0, "settings: ok\ndatabase: ok\nhandlers and templates: ok\n", "") == wsx("check")
+    assert (0, f"settings: ok\ndatabase: ok\n{NO_SECRET}handlers and templates: ok\n", "") == wsx("check")
 
 
 def test_check_says_what_cannot_be_used(operator, wsx):
     missing = wsx("check", database_url=f"sqlite+aiosqlite:///{operator.folder}/nowhere/wsx.db")
-    assert (0, "settings: ok\ndatabase: not there yet; `wsx serve` makes it\nhandlers and templates: ok\n", "") == missing
+    not_there = f"settings: ok\ndatabase: not there yet; `wsx serve` makes it\n{NO_SECRET}handlers and templates: ok\n"
+    assert (0, not_there, "") == missing
     assert [] == list(operator.folder.iterdir())  # to look changes nothing
     (operator.folder / "letter").write_text("Dear database, I am a letter and not one of you.")
     letter = f"sqlite+aiosqlite:///{operator.folder}/letter"
@@ -177,3 +180,23 @@ def test_a_token_that_nobody_would_take_is_not_made(wsx, user):
 def test_a_token_of_a_new_secret_says_so(operator, wsx):
     assert "made a new secret for tokens" in wsx("token", "ada").err
     assert "" == wsx("token", "ada").err
+
+
+def test_check_names_the_keys_of_tokens(operator, wsx):
+    keys = operator.folder / "keys.json"
+    keys.write_text(jwks(jwk("rsa", kid="2026-11"), jwk("p256", kid="2026-12"), jwk("ed25519")))
+    told = wsx("check", token_jwks_file=str(keys)).out
+    assert "tokens: RS256 (kid '2026-11'), ES256 (kid '2026-12'), EdDSA\n" in told
+    assert (
+        "tokens: HS256, HS256, RS256\n"
+        in wsx("check", token_secret=SECRET, token_other_secret=SECRET[::-1], token_public_key=pem("rsa")).out
+    )
+    refused = wsx("check", token_public_key=pem("rsa1024"))
+    assert (2, "wsx: WSX_TOKEN_PUBLIC_KEY: an RSA key of 1024 bits is too short; at least 2048 are needed\n") == refused[::2]
+    assert not (operator.database.parent / "token.secret").exists()
+
+
+def test_where_only_a_public_key_is_set_no_token_is_made(wsx):
+    refused = wsx("token", "ada", token_public_key=pem("p256"))
+    assert (1, "", 1) == (refused.status, refused.out, refused.err.count("\n"))
+    assert "the site makes the tokens, with its private key; or set WSX_TOKEN_SECRET, too" in refused.err

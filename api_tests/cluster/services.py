@@ -9,7 +9,7 @@ from api_tests.hub.recording import PLAIN, Tab, tab
 from api_tests.waiting import eventually
 from app.cluster.member import make_member
 from app.db.session import Database
-from app.features import announcements, messages, notifications, rooms
+from app.features import announcements, messages, notifications, rooms, tokens
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
 from app.features.services import Services
@@ -17,11 +17,11 @@ from app.features.unsent import Unsent
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
 from app.hub.sessions import SessionIds
-from app.main import _make_journal
+from app.main import _make_journal, make_tokens
 from app.settings import Settings
 from app.wire.dialect import Dialect
 
-FEATURES: Sequence[Feature] = [announcements.FEATURE, messages.FEATURE, notifications.FEATURE, rooms.FEATURE]
+FEATURES: Sequence[Feature] = [announcements.FEATURE, messages.FEATURE, notifications.FEATURE, rooms.FEATURE, tokens.FEATURE]
 
 
 class Node:
@@ -72,7 +72,9 @@ async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
         session_ids=SessionIds(name, settings.token_secret.encode()[:32]),
         roster=member.roster,
     )
-    services = Services(settings, database, hub, None, everywhere=Everywhere(hub, member.peers), lease=member.lease)
+    services = Services(
+        settings, database, hub, make_tokens(settings), everywhere=Everywhere(hub, member.peers), lease=member.lease
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await stack.enter_async_context(hub.journal.running())

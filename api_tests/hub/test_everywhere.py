@@ -11,8 +11,9 @@ from app.hub.answering import Answering
 from app.hub.audience import connections, everyone, roles, rooms, users
 from app.hub.everywhere import Everywhere, Incomplete
 from app.hub.hub import Hub
-from app.hub.peers import Alone, Answers, Question
+from app.hub.peers import Alone, Answers, Question, RevokeTokens
 from app.hub.publication import one
+from app.kernel.clock import utc_now
 from app.kernel.errors import AppError, InvalidFields, NotFound
 from app.kernel.ids import new_short_id
 from app.wire.update import Update
@@ -129,6 +130,20 @@ async def test_a_close_that_is_not_known_to_be_whole_says_so_and_how_far_it_came
     with pytest.raises(Incomplete, match="lost1, lost2 did not answer in time; 1 connections of the others were closed") as told:
         await everywhere.close(users("ada"), "signed out")
     assert ({"Retry-After": "2"}, (4409, "signed out")) == (told.value.headers, page.sink.closed_with)
+
+
+async def test_revoked_tokens_are_noted_before_the_connections_are_closed(hubs: list[Hub], peers: Several, everywhere: Everywhere):
+    page, other = tab(hubs[1], "ada"), tab(hubs[1], "bob")
+    noted: list[RevokeTokens] = []
+    answering = peers.by_node[hubs[1].returning.ids.node].__self__
+    answering.note_revoked = lambda asked: noted.append(asked) if page.sink.closed_with is None else None
+    until = utc_now()
+    assert 1 == await everywhere.revoke("ada", until, "lost phone")
+    assert [RevokeTokens("ada", until, "lost phone")] == noted
+    assert [(4409, "lost phone"), None] == [one.sink.closed_with for one in (page, other)]
+    peers.missing = ("lost",)
+    with pytest.raises(Incomplete, match="lost did not answer in time; the tokens are revoked, and 0 connections of the others"):
+        await everywhere.revoke("ada", until, "lost phone")
 
 
 async def test_one_connection_is_found_and_closed_wherever_it_is(hubs: list[Hub], peers: Several, everywhere: Everywhere):

@@ -44,7 +44,9 @@ def wsx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_check_migrate_and_keys(wsx: Wsx, empty_url: str) -> None:
-    checked = "settings: ok\ndatabase: ok\nhandlers and templates: ok\n"
+    checked = (
+        "settings: ok\ndatabase: ok\ntokens: HS256, its secret is not there yet; `wsx serve` makes it\nhandlers and templates: ok\n"
+    )
     assert (0, checked, "") == wsx(empty_url, "check")
     assert (0, "database: up to date\n", "") == wsx(empty_url, "migrate")
     assert (0, "database: up to date\n", "") == wsx(empty_url, "migrate")

@@ -81,9 +81,9 @@ async def test_sockets_are_at_one_path_only(server: Running) -> None:
     assert 404 == (await refused(server.socket(path="/other")))[0]
 
 
-async def test_where_anonymous_is_off_a_token_is_needed(settings: Settings) -> None:
+async def test_where_anonymous_is_off_a_bad_token_is_refused_before_anybody_is_asked(settings: Settings) -> None:
     async with run_server(msgspec.structs.replace(settings, allow_anonymous=False)) as server:
-        assert 401 == (await refused(server.socket()))[0]
+        assert 401 == (await refused(SocketClient(server.url.replace("http", "ws"), token="x")))[0]
         async with server.socket("ada"):
             pass
 

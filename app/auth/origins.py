@@ -1,12 +1,16 @@
 """Which pages may open sockets (RFC 6455, 10.2). Browsers send a page's origin and cannot be made to lie about it."""
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import urlsplit
+from typing import Final
 
 from app.settings import SettingsError
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_PORT: Final = 65_535
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_SERIALIZED: Final = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+"""As browsers write an origin: in lower case, in ASCII (other letters as xn--), nothing before the host or behind the port."""
 
 
 class Origins:
@@ -27,25 +31,27 @@ class Origins:
         page = _parse(origin)
         if page is None:
             return False
-        own = _parse(f"{'https' if scheme == 'wss' else 'http'}://{host}")
+        own = _parse(f"{'https' if scheme == 'wss' else 'http'}://{host.lower()}")  # not written by the page: people type it
         return page == own or page in self._allowed
 
 
 def _listed(origin: str) -> tuple[str, str, int]:
     known = _parse(origin)
     if known is None:
-        message = f"WSX_ALLOWED_ORIGINS: {origin!r} is no origin; it has scheme, host and port only, as https://shop.example:8443"
+        message = (
+            f"WSX_ALLOWED_ORIGINS: {origin!r} is no origin as browsers write it: scheme, host and port only, in lower case,"
+            " as https://shop.example:8443; letters beyond ASCII as xn--"
+        )
         raise SettingsError(message)
     return known
 
 
 @lru_cache(maxsize=256)  # a server has few names, and thousands of pages
 def _parse(origin: str) -> tuple[str, str, int] | None:
-    try:
-        parts = urlsplit(origin)
-        port = parts.port
-    except ValueError:
+    """Its scheme, host and port. None: no browser writes an origin so (RFC 6454, 6.2)."""
+    found = _SERIALIZED.fullmatch(origin)
+    if found is None:
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path or parts.query or parts.fragment or parts.username:
-        return None
-    return parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme]
+    scheme, host, port = found.groups()
+    number = int(port) if port else _DEFAULT_PORTS[scheme]
+    return (scheme, host, number) if number <= MAX_PORT else None

@@ -23,6 +23,7 @@ _THINGS: Final = {
     "metrics": ("read",),
     "notifications": ("read", "write"),
     "rooms": ("read", "write"),
+    "tokens": ("write",),
     "users": ("read", "write"),
 }
 

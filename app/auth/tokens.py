@@ -1,87 +1,141 @@
 """Connection tokens: who a browser is, signed by the site (RFC 7519, RFC 8725).
 
 The algorithm is ours to say, never the token's: what the header claims is only compared. Every token must end (`exp`) and name a
-user (`sub`).
+user (`sub`); one that says when it was issued (`iat`) can be told from those that were revoked.
 """
 
 import hmac
-import os
 import re
-import secrets
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, TypeGuard
 
 import jwt
 
+from app.auth.revocations import Revocations
+from app.auth.token_keys import HS256, NO_KEYS, FixedKeys, PublicKeys, TokenKey, fitting
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unauthenticated
+from app.kernel.errors import AppError, Unauthenticated
 from app.kernel.identity import User
-from app.settings import MIN_SECRET_CHARS, SettingsError
 
-ALGORITHM: Final = "HS256"
 MAX_TOKEN_CHARS: Final = 4_096
 """Longer ones do not fit into a cookie; nothing longer is looked at."""
 MAX_ID_CHARS: Final = 128
 MAX_NAME_CHARS: Final = 200
 MAX_ROLES: Final = 50
-SECRET_FILE: Final = "token.secret"  # noqa: S105 - the name of a file
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 """JSON can hold NUL and half of a surrogate pair; databases and messages take neither."""
 
 
-class Tokens:
-    """Makes and reads tokens with one secret."""
+class NoSigningKey(AppError):
+    """Tokens cannot be made here: the site has the private key."""
 
-    def __init__(self, secret: str, *, issuer: str = "", audience: str = "") -> None:
+    code, status, title = "no_signing_key", 409, "Tokens are made elsewhere"
+
+
+class TokenTooLong(AppError):
+    """Names and roles make a token that no cookie could hold, and that would not be read."""
+
+    code, status, title = "token_too_long", 422, "The token would be too long"
+
+
+class NoSuchKeyError(jwt.InvalidTokenError):
+    """None of our keys has the name that the token says, or is for its algorithm."""
+
+
+class Tokens:
+    """Makes tokens with one secret, and reads those of all keys."""
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        other_secret: str = "",
+        public_keys: PublicKeys = NO_KEYS,
+        issuer: str = "",
+        audience: str = "",
+        revocations: Revocations | None = None,
+    ) -> None:
+        """`secret`: makes tokens, and reads them; empty: none are made. `other_secret` and `public_keys` only read."""
         self._secret = secret
+        self._secrets = FixedKeys(TokenKey(HS256, one) for one in (secret, other_secret) if one)
+        self._public_keys = public_keys
         self._issuer = issuer
         self._audience = audience
+        self.revocations = revocations or Revocations()
 
-    def derived_key(self, label: str) -> bytes:
-        """32 bytes for another purpose, the same wherever the secret is; they say nothing of it."""
-        return hmac.digest(self._secret.encode(), label.encode(), "sha256")
+    @property
+    def keys(self) -> Sequence[TokenKey]:
+        """All keys that verify, as they are now."""
+        return (*self._secrets, *self._public_keys.now())
+
+    def derived_key(self, label: str) -> bytes | None:
+        """32 bytes for another purpose, the same wherever the secret is; they say nothing of it. None: there is no secret."""
+        return hmac.digest(self._secret.encode(), label.encode(), "sha256") if self._secret else None
 
     def issue(self, user_id: str, *, name: str = "", roles: Iterable[str] = (), ttl: timedelta) -> str:
-        """A token for this user that ends after `ttl`."""
+        """A token for this user that ends after `ttl`. Raises NoSigningKey where there is no secret, and TokenTooLong."""
+        if not self._secret:
+            message = "only public keys are set here: the site makes the tokens, with its private key; or set WSX_TOKEN_SECRET, too"
+            raise NoSigningKey(message)
         now = utc_now()
         claims: dict[str, object] = {
             "sub": user_id,
             "name": name or user_id,
             "roles": sorted(roles),
-            "iat": now,
+            "iat": int(now.timestamp() * 1_000) / 1_000,  # with milliseconds: it may follow a revocation in the same second
             "exp": now + ttl,
         }
         if self._issuer:
             claims["iss"] = self._issuer
         if self._audience:
             claims["aud"] = self._audience
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        token = jwt.encode(claims, self._secret, algorithm=HS256)
+        if len(token) > MAX_TOKEN_CHARS:
+            message = f"with this name and these roles the token has {len(token)} characters; at most {MAX_TOKEN_CHARS} are read"
+            raise TokenTooLong(message)
+        return token
 
     def read(self, token: str) -> User:
         """The user of a token. Raises Unauthenticated, whose text never holds the token."""
         if len(token) > MAX_TOKEN_CHARS:
             raise Unauthenticated("the connection token is too long")
         try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                issuer=self._issuer or None,
-                audience=self._audience or None,
-                options={"require": ["exp", "sub"], "verify_aud": bool(self._audience)},
-            )
+            claims = self._verified(token)
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("the connection token has ended; get a fresh one from the site") from None
         except jwt.InvalidTokenError as error:
             message = f"the connection token was refused ({type(error).__name__.removesuffix('Error')})"
             raise Unauthenticated(message) from None
-        return _user_of(claims)
+        user = _user_of(claims)
+        self.revocations.check(user)
+        return user
+
+    def _verified(self, token: str) -> dict[str, object]:
+        """The claims, if one of our keys has signed them. Raises jwt.InvalidTokenError."""
+        keys = self.keys
+        if len(keys) != 1 or keys[0].name is not None:
+            keys = fitting(keys, jwt.get_unverified_header(token))
+        if not keys:
+            raise NoSuchKeyError
+        for key in keys[:-1]:
+            with suppress(jwt.InvalidSignatureError):
+                return self._decoded(token, key)
+        return self._decoded(token, keys[-1])
+
+    def _decoded(self, token: str, key: TokenKey) -> dict[str, object]:
+        claims: dict[str, object] = jwt.decode(
+            token,
+            key.material,
+            algorithms=[key.algorithm],
+            issuer=self._issuer or None,
+            audience=self._audience or None,
+            options={"require": ["exp", "sub"], "verify_aud": bool(self._audience)},
+        )
+        return claims
 
 
 def _user_of(claims: dict[str, object]) -> User:
@@ -92,12 +146,22 @@ def _user_of(claims: dict[str, object]) -> User:
     if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(_is_text(role) for role in roles):
         message = f"the connection token's `roles` must be a list of at most {MAX_ROLES} texts"
         raise Unauthenticated(message)
-    try:
-        expires_at = datetime.fromtimestamp(float(str(claims["exp"])), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise Unauthenticated("the connection token's `exp` is no time: it counts seconds since 1970, not milliseconds") from None
+    expires_at, issued_at = _time(claims, "exp"), _time(claims, "iat")
     shown = name[:MAX_NAME_CHARS] if isinstance(name, str) and name else subject
-    return User(subject, shown.encode(errors="replace").decode().replace("\0", "?"), _shared_roles(tuple(roles)), expires_at)
+    shown = shown.encode(errors="replace").decode().replace("\0", "?")
+    return User(subject, shown, _shared_roles(tuple(roles)), expires_at, issued_at)
+
+
+def _time(claims: dict[str, object], name: str) -> datetime | None:
+    """A time that the token says; None: it does not."""
+    if name not in claims:
+        return None
+    said = claims[name]
+    try:
+        return datetime.fromtimestamp(said if isinstance(said, float) else float(str(said)), UTC)
+    except (ValueError, OverflowError, OSError):
+        message = f"the connection token's `{name}` is no time: it counts seconds since 1970, not milliseconds"
+        raise Unauthenticated(message) from None
 
 
 @lru_cache(maxsize=256)
@@ -109,37 +173,3 @@ def _shared_roles(roles: tuple[str, ...]) -> frozenset[str]:
 def _is_text(value: object) -> TypeGuard[str]:
     """Whether databases and messages take it."""
     return isinstance(value, str) and _UNSTORABLE.search(value) is None
-
-
-def secret_beside(folder: Path) -> str:
-    """The secret kept in this folder; made there, with mode 0600, when there is none yet.
-
-    Raises SettingsError when it cannot be kept there, or what is kept there is no secret.
-    """
-    path = folder / SECRET_FILE
-    try:
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            _put_secret(path)
-        secret = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"WSX_TOKEN_SECRET is not set, and the file {path} cannot be used instead: {error}"
-        raise SettingsError(message) from None
-    if len(secret) < MIN_SECRET_CHARS:
-        message = f"the secret in {path} has fewer than {MIN_SECRET_CHARS} characters; delete the file, or set WSX_TOKEN_SECRET"
-        raise SettingsError(message)
-    return secret
-
-
-def _put_secret(path: Path) -> None:
-    """Make the file, whole or not at all. Of several processes that try, one wins, and nobody reads a half-written one."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)  # of mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(name, path)
-    finally:
-        Path(name).unlink()

@@ -4,15 +4,15 @@ import argparse
 
 import msgspec
 
+from app.auth.from_settings import make_tokens, secret_file
 from app.auth.keys import Caller
 from app.auth.scopes import ADMIN
-from app.auth.tokens import MAX_ID_CHARS, SECRET_FILE
+from app.auth.tokens import MAX_ID_CHARS
 from app.cli.console import Failure, migrated, read_settings, remark, say, with_database
 from app.db.session import Database
 from app.features.audit import by_command, record
 from app.features.keys import NewKeyRequest, all_keys, create_key, revoke_key
 from app.kernel.clock import utc_now
-from app.main import make_tokens, state_folder
 
 __all__ = ["MAX_ID_CHARS", "create", "list_all", "revoke", "token"]
 
@@ -61,8 +61,8 @@ def revoke(options: argparse.Namespace) -> None:
 
 def token(options: argparse.Namespace) -> None:
     settings = read_settings()
-    secret = state_folder(settings) / SECRET_FILE
-    is_new = not settings.token_secret and not secret.exists()
+    kept = secret_file(settings)
+    is_new = kept is not None and not kept.exists()
     say(make_tokens(settings).issue(options.user, name=options.name or "", roles=options.role, ttl=options.ttl))
-    if is_new:
-        remark(f"made a new secret for tokens: {secret.absolute()}")
+    if kept is not None and is_new:
+        remark(f"made a new secret for tokens: {kept.absolute()}")

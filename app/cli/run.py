@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 
-from app.auth.tokens import SECRET_FILE
+from app.auth.from_settings import make_tokens, secret_file
 from app.cli.console import Failure, migrated, missing_file, read_settings, say, with_database
 from app.cli.serving import application
 from app.cluster.client import check as check_redis
 from app.db.session import Database
-from app.main import describe, state_folder
-from app.settings import MIN_SECRET_CHARS
+from app.main import describe
+from app.settings import MIN_SECRET_CHARS, Settings
 from app.web.asyncapi import describe_socket
 
 
@@ -38,10 +38,21 @@ def check(_options: argparse.Namespace) -> None:
         if wrong := asyncio.run(check_redis(settings.redis_url)):
             raise Failure(wrong)
         say("redis: ok")
-    if not settings.token_secret and not settings.redis_url and not (state_folder(settings) / SECRET_FILE).exists():
+    say(f"tokens: {_token_keys(settings)}")
+    kept = secret_file(settings)
+    if kept is not None and not kept.exists():
         settings = msgspec.structs.replace(settings, token_secret="-" * MIN_SECRET_CHARS)  # else it would be made now
     application(settings)
     say("handlers and templates: ok")
+
+
+def _token_keys(settings: Settings) -> str:
+    """Which keys verify connection tokens, without showing one."""
+    kept = secret_file(settings)
+    if kept is not None and not kept.exists():
+        return "HS256, its secret is not there yet; `wsx serve` makes it"
+    keys = make_tokens(settings).keys
+    return ", ".join(key.algorithm if key.name is None else f"{key.algorithm} (kid {key.name!a})" for key in keys)
 
 
 def openapi(options: argparse.Namespace) -> None:

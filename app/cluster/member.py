@@ -7,9 +7,11 @@ from typing import NamedTuple
 from app.cluster.asking import RedisPeers
 from app.cluster.client import make_client
 from app.cluster.lease import RedisLease
+from app.cluster.once import RedisOnce
 from app.cluster.roster import RedisRoster
 from app.cluster.sessions import RedisSessions
 from app.hub.lease import Lease, OwnLease
+from app.hub.once import MemoryOnce, Once
 from app.hub.peers import Alone, Peers
 from app.hub.roster import LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, Sessions
@@ -26,6 +28,7 @@ class Member(NamedTuple):
     lease: Lease
     sessions: Sessions
     peers: Peers
+    once: Once
     running: Callable[[Callable[[], int]], AbstractAsyncContextManager[None]]
     """Takes part while the block runs. It is given a function that counts the connections of admins here."""
 
@@ -34,7 +37,7 @@ def make_member(settings: Settings, node: str) -> Member:
     """One of a cluster, if there is a Redis where it meets the others."""
     keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
     if not settings.redis_url:
-        return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), lambda _: nullcontext())
+        return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), MemoryOnce(), lambda _: nullcontext())
     client = make_client(settings.redis_url, node)
     roster = RedisRoster(client, node, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
     lease = RedisLease(client, SCHEDULED)
@@ -49,4 +52,4 @@ def make_member(settings: Settings, node: str) -> Member:
         finally:
             await client.aclose()
 
-    return Member(roster, lease, sessions, peers, running)
+    return Member(roster, lease, sessions, peers, RedisOnce(client), running)

@@ -18,6 +18,7 @@ from app.features import (
     notifications,
     rooms,
     sign_in,
+    tokens,
     users,
 )
 from app.features.feature import Feature
@@ -29,6 +30,7 @@ FEATURES: tuple[Feature, ...] = (
     keys.FEATURE,
     sign_in.FEATURE,
     content.FEATURE,
+    tokens.FEATURE,
     broadcasts.FEATURE,
     announcements.FEATURE,
     notifications.FEATURE,

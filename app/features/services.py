@@ -4,11 +4,13 @@ from typing import TypeVar, cast
 
 from litestar.di import NamedDependency
 
+from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
 from app.db.session import Database
 from app.hub.everywhere import Everywhere
 from app.hub.hub import Hub
 from app.hub.lease import Lease, OwnLease
+from app.hub.once import MemoryOnce
 from app.settings import Settings
 
 T = TypeVar("T")
@@ -26,16 +28,25 @@ class Services:
         *,
         everywhere: Everywhere | None = None,
         lease: Lease | None = None,
+        tickets: Tickets | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
         self.hub = hub
         self.tokens = tokens
+        self._tickets = tickets
         self.everywhere = everywhere or Everywhere.of_one(hub)
         """The connections of all nodes; `hub` has those of this one."""
         self.lease = lease or OwnLease()
         """Of what one node of the cluster does for all, on a clock."""
         self._made: dict[type, object] = {}
+
+    @property
+    def tickets(self) -> Tickets:
+        """For handshakes; of this process alone, where none of all nodes were given."""
+        if self._tickets is None:
+            self._tickets = Tickets(MemoryOnce(), self.tokens.revocations)
+        return self._tickets
 
     def of(self, kind: type[T]) -> T:
         """The one object of this kind. It is made, from these services, when it is first asked for."""

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from heapq import nsmallest
 from typing import Any, Final
 
-from app.hub.audience import Audience, everyone, signed_in
+from app.hub.audience import Audience, everyone, signed_in, users
 from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.hub import Hub
@@ -22,6 +22,7 @@ from app.hub.peers import (
     ListUsers,
     Present,
     Question,
+    RevokeTokens,
     TakeVisits,
     TellReceipt,
     TellVisits,
@@ -45,8 +46,10 @@ class Answering:
         self.tell_visits: Callable[[TellVisits], list[Visiting]] = lambda asked: [Visiting.NOTHING] * len(asked.visits)
         """Set, as the next one, by whoever knows who is visiting which room."""
         self.take_visits: Callable[[TakeVisits], None] = lambda _: None
+        self.note_revoked: Callable[[RevokeTokens], None] = lambda _: None
+        """Set by whoever looks after revoked tokens. Called before the connections are closed: none may come in between."""
 
-    async def answer(self, question: Question[Any]) -> Any:
+    async def answer(self, question: Question[Any]) -> Any:  # noqa: C901 - one case for each kind of question
         """What this node says. Raises what the question brings about, and TypeError for one that is unknown."""
         match question:
             case ListConnections(audience, after, limit):
@@ -59,6 +62,9 @@ class Answering:
                 return [len(self._hub.registry.in_room(room_id)) for room_id in room_ids]
             case CloseConnections(audience, reason):
                 return await self._close(audience, reason)
+            case RevokeTokens(user_id, _, reason):
+                self.note_revoked(question)
+                return await self._close(users(user_id), reason)
             case TellReceipt(publication_id, within_s):
                 return await self._tell(publication_id, within_s)
             case HandOver(connection_id, user_id):

@@ -5,6 +5,7 @@ says that something is not there, raises Incomplete when a node did not answer: 
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from heapq import merge
 from itertools import groupby, islice
 from operator import attrgetter
@@ -29,6 +30,7 @@ from app.hub.peers import (
     ListUsers,
     Peers,
     Present,
+    RevokeTokens,
     TakeVisits,
     TellReceipt,
     TellVisits,
@@ -157,6 +159,17 @@ class Everywhere:
         closed = sum(answers.by_node.values())
         if answers.missing:
             raise Incomplete(answers.missing, f"{closed} connections of the others were closed; ")
+        return closed
+
+    async def revoke(self, user_id: str, until: datetime, reason: str) -> int:
+        """Tell all nodes that a user's tokens count no more, and close the user's connections with 4409. How many were closed.
+
+        Raises Incomplete: the nodes that did not answer will know by what is stored.
+        """
+        answers = await self._peers.ask(RevokeTokens(user_id, until, reason))
+        closed = sum(answers.by_node.values())
+        if answers.missing:
+            raise Incomplete(answers.missing, f"the tokens are revoked, and {closed} connections of the others were closed; ")
         return closed
 
     async def close_one(self, connection_id: str) -> None:

@@ -5,6 +5,7 @@ take the rest for the whole.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -100,6 +101,15 @@ class CloseConnections(Question[int], frozen=True, tag="close"):
     answer: ClassVar[Any] = int
 
 
+class RevokeTokens(Question[int], frozen=True, tag="revoke"):
+    """The tokens of a user that were issued until then count no more: close the user's connections. The answer: how many were."""
+
+    user_id: Id
+    until: datetime
+    reason: str
+    answer: ClassVar[Any] = int
+
+
 class TellReceipt(Question[Told | None], frozen=True, tag="receipt"):
     """What became of a publication. None: this node does not remember it."""
 
@@ -164,6 +174,7 @@ AnyQuestion = (
     | CountConnections
     | CountInRooms
     | CloseConnections
+    | RevokeTokens
     | TellReceipt
     | HandOver
     | TellVisits

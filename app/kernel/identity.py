@@ -17,6 +17,8 @@ class User(msgspec.Struct, frozen=True, gc=False):
     roles: frozenset[str] = frozenset()
     expires_at: datetime | None = None
     """When the token ends, in UTC. None: it was made inside the program and does not end."""
+    issued_at: datetime | None = None
+    """When the token was issued, in UTC. None: it does not say."""
 
     @property
     def is_admin(self) -> bool:

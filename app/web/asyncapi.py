@@ -75,8 +75,9 @@ def describe_socket() -> dict[str, Any]:
         "channels": {
             "socket": {
                 "address": "/ws",
-                "description": "Subprotocol `wsx.v1` is optional; a connection token comes by cookie `wsx_token` or as "
-                "the subprotocol `wsx.token.<jwt>`. `?batch=oob`: batches as one update whose further ones are its oob. "
+                "description": "Subprotocol `wsx.v1` is optional; a connection token comes by cookie `wsx_token`, as "
+                "the subprotocol `wsx.token.<jwt>`, or in a first message for the handler `authenticate`; in its place a "
+                "ticket by `?ticket=`, once. `?batch=oob`: batches as one update whose further ones are its oob. "
                 "`?cursor=`: what was missed since then comes first; `?session=`: rooms and session data of before.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _MESSAGES},
             }

@@ -21,7 +21,8 @@ _ERROR_WORDS = {
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",
-    409: "It is so already, or something else has that name; or the first request with this `Idempotency-Key` still runs",
+    409: "It is so already, something else has that name, the server is not set up for it; or the first request with this "
+    "`Idempotency-Key` still runs",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
     422: "Fields or parameters are wrong; `errors` names each",
     429: "More than `WSX_API_RATE_PER_MIN` requests with this key; `Retry-After` says when to go on",

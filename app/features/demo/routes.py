@@ -13,12 +13,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import URLEncodedBody
 from litestar.response import Redirect
 
+from app.auth.admission import COOKIE
 from app.features.demo import page
 from app.features.services import Services
 from app.kernel.errors import AppError
 from app.kernel.identity import User
 from app.web import assets
-from app.web.socket import COOKIE
 
 HERE: Final = Path(__file__).parent
 STAYS: Final = timedelta(hours=8)

@@ -16,6 +16,7 @@ from app.features.content import Content, Making
 from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
 from app.features.services import GivenServices, Services
+from app.features.tokens import revoke
 from app.features.users import service, store
 from app.features.users.model import UserRow
 from app.hub.audience import Id, signed_in, users
@@ -73,6 +74,12 @@ class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name | UnsetType = UNSET
     roles: RoleNames | UnsetType = UNSET
     status: Status | UnsetType = UNSET
+
+
+class Disconnecting(Reasoned, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why, and whether the user's tokens are to count no more."""
+
+    revoke_tokens: Annotated[bool, Meta(description="Refuse all tokens and tickets that were issued to the user until now")] = False
 
 
 class UserPresence(msgspec.Struct):
@@ -197,15 +204,21 @@ async def get_user_presence(user_id: UserId, services: GivenServices) -> UserPre
     tag=TAG,
     summary="Close a user's connections",
     status=HTTPStatus.OK,
-    takes={"reason": "signed out"},
+    takes={"reason": "signed out", "revoke_tokens": True},
     gives={"closed": 2},
     errors=[404],
 )
-async def disconnect_user(user_id: UserId, data: JSONBody[Reasoned], services: GivenServices) -> ClosedConnections:
+async def disconnect_user(user_id: UserId, data: JSONBody[Disconnecting], services: GivenServices) -> ClosedConnections:
     """Close all connections of a user, on all nodes, with 4409; their pages do not come back by themselves.
+
+    With `revoke_tokens`, what was issued to the user until now lets nobody in any more: it is stored, and known on all nodes that
+    answer; on the others within some seconds. Such a user need not be known here. A token that does not say when it was issued
+    (`iat`) counts as one from before.
 
     503 where a node does not answer: then those of the others are closed, and its own may be. Ask again: it does no harm.
     """
+    if data.revoke_tokens:
+        return ClosedConnections(await revoke(services, user_id, data.reason))
     return ClosedConnections(await service.disconnect(services, user_id, data.reason))
 
 

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests lock openapi bench faults autobahn clean
+.PHONY: help install run test check tests lock openapi bench faults hostile autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ON
 
 faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; some minutes, alone on the machine
 	FAULTS=long $(BIN)/python -m pytest --timeout=600 api_tests/faults
+
+hostile: .venv/.tested-with ## every hostile string into every field, judged in Chromium; some minutes; needs Debian's wfuzz
+	HOSTILE=long $(BIN)/python -m pytest --timeout=900 api_tests/browser/test_hostile_text.py
 
 autobahn: .venv/.tested-with ## conformity of the socket; needs Python 2.7 with autobahntestsuite: WSTEST=path/to/wstest
 	$(BIN)/python -m api_tests.conformity.autobahn --wstest '$(or $(WSTEST),wstest)'

@@ -33,6 +33,7 @@ from app.features import FEATURES
 from app.features import demo as demo_page
 from app.features.audit import AuditLog, admin_action
 from app.features.background import Rest, background
+from app.features.content import offered
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
 from app.features.fragments import fragments
@@ -111,6 +112,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     """The ASGI application. Its database must be migrated; its background work runs between lifespan start-up and shutdown."""
     parts = _build(settings)
     fragments.replace_from(settings.templates)
+    offered.replace_from(settings.templates)
     for module in settings.handlers:
         _import_handlers(module)
     features = (*FEATURES, demo_page.FEATURE) if demo else FEATURES

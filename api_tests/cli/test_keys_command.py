@@ -46,6 +46,16 @@ def test_the_list_shows_the_state_of_each_key_and_never_its_secret(wsx):
     assert not any(key.split("_")[2] in listed for key in keys)
 
 
+async def test_a_key_of_the_command_may_be_held_to_targets(operator):
+    made = operator.runs("keys", "create", "chat", "--scope", "broadcasts:write", "--target", "#chat*", "--target", "#status")
+    assert 0 == made.status
+    assert "  broadcasts:write at #chat* #status  " in operator.runs("keys", "list").out
+    async with operator.serves() as server, ApiClient(server.url, made.out.strip()) as api:
+        for target, status in (("#chat-1", HTTPStatus.ACCEPTED), ("body", HTTPStatus.FORBIDDEN)):
+            answer = await api.post("/broadcasts", {"audience": {"kind": "everyone"}, "target": target, "html": "x"})
+            assert status == answer.status_code
+
+
 KEYS = [("one",), ("two",), ("three", "--expires", "1s"), ("four", "--expires", "90d")]
 
 
@@ -53,6 +63,7 @@ KEYS = [("one",), ("two",), ("three", "--expires", "1s"), ("four", "--expires", 
     ("arguments", "status", "said"),
     [
         (("x", "--scope", "planets:read"), 1, "no such scope: planets:read"),
+        (("x", "--scope", "admin", "--target", "body*"), 1, "/targets/0: a selector is wanted"),
         (("x", "--scope", "admin", "--expires", "0d"), 2, "a number above 0 and s, m, h or d is wanted"),
         (("line\nbreak", "--scope", "admin"), 2, "printable"),
         (("\udcff", "--scope", "admin"), 2, "printable"),

@@ -40,6 +40,9 @@ async def test_whatever_is_asked_of_connections_is_asked_of_both(nodes: list[Pro
             }
             found = await ok(node.api.post("/connections/search", search))
             assert [ada.id, ada_there.id] == [item["id"] for item in found["items"]]
+            tried = await ok(node.api.post("/broadcasts?dry_run=true", {**search, "target": "#status", "html": "x"}))
+            assert (2, 1, []) == (tried["matched"], tried["users"], tried["incomplete"])
+            assert [ada.id, ada_there.id] == [one["connection"] for one in tried["examples"]]
             dashboard = await ok(node.api.get("/dashboard"))
             assert (2, 3, []) == (dashboard["active_users"], dashboard["connections"], dashboard["incomplete"])
 

@@ -13,6 +13,7 @@ from api_tests.hub.recording import make_hub, tab
 from api_tests.waiting import eventually
 from app.db.session import Database
 from app.features.announcements import service, store
+from app.features.announcements.model import new
 from app.features.announcements.service import Schedule
 from app.features.services import Services
 from app.kernel.clock import utc_now
@@ -23,7 +24,7 @@ async def test_of_two_schedules_on_one_database_exactly_one_shows_it(clock, sett
     pages = [tab(services.hub, "ada") for services in nodes]
     moment = utc_now() + timedelta(seconds=LATER_S)
     how = {"title": "News", "priority": "high", "author": "test", "publish_at": moment}
-    made = [str((await service.announce(nodes[number % 2], message="x", **how)).row.id) for number in range(20)]
+    made = [str((await service.announce(nodes[number % 2], new(message="x", **how))).row.id) for number in range(20)]
     clock.skip(LATER_S)
     async with nodes[0].of(Schedule).running(), nodes[1].of(Schedule).running():
         query = "SELECT count(*) FROM announcements WHERE published_at IS NULL"

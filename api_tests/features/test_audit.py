@@ -101,6 +101,13 @@ async def test_what_changes_nothing_is_not_in_it(api: ApiClient, events: Reader)
     assert ["put_user"] == [event["operation"] for event in await events(1)]
 
 
+async def test_a_dry_run_is_not_in_it_and_uses_no_key_up(settings: Settings, api: ApiClient, events: Reader) -> None:
+    once = {"Idempotency-Key": "a"}
+    assert HTTPStatus.OK == (await api.post("/broadcasts?dry_run=true", BROADCAST, headers=once)).status_code
+    assert HTTPStatus.ACCEPTED == (await api.post("/broadcasts", BROADCAST, headers=once)).status_code
+    assert ["create_broadcast"] == [event["operation"] for event in await events(1)]
+
+
 async def test_refusals_and_failures_are_in_it_with_their_reason(
     server: Running, api: ApiClient, events: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

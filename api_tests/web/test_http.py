@@ -181,7 +181,7 @@ async def test_an_error_keeps_its_words() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "name"),
     [
-        ("POST", "/broadcasts?dry_run=true", "dry_run"),
+        ("POST", "/broadcasts?dryrun=true", "dryrun"),
         ("GET", "/connections?usr_id=ada", "usr_id"),
         ("GET", "/users/ada/notifications?only=unread", "only"),
         ("DELETE", "/connections/x?force=1", "force"),

@@ -48,6 +48,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     digest: bytes
     expires_at: datetime | None
     revoked_at: datetime | None
+    targets: frozenset[str] | None = None
+    """Where it may write; None: everywhere. See `app.auth.targets`."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -58,6 +60,8 @@ class Caller(msgspec.Struct, frozen=True):
     scopes: frozenset[str]
     expires_at: datetime | None = None
     """When its key ends; None: it does not."""
+    targets: frozenset[str] | None = None
+    """Where it may write; None: everywhere."""
 
 
 ADMIN_CALLER: Final = Caller("", "back office", frozenset({ADMIN}))
@@ -155,7 +159,9 @@ class KeyRing:
 
     async def _find_at(self, key_id: str, now: float) -> _Found:
         record = await self._find(key_id)
-        caller = None if record is None else Caller(record.id, record.name, record.scopes, record.expires_at)
+        caller = None
+        if record is not None:
+            caller = Caller(record.id, record.name, record.scopes, record.expires_at, record.targets)
         return _Found(now + RENEW_S, now + CACHE_S, record, caller)
 
     def _keep(self, key_id: str, done: "asyncio.Task[_Found]") -> None:

@@ -90,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     create = keys.add_parser("create", help="make a key; its secret is shown once")
     create.add_argument("name", type=_text, metavar="NAME")
     create.add_argument("--scope", action="append", required=True, metavar="S", help="may be given several times")
+    create.add_argument(
+        "--target", action="append", type=_text, metavar="#T", help="the only place it may write to: #chat, or #chat*"
+    )
     create.add_argument("--expires", type=_duration, metavar="90d")
     create.set_defaults(run=issue.create)
     keys.add_parser("list", help="all keys").set_defaults(run=issue.list_all)

@@ -23,7 +23,8 @@ def create(options: argparse.Namespace) -> None:
     settings = migrated()
     expires_at = None if options.expires is None else utc_now() + options.expires
     try:
-        wanted = msgspec.convert({"name": options.name, "scopes": options.scope, "expires_at": expires_at}, NewKeyRequest)
+        given = {"name": options.name, "scopes": options.scope, "expires_at": expires_at, "targets": options.target}
+        wanted = msgspec.convert(given, NewKeyRequest)
     except msgspec.ValidationError as error:
         raise Failure(str(error), 2) from None
 
@@ -46,7 +47,8 @@ def list_all(_options: argparse.Namespace) -> None:
             for row in keys:
                 state = "revoked" if row.revoked_at else "expired" if row.expires_at and row.expires_at <= utc_now() else "active"
                 used = row.last_used_at.isoformat(timespec="seconds") if row.last_used_at else "never used"
-                say(f"{row.key_id}  {state:8}  {used:25}  {' '.join(row.scopes):40}  {row.name}")
+                may = " ".join([*row.scopes, *(["at", *row.targets] if row.targets is not None else ())])
+                say(f"{row.key_id}  {state:8}  {used:25}  {may:40}  {row.name}")
 
     with_database(migrated(), show)
 

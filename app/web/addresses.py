@@ -7,9 +7,9 @@ from typing import Final
 
 import structlog
 
+from app.kernel.bucket import Bucket
 from app.kernel.clock import monotonic
 from app.kernel.errors import AppError
-from app.kernel.bucket import Bucket
 from app.web.proxies import as_address
 
 MAX_ADDRESSES: Final = 20_000

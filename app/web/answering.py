@@ -7,7 +7,7 @@ guard, a task group for what functions ask for by name, data transfer objects, r
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Optional, Self
 
 import structlog
 from litestar.exceptions import HTTPException
@@ -26,6 +26,8 @@ from app.web.parameters import Parameters
 
 _log = structlog.get_logger()
 
+DRY_RUN: Final = "dry_run"
+"""The parameter that asks what a call would do."""
 _REFUSED_READS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 """Of calls that change nothing, what is noted: somebody asks who may not."""
 _NO_TARGETS: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -46,9 +48,10 @@ class Office(NamedTuple):
 class _Call:
     """One request on its way through an operation: what is known of it so far."""
 
-    __slots__ = ("address", "arguments", "caller", "returned", "scope")
+    __slots__ = ("address", "arguments", "caller", "operation", "returned", "scope")
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, operation: "Operation", scope: Scope) -> None:
+        self.operation = operation
         self.scope = scope
         client = scope.get("client")
         self.address: str = client[0] if client else ""
@@ -72,6 +75,8 @@ class Operation(NamedTuple):
     """Whether it may change something: then the audit log has each call."""
     keeps_answer: bool
     """Whether its answer may be kept to be given again: not where it holds a secret."""
+    dry_run: Optional["Operation"] = None
+    """What answers when it is asked what this one would do."""
 
     def __deepcopy__(self, _memo: object) -> Self:
         """Itself: Litestar copies routes with all that they hold, and this is held by all copies."""
@@ -79,7 +84,7 @@ class Operation(NamedTuple):
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, office: Office) -> None:
         """Answer one request. Raises AppError and HTTPException for what is refused; nothing is sent then."""
-        call = _Call(scope)
+        call = _Call(self, scope)
         try:
             answer = await self._carry_out(call, receive, office)
         except Exception as error:
@@ -96,20 +101,22 @@ class Operation(NamedTuple):
         standing.check()
         check_scope(caller, self.scope)
         call.arguments = self.parameters.read(scope)
-        for name in self.given:
+        if self.dry_run is not None and call.arguments.pop(DRY_RUN, False):
+            call.operation = self.dry_run
+        for name in call.operation.given:
             call.arguments[name] = caller if name == "caller" else office.given[name]
         body = b""
         if self.body is not None:
             body = await self.body.receive(headers, receive, office.max_body_bytes)
             call.arguments["data"] = self.body.decode(body)
-        key = idempotency.key_in(headers) if self.is_post else None
+        key = idempotency.key_in(headers) if call.operation.is_post else None
         if key is None:
-            call.returned = await self.function(**call.arguments)
-            answer = rendered(call.returned, self.status)
+            call.returned = await call.operation.function(**call.arguments)
+            answer = rendered(call.returned, call.operation.status)
         else:
             asked = idempotency.asked(key, scope, caller, body)
             answer = await office.once.carry_out(asked, lambda: self._settled(call), keeps_answer=self.keeps_answer)
-        if self.changes:
+        if call.operation.changes:
             self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else "", office)
         return answer
 
@@ -129,13 +136,11 @@ class Operation(NamedTuple):
             status, code = HTTPStatus(error.status), error.code
         elif isinstance(error, HTTPException):
             status, code = HTTPStatus(error.status_code), ""
-        if self.changes or status in _REFUSED_READS:
+        if call.operation.changes or status in _REFUSED_READS:
             self._note(call, status, code, office)
 
     def _note(self, call: _Call, status: int, code: str, office: Office) -> None:
         scope, data = call.scope, call.arguments.get("data")
-        if call.arguments.get("dry_run"):
-            return
         try:
             deed = Deed(
                 actor=deeds.actor_of(call.caller),

@@ -4,8 +4,8 @@ Litestar describes the routes; msgspec, which reads the bodies, describes their 
 is checked. Errors are those that `app.web.operation` declares: the 400 that Litestar adds for parameters is never sent.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, get_type_hints
 
 import msgspec
 from litestar import Litestar, Response, Router
@@ -14,6 +14,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.typing import FieldDefinition
 
+from app.web.answering import DRY_RUN
 from app.web.errors import Problem
 from app.web.idempotency import HEADER, MAX_CHARS
 
@@ -66,6 +67,8 @@ def document(router: Router, routes: Sequence[HTTPRouteHandler], *, version: str
             _add_examples(operation, route)
             if route.opt["operation"].is_post:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+            if route.opt[DRY_RUN] is not None:
+                _add_dry_run(operation, _answer_of(route.opt[DRY_RUN]))
     return described
 
 
@@ -77,6 +80,30 @@ def _types(routes: Sequence[HTTPRouteHandler]) -> Iterator[Any]:
         answer = given.inner_types[0].annotation if given.is_subclass_of(Response) else given.annotation
         if isinstance(answer, type) and issubclass(answer, msgspec.Struct):
             yield answer
+        if route.opt[DRY_RUN] is not None:
+            yield _answer_of(route.opt[DRY_RUN])
+
+
+def _answer_of(function: Callable[..., Any]) -> Any:
+    return get_type_hints(function)["return"]
+
+
+def _add_dry_run(operation: dict[str, Any], answer: Any) -> None:
+    """The parameter, and what is answered with it."""
+    operation.setdefault("parameters", []).append(
+        {
+            "name": DRY_RUN,
+            "in": "query",
+            "schema": {"type": "boolean", "default": False},
+            "description": "Only tell who would hear it and what they would be shown: nothing is sent or stored",
+        }
+    )
+    schema = {"$ref": REFERENCE.format(name=answer.__name__)}
+    told = {
+        "description": "With `dry_run=true`: what the call would do",
+        "content": {"application/json": {"schema": schema, "example": answer.EXAMPLE}},
+    }
+    operation["responses"] = {"200": told, **operation["responses"]}
 
 
 def _add_examples(operation: dict[str, Any], route: HTTPRouteHandler) -> None:

@@ -10,7 +10,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from app.web.answering import Operation
+from app.web.answering import DRY_RUN, Operation
 from app.web.body import JsonBody
 from app.web.errors import PROBLEM_TYPE, Problem
 from app.web.parameters import Parameters
@@ -21,7 +21,7 @@ _ERROR_WORDS = {
     401: "No key, or no valid one",
     403: "The key has not the scope",
     404: "There is no such thing",
-    409: "It is so already, or something else has that name, or the server is not set up for it; or the first request with this "
+    409: "It is so already, something else has that name, the server is not set up for it; or the first request with this "
     "`Idempotency-Key` still runs",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
     422: "Fields or parameters are wrong; `errors` names each",
@@ -48,6 +48,10 @@ def _query_name(parameter: Parameter) -> str:
     return next((name for one in described if (name := getattr(one, "name", None))), parameter.name)
 
 
+def _given(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(name for name in signature(function).parameters if name in GIVEN)
+
+
 def _problem(status: int) -> ResponseSpec:
     return ResponseSpec(Problem, description=_ERROR_WORDS[status], media_type=PROBLEM_TYPE, generate_examples=False)
 
@@ -64,18 +68,21 @@ def operation(
     gives: object = None,
     errors: Iterable[int] = (),
     keeps_answer: bool = True,
+    dry_run: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a route of `/api/v1` under the scope. The function's name is the operation's id, its docstring the description.
 
     `takes`, `gives`: examples of the body and of the answer, as JSON values; `app.web.openapi` puts them into the document.
     `errors`: statuses beyond those that every operation has (401, 403, 422, 429, 503), that a body brings (400, 413), or a POST
     (400, 409). `keeps_answer` False: the answer holds a secret, and is not kept to be given again under an `Idempotency-Key`.
+    `dry_run`: the function that answers in its place, with 200, when `?dry_run=true` asks what it would do.
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
         parameters = signature(function).parameters
         elsewhere = {"data", *GIVEN, *(name for name in parameters if f"{{{name}:" in path)}
         query_names = {name: _query_name(one) for name, one in parameters.items() if name not in elsewhere}
+        query_names |= {} if dry_run is None else {DRY_RUN: DRY_RUN}
         data = parameters.get("data")
         is_post = method == "POST"
         known = {401, 403, 422, 429, 503, *errors} | (_BODY_ERRORS if data else set()) | (_POST_ERRORS if is_post else set())
@@ -83,13 +90,16 @@ def operation(
             function,
             scope,
             int(status),
-            given=tuple(name for name in parameters if name in GIVEN),
+            given=_given(function),
             parameters=Parameters(query_names),
             body=JsonBody(get_args(data.annotation)[0]) if data else None,
             is_post=is_post,
             changes=method != "GET" and not scope.endswith(":read"),
             keeps_answer=keeps_answer,
         )
+        if dry_run is not None:
+            told = answered._replace(function=dry_run, status=200, given=_given(dry_run), is_post=False, changes=False)
+            answered = answered._replace(dry_run=told)
         route: HTTPRouteHandler = _VERBS[method](
             path,
             status_code=int(status),
@@ -101,7 +111,7 @@ def operation(
             responses={code: _problem(code) for code in sorted(known)},
             response_description=HTTPStatus(status).phrase,
             response_headers=_HEADERS,
-            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},
+            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered, DRY_RUN: dry_run},
         )(function)
         return route
 

@@ -31,7 +31,7 @@ class Parameters:
         wrong = []
         for name, text in texts.items():
             try:
-                texts[name] = msgspec.convert(text, types[name], strict=False)
+                texts[name] = msgspec.convert(text, types.get(name, bool), strict=False)  # `dry_run` is in no declaration
             except msgspec.ValidationError as error:
                 place = f"?{self._query_names[name]}" if name in self._query_names else f"{{{name}}}"
                 wrong.append(FieldError(place, in_words(str(error), choices_at(types[name], ()))))

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261127_idempotency"
-down_revision = "20261127_unsent"
+down_revision = "20261127_targets"
 branch_labels = None
 depends_on = None
 

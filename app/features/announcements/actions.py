@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from app.features.announcements import service
-from app.features.announcements.model import Priority
+from app.features.announcements.model import Priority, new
 from app.features.announcements.service import MAX_MESSAGE_CHARS
 from app.features.asking import admin, read, written
 from app.features.particulars import reached
@@ -29,6 +29,7 @@ async def admin_announcement(services: Services, request: Request, connection: C
     user = admin(connection)
     asked = read(request, Announcing)
     message = written(asked.message)
-    made = await service.announce(services, message=message, title="Announcement", priority=asked.priority, author=user.name)
+    row = new(message=message, title="Announcement", priority=asked.priority, author=user.name)
+    made = await service.announce(services, row)
     reached(users=made.user_count)
     return Reply(html("<div>Announcement sent to {} users</div>", made.user_count))

@@ -15,6 +15,7 @@ from app.hub.publication import News
 from app.kernel.clock import LAST_TIME, utc_now
 from app.kernel.errors import FieldError, InvalidFields
 from app.kernel.identity import ADMIN_ROLE
+from app.kernel.ids import new_id
 
 Priority = Literal["high", "medium", "low"]
 PREMIUM_ROLE = "premium"
@@ -116,6 +117,34 @@ read_told = msgspec.msgpack.Decoder(Told).decode
 def version_of(edited_at: datetime | None) -> int:
     """The version that an edit has made; None: there was none."""
     return (edited_at - _EPOCH) // timedelta(microseconds=1) if edited_at is not None else 0
+
+
+def new(
+    *,
+    message: str,
+    title: str,
+    priority: Priority,
+    author: str,
+    audience: Audience | None = None,
+    publish_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> AnnouncementRow:
+    """One that is not stored yet; published now, unless its time is still to come. Raises InvalidFields."""
+    now = utc_now()
+    row = AnnouncementRow(
+        id=new_id(),
+        title=title,
+        message=message,
+        priority=priority,
+        audience=None if audience is None else msgspec.to_builtins(audience),
+        author=author,
+        created_at=now,
+        publish_at=publish_at,
+        expires_at=expires_at,
+        published_at=now if publish_at is None or publish_at <= now else None,
+    )
+    check_times(row, now)
+    return row
 
 
 def concerned(priority: Priority) -> Audience:

@@ -10,11 +10,13 @@ from litestar import Response
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from app.features.announcements import service, store
-from app.features.announcements.model import AnnouncementRow, Priority, State
+from app.auth.keys import Caller
+from app.features.announcements import service, store, view
+from app.features.announcements.model import AnnouncementRow, Priority, State, new
 from app.features.announcements.service import MAX_MESSAGE_CHARS
+from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
-from app.features.services import GivenServices
+from app.features.services import GivenServices, Services
 from app.hub.audience import Audience
 from app.kernel.clock import utc_now
 from app.kernel.text import NO_NUL
@@ -109,9 +111,16 @@ _EXAMPLE = {
 }
 
 
+async def try_announcement(data: NewAnnouncement, services: Services, caller: Caller) -> DryRun:
+    """What `create_announcement` would do; of one whose time is to come, to those who are there now."""
+    row = new(**msgspec.structs.asdict(data), author=caller.name)
+    return await dry_run(services, caller, row.concerned, view.published(view.item(row)))
+
+
 @operation(
     "POST",
     "/announcements",
+    dry_run=try_announcement,
     scope="announcements:write",
     tag=TAG,
     summary="Announce",
@@ -126,7 +135,7 @@ async def create_announcement(
 
     A page that connects while it is in force is shown it, too. At `expires_at` it leaves every screen.
     """
-    made = await service.announce(services, **msgspec.structs.asdict(data), author=caller.name)
+    made = await service.announce(services, new(**msgspec.structs.asdict(data), author=caller.name))
     matched, queued = made.receipt[1:] if made.receipt is not None else (0, 0)
     shown = msgspec.structs.asdict(Announcement.of(made.row))
     return Response(

@@ -11,7 +11,7 @@ import msgspec
 
 from app.features.announcements import store, view
 from app.features.announcements.board import Board, settled_audience
-from app.features.announcements.model import TIMES, AnnouncementRow, Priority, Told, change, check_times
+from app.features.announcements.model import TIMES, AnnouncementRow, Told, change
 from app.features.services import Services
 from app.features.timetable import Timetable
 from app.features.unsent import Again, PushAgain, Unsent
@@ -20,7 +20,7 @@ from app.hub.events import PublishedAnnouncement
 from app.hub.publication import Part, Publication, Receipt, one
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
-from app.kernel.ids import new_id, new_short_id
+from app.kernel.ids import new_short_id
 from app.wire.update import MAX_OOB
 
 PUBLISHED, EDITED, MOVED, RECALLED = (f"announcement.{happened}" for happened in ("published", "edited", "moved", "recalled"))
@@ -42,36 +42,9 @@ class Announced(NamedTuple):
     """Users whom it reached at once, on all nodes that answered, however many tabs they have."""
 
 
-async def announce(
-    services: Services,
-    *,
-    message: str,
-    title: str,
-    priority: Priority,
-    author: str,
-    audience: Audience | None = None,
-    publish_at: datetime | None = None,
-    expires_at: datetime | None = None,
-) -> Announced:
-    """Store an announcement, and show it, now or at `publish_at`.
-
-    Raises InvalidFields for times that make no sense, Unavailable.
-    """
-    now = utc_now()
-    is_due = publish_at is None or publish_at <= now
-    row = AnnouncementRow(
-        id=new_id(),
-        title=title,
-        message=message,
-        priority=priority,
-        audience=None if audience is None else msgspec.to_builtins(audience),
-        author=author,
-        created_at=now,
-        publish_at=publish_at,
-        expires_at=expires_at,
-        published_at=now if is_due else None,
-    )
-    check_times(row, now)
+async def announce(services: Services, row: AnnouncementRow) -> Announced:
+    """Store a new announcement, and show it, now or at its time. Raises Unavailable."""
+    is_due = row.published_at is not None
     view.item(row)  # before it is stored: what fails must not leave half the work done
     concerned = await settled_audience(services, row)
     async with services.of(Board).changing:

@@ -7,17 +7,18 @@ import msgspec
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 
+from app.auth.keys import Caller
 from app.features.broadcasts import service
-from app.features.broadcasts.content import clean
+from app.features.content import Content, Making, made
+from app.features.dry_run import DryRun, dry_run, dry_run_of_batch
 from app.features.listing import Incomplete
-from app.features.services import GivenServices
+from app.features.services import GivenServices, Services
 from app.hub.audience import Audience
 from app.hub.publication import Part, Publication, Receipt, one
 from app.kernel.errors import NotFound
 from app.kernel.ids import new_short_id
-from app.web.given import GivenCaller, GivenHub
+from app.web.given import GivenCaller
 from app.web.operation import operation
-from app.wire.update import Update
 
 MAX_BATCH = 100
 """Updates in one batch."""
@@ -25,13 +26,13 @@ MAX_BATCH = 100
 TAG = "Broadcasts"
 
 
-class AddressedUpdate(Update, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class AddressedContent(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One update and who hears it."""
 
     audience: Audience
 
 
-class NewBroadcast(AddressedUpdate, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class NewBroadcast(AddressedContent, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One update, who hears it, and whether it goes out now or when its turn has come."""
 
     pace: Annotated[
@@ -43,7 +44,7 @@ class NewBroadcast(AddressedUpdate, frozen=True, forbid_unknown_fields=True, kw_
 class NewBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Several updates, each with its audience."""
 
-    updates: Annotated[tuple[AddressedUpdate, ...], Meta(min_length=1, max_length=MAX_BATCH)]
+    updates: Annotated[tuple[AddressedContent, ...], Meta(min_length=1, max_length=MAX_BATCH)]
 
 
 class Broadcast(msgspec.Struct, frozen=True):
@@ -64,9 +65,15 @@ _UPDATE = {"target": "#announcements", "html": "<p>Back in five minutes</p>", "s
 _RECEIPT = {"id": "019312d0c3f77a1bb1d0b8e4a3c5f6d7", "matched": 3, "queued": 3}
 
 
+async def try_broadcast(data: NewBroadcast, services: Services, caller: Caller) -> DryRun:
+    """What `create_broadcast` would do."""
+    return await dry_run(services, caller, data.audience, made(data, caller))
+
+
 @operation(
     "POST",
     "/broadcasts",
+    dry_run=try_broadcast,
     scope="broadcasts:write",
     tag=TAG,
     summary="Broadcast an update",
@@ -80,15 +87,21 @@ async def create_broadcast(data: JSONBody[NewBroadcast], services: GivenServices
     With `"pace": "queued"` it waits its turn behind the others of that pace; who hears it is found then. A full queue takes nothing
     more for now and answers 503.
     """
-    publication = one(data.audience, clean(data, caller))
+    publication = one(data.audience, made(data, caller))
     if data.pace == "queued":
         return Broadcast(publication.id, 0, 0, service.queue(services, publication))
     return _shown(await services.hub.publish(publication))
 
 
+async def try_broadcast_batch(data: NewBatch, services: Services, caller: Caller) -> DryRun:
+    """What `create_broadcast_batch` would do."""
+    return await dry_run_of_batch(services, caller, _parts(data, caller))
+
+
 @operation(
     "POST",
     "/broadcasts/batch",
+    dry_run=try_broadcast_batch,
     scope="broadcasts:write",
     tag=TAG,
     summary="Broadcast several updates",
@@ -101,10 +114,9 @@ async def create_broadcast(data: JSONBody[NewBroadcast], services: GivenServices
     },
     gives=_RECEIPT,
 )
-async def create_broadcast_batch(data: JSONBody[NewBatch], hub: GivenHub, caller: GivenCaller) -> Broadcast:
+async def create_broadcast_batch(data: JSONBody[NewBatch], services: GivenServices, caller: GivenCaller) -> Broadcast:
     """Send up to 100 updates. Each connection gets one message with just what it may hear, in the order given."""
-    parts = tuple(Part(new.audience, clean(new, caller)) for new in data.updates)
-    return _shown(await hub.publish(Publication(new_short_id(), parts, is_batch=True)))
+    return _shown(await services.hub.publish(Publication(new_short_id(), _parts(data, caller), is_batch=True)))
 
 
 @operation(
@@ -127,6 +139,11 @@ async def get_broadcast(broadcast_id: FromPath[str], services: GivenServices) ->
         raise NotFound(message)
     waiting = UNSET if summed.waiting is None else summed.waiting
     return Broadcast(broadcast_id, summed.matched, summed.queued, waiting, list(summed.missing))
+
+
+def _parts(batch: NewBatch, caller: Caller) -> tuple[Part, ...]:
+    making = Making(caller)
+    return tuple(Part(new.audience, making.update(new, f"/updates/{place}")) for place, new in enumerate(batch.updates))
 
 
 def _shown(receipt: Receipt) -> Broadcast:

@@ -8,19 +8,20 @@ from litestar import Response
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from msgspec import Meta
 
+from app.auth.keys import Caller
 from app.db.page import decode_cursor
-from app.features.broadcasts import clean
 from app.features.closing import ClosedConnections, Reasoned
 from app.features.connections.view import ConnectionPage, filtered, page
+from app.features.content import Content, made
+from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Incomplete, Limit, linked
-from app.features.services import GivenServices
+from app.features.services import GivenServices, Services
 from app.hub.audience import Audience, connections, everyone
 from app.hub.listed import ConnectionInfo
 from app.hub.publication import one
 from app.kernel.text import NO_NUL
 from app.web.given import GivenCaller
 from app.web.operation import operation
-from app.wire.update import Update
 
 TAG = "Connections"
 
@@ -177,9 +178,17 @@ async def close_connections(data: JSONBody[Closing], services: GivenServices) ->
     return ClosedConnections(await services.everywhere.close(data.audience, data.reason))
 
 
+async def try_update(connection_id: str, data: Content, services: Services, caller: Caller) -> DryRun:
+    """What `send_update` would do."""
+    update = made(data, caller)
+    await services.everywhere.connection(connection_id)
+    return await dry_run(services, caller, connections(connection_id), update)
+
+
 @operation(
     "POST",
     "/connections/{connection_id:str}/updates",
+    dry_run=try_update,
     scope="connections:write",
     tag=TAG,
     summary="Update one page",
@@ -189,11 +198,12 @@ async def close_connections(data: JSONBody[Closing], services: GivenServices) ->
     errors=[404],
 )
 async def send_update(
-    connection_id: ConnectionId, data: JSONBody[Update], services: GivenServices, caller: GivenCaller
+    connection_id: ConnectionId, data: JSONBody[Content], services: GivenServices, caller: GivenCaller
 ) -> SentUpdate:
     """Swap HTML into the page of one connection. 503 where a node that may have it does not answer: then nothing was sent."""
+    update = made(data, caller)
     there = await services.everywhere.connection(connection_id)
-    receipt = await services.hub.publish(one(connections(connection_id), clean(data, caller)))
+    receipt = await services.hub.publish(one(connections(connection_id), update))
     told = await services.everywhere.receipt_of(receipt.id, there.node)
     return SentUpdate(receipt.id, 1, 0) if told is None else SentUpdate(receipt.id, told.matched, told.queued)
 

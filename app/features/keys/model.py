@@ -19,6 +19,8 @@ class ApiKeyRow(Base):
     """The part of the key's text that finds this row."""
     name: Mapped[str] = mapped_column(String(100))
     scopes: Mapped[list[str]] = mapped_column(JSON)
+    targets: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """The places of pages that it may write to. None: all."""
     digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     """SHA-256 of the key's text."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -26,6 +26,7 @@ class ApiKey(msgspec.Struct, kw_only=True):
     id: str
     name: str
     scopes: list[str]
+    targets: Annotated[list[str] | None, Meta(description="The targets that it may write to; null: all")]
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -38,6 +39,7 @@ class ApiKey(msgspec.Struct, kw_only=True):
             id=row.key_id,
             name=row.name,
             scopes=row.scopes,
+            targets=row.targets,
             created_at=row.created_at,
             expires_at=row.expires_at,
             revoked_at=row.revoked_at,
@@ -59,6 +61,7 @@ _EXAMPLE = {
     "id": "Qm3zT81bKpXa",
     "name": "shop back office",
     "scopes": ["broadcasts:write"],
+    "targets": ["#chat*"],
     "created_at": "2026-11-23T20:16:03Z",
     "expires_at": None,
     "revoked_at": None,
@@ -73,12 +76,12 @@ _EXAMPLE = {
     tag=TAG,
     summary="Make a key",
     status=HTTPStatus.CREATED,
-    takes={"name": "shop back office", "scopes": ["broadcasts:write"]},
+    takes={"name": "shop back office", "scopes": ["broadcasts:write"], "targets": ["#chat*"]},
     gives={**_EXAMPLE, "key": "wsx_Qm3zT81bKpXa_<secret>"},
     keeps_answer=False,
 )
 async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> CreatedApiKey:
-    """Make a key. It can be given only scopes that the calling key has itself."""
+    """Make a key. It can be given only scopes and targets that the calling key has itself."""
     row, key = await service.create_key(database, data, caller)
     return CreatedApiKey(**msgspec.structs.asdict(ApiKey.of(row)), key=key.text)
 

@@ -1,5 +1,6 @@
 """Use cases: make a key, revoke a key, and the very first key."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from msgspec import Meta
 
 from app.auth.keys import Caller, NewKey, make_key
 from app.auth.scopes import ADMIN, SCOPES, allows, unknown_scopes
+from app.auth.targets import MAX_TARGETS, beyond, is_entry, trimmed
 from app.db.session import Database
 from app.db.turns import one_at_a_time
 from app.features.keys import store
@@ -15,6 +17,7 @@ from app.features.keys.model import ApiKeyRow
 from app.kernel.clock import LAST_TIME, utc_now
 from app.kernel.errors import FieldError, Forbidden, InvalidFields
 from app.kernel.ids import new_id
+from app.wire.update import Target
 
 
 class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +35,13 @@ class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scopes: Annotated[frozenset[str], Meta(min_length=1, max_length=50, description=f"Any of: {', '.join(sorted(SCOPES))}")]
     expires_at: Annotated[
         Annotated[datetime, Meta(tz=True)] | None, Meta(description="With a time zone; null: it does not end by itself")
+    ] = None
+    targets: Annotated[
+        Annotated[tuple[Target, ...], Meta(min_length=1, max_length=MAX_TARGETS)] | None,
+        Meta(
+            description="The only targets that its updates may name: selectors, compared as texts, or `#chat*` for every id that "
+            "begins so; null: any"
+        ),
     ] = None
 
 
@@ -53,6 +63,7 @@ def _new(wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
     if missing := sorted(scope for scope in wanted.scopes if not allows(maker.scopes, scope)):
         message = f"a key cannot give what it has not: {', '.join(missing)}"
         raise Forbidden(message)
+    targets = _checked_targets(wanted.targets, maker)
     if maker.expires_at is not None and (wanted.expires_at is None or wanted.expires_at > maker.expires_at):
         message = (
             f"a key cannot give what it has not: this one ends at {maker.expires_at.isoformat()}, `expires_at` must not be later"
@@ -64,11 +75,25 @@ def _new(wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
         key_id=key.id,
         name=wanted.name,
         scopes=sorted(wanted.scopes),
+        targets=targets,
         digest=key.digest,
         created_at=utc_now(),
         expires_at=wanted.expires_at,
     )
     return row, key
+
+
+def _checked_targets(wanted: Sequence[str] | None, maker: Caller) -> list[str] | None:
+    """The list as it is stored. Raises InvalidFields, Forbidden."""
+    targets = None if wanted is None else [trimmed(target) for target in wanted]
+    wrong = [place for place, target in enumerate(targets or ()) if not is_entry(target)]
+    if wrong:
+        message = "a selector is wanted, or the beginning of an id and a star, such as #chat*"
+        raise InvalidFields([FieldError(f"/targets/{place}", message) for place in wrong])
+    if missing := beyond(maker.targets, targets):
+        message = f"a key cannot give what it has not: targets {', '.join(missing)}"
+        raise Forbidden(message)
+    return targets
 
 
 async def revoke_key(database: Database, key_id: str) -> ApiKeyRow:

@@ -28,7 +28,15 @@ async def find_record(session: AsyncSession, key_id: str) -> KeyRecord | None:
     row = await session.scalar(select(ApiKeyRow).where(ApiKeyRow.key_id == key_id))
     if row is None:
         return None
-    return KeyRecord(row.key_id, row.name, frozenset(row.scopes), row.digest, row.expires_at, row.revoked_at)
+    return KeyRecord(
+        row.key_id,
+        row.name,
+        frozenset(row.scopes),
+        row.digest,
+        row.expires_at,
+        row.revoked_at,
+        None if row.targets is None else frozenset(row.targets),
+    )
 
 
 async def all_ids(session: AsyncSession) -> frozenset[str]:

@@ -7,9 +7,11 @@ import msgspec
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from app.features.locations import service
+from app.auth.keys import Caller
+from app.features.dry_run import DryRun, dry_run
+from app.features.locations import service, view
 from app.features.locations.event import DEFAULT_RADIUS_KM, Description, LocalEvent, PlaceName, Title
-from app.features.services import GivenServices
+from app.features.services import GivenServices, Services
 from app.hub.geometry import Latitude, Longitude, Place, RadiusKm
 from app.web.operation import operation
 
@@ -32,6 +34,11 @@ class NewLocalEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: Description = ""
     radius_km: RadiusKm = DEFAULT_RADIUS_KM
 
+    def event(self) -> LocalEvent:
+        """As it is told."""
+        place = Place(self.location.latitude, self.location.longitude, self.location.name)
+        return LocalEvent(self.title, self.description, place, self.radius_km)
+
 
 class SentLocalEvent(msgspec.Struct, frozen=True):
     """What became of a local event."""
@@ -42,9 +49,16 @@ class SentLocalEvent(msgspec.Struct, frozen=True):
     users: Annotated[int, Meta(description="Users within the circle, on the nodes that answered in time")]
 
 
+async def try_local_event(data: NewLocalEvent, services: Services, caller: Caller) -> DryRun:
+    """What `create_local_event` would do."""
+    event = data.event()
+    return await dry_run(services, caller, service.within(event), view.happening(event))
+
+
 @operation(
     "POST",
     "/local-events",
+    dry_run=try_local_event,
     scope="broadcasts:write",
     tag=TAG,
     summary="Tell those who are near",
@@ -59,9 +73,7 @@ class SentLocalEvent(msgspec.Struct, frozen=True):
 )
 async def create_local_event(data: JSONBody[NewLocalEvent], services: GivenServices) -> SentLocalEvent:
     """Show an event on top of `#local-events` to those whose page has said a place within the circle. Nothing is stored."""
-    place = Place(data.location.latitude, data.location.longitude, data.location.name)
-    event = LocalEvent(data.title, data.description, place, data.radius_km)
-    receipt, users = await service.tell_nearby(services, event)
+    receipt, users = await service.tell_nearby(services, data.event())
     return SentLocalEvent(receipt.id, receipt.matched, receipt.queued, users)
 
 

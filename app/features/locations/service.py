@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from app.features.locations import view
 from app.features.locations.event import LocalEvent
 from app.features.services import Services
-from app.hub.audience import near
+from app.hub.audience import Audience, near
 from app.hub.publication import Receipt, one
 from app.kernel.errors import Refused
 from app.kernel.identity import User
@@ -44,6 +44,11 @@ def check_reach(user: User, radius_km: float) -> None:
 
 async def tell_nearby(services: Services, event: LocalEvent) -> Told:
     """Show an event to those within its circle."""
-    audience = near(event.place.latitude, event.place.longitude, event.radius_km)
+    audience = within(event)
     there = await services.everywhere.count(audience)
     return Told(await services.hub.publish(one(audience, view.happening(event))), there.users)
+
+
+def within(event: LocalEvent) -> Audience:
+    """Those within its circle."""
+    return near(event.place.latitude, event.place.longitude, event.radius_km)

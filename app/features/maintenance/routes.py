@@ -8,8 +8,11 @@ import msgspec
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from app.features.maintenance import service
-from app.features.services import GivenServices
+from app.auth.keys import Caller
+from app.features.dry_run import DryRun, dry_run
+from app.features.maintenance import service, view
+from app.features.services import GivenServices, Services
+from app.hub.audience import everyone
 from app.kernel.errors import WrongField
 from app.kernel.text import NO_NUL
 from app.web.operation import operation
@@ -43,9 +46,15 @@ class SentMaintenance(msgspec.Struct, frozen=True):
     queued: Annotated[int, Meta(description="Connections that it was queued for")]
 
 
+async def try_maintenance(data: NewMaintenance, services: Services, caller: Caller) -> DryRun:
+    """What `create_maintenance` would do."""
+    return await dry_run(services, caller, everyone, view.notice(data.message, data.scheduled_time))
+
+
 @operation(
     "POST",
     "/maintenance",
+    dry_run=try_maintenance,
     scope="broadcasts:write",
     tag=TAG,
     summary="Announce maintenance",

@@ -10,14 +10,16 @@ from litestar import Response
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
+from app.auth.keys import Caller
+from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
 from app.features.messages import service, store
 from app.features.messages.model import MessageRow
 from app.features.messages.service import Content
 from app.features.paths import RoomIdInPath
 from app.features.rooms import find_room
-from app.features.services import GivenServices
-from app.hub.audience import Id
+from app.features.services import GivenServices, Services
+from app.hub.audience import Id, rooms
 from app.web.given import GivenCaller
 from app.web.operation import operation
 
@@ -106,9 +108,16 @@ async def list_room_messages(
     return linked(MessagePage([Message.of(row) for row in found.rows], found.next_cursor), limit=limit)
 
 
+async def try_room_message(room_id: str, data: NewMessage, services: Services, caller: Caller) -> DryRun:
+    """What `create_room_message` would do."""
+    shown = await service.would_say(services, room_id, data.message, author=caller.name, in_name_of=data.user_id)
+    return await dry_run(services, caller, rooms(room_id), shown)
+
+
 @operation(
     "POST",
     "/rooms/{room_id:str}/messages",
+    dry_run=try_room_message,
     scope="messages:write",
     tag=TAG,
     summary="Say something in a room",

@@ -16,7 +16,7 @@ from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, n
 from app.features.rooms import find_room
 from app.features.services import Services
 from app.features.unsent import Again, PushAgain, Unsent
-from app.features.users import addressed, ensure_signed_in, ensure_users
+from app.features.users import addressed, ensure_signed_in, ensure_users, name_of
 from app.hub.audience import nobody
 from app.hub.events import SentMessage
 from app.hub.publication import Part, Publication, Receipt
@@ -58,6 +58,17 @@ async def send_to_room(
     receipt = await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row, receipt
+
+
+async def would_say(services: Services, room_id: str, content: str, *, author: str, in_name_of: str | None) -> Update:
+    """What pages would be shown by `send_to_room` of the back office. Raises NotFound."""
+    row = _new(content, None, author)
+    row.room_id = room_id
+    async with services.database.reading() as session:
+        await find_room(session, room_id)
+        if in_name_of is not None:
+            row.author = await name_of(session, services.hub, in_name_of)
+    return view.said(row)
 
 
 async def send_to_user(services: Services, recipient_id: str, content: str, *, sender: User) -> MessageRow:

@@ -10,14 +10,16 @@ from litestar import Response
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
+from app.auth.keys import Caller
+from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
 from app.features.notifications import service, store
 from app.features.notifications.model import NotificationRow
 from app.features.notifications.service import Marked
 from app.features.notifications.store import Listed
 from app.features.paths import UserIdInPath
-from app.features.services import GivenServices
-from app.hub.audience import Ids
+from app.features.services import GivenServices, Services
+from app.hub.audience import Ids, users
 from app.kernel.text import NO_NUL
 from app.web.given import GivenDatabase
 from app.web.operation import operation
@@ -112,9 +114,17 @@ _WAITING = {"unread_count": 1, "unseen_count": 1}
 _NONE_WAITING = {"unread_count": 0, "unseen_count": 0}
 
 
+async def try_notifications(data: NewNotification, services: Services, caller: Caller) -> DryRun:
+    """What `create_notifications` would do: what the first of the users would be shown. Those who are away would see it later."""
+    user_ids = sorted(data.user_ids)
+    shown = await service.would_arrive(services, user_ids[0], kind=data.type, title=data.title, message=data.message)
+    return await dry_run(services, caller, users(*user_ids), shown)
+
+
 @operation(
     "POST",
     "/notifications",
+    dry_run=try_notifications,
     scope="notifications:write",
     tag=TAG,
     summary="Notify users",

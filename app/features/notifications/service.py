@@ -57,6 +57,11 @@ class Share(NamedTuple):
     rows: Sequence[NotificationRow]
 
 
+def new(user_id: str, *, kind: str, title: str, message: str) -> NotificationRow:
+    """One that is not stored yet."""
+    return NotificationRow(id=new_id(), user_id=user_id, type=kind, title=title, message=message, created_at=utc_now())
+
+
 class Notifier:
     """Stores notifications in a transaction, together with what they tell of. See `notifying`."""
 
@@ -71,11 +76,7 @@ class Notifier:
 
     async def add(self, *, user_ids: Collection[str], kind: str, title: str, message: str) -> None:
         """Store one notification per user; an id that is new makes its user."""
-        now = utc_now()
-        rows = [
-            NotificationRow(id=new_id(), user_id=user_id, type=kind, title=title, message=message, created_at=now)
-            for user_id in user_ids
-        ]
+        rows = [new(user_id, kind=kind, title=title, message=message) for user_id in user_ids]
         unsent = self._services.of(Unsent)
         for start in range(0, len(rows), SHOWN_AT_ONCE):
             share = rows[start : start + SHOWN_AT_ONCE]
@@ -114,6 +115,13 @@ async def notify(
     async with notifying(services) as notifier:
         await notifier.add(user_ids=user_ids, kind=kind, title=title, message=message)
     return notifier.rows, notifier.queued
+
+
+async def would_arrive(services: Services, user_id: str, *, kind: str, title: str, message: str) -> Update:
+    """What a user would be shown by `notify`."""
+    async with services.database.reading() as session:
+        waiting = (await store.counts(session, [user_id]))[user_id]
+    return view.arrived(new(user_id, kind=kind, title=title, message=message), waiting.unread + 1)
 
 
 async def inbox(services: Services, user_id: str) -> tuple[Sequence[NotificationRow], Counts]:

@@ -69,6 +69,7 @@ _SAID: Final = {"user_id": "ada", "name": "Ada Lovelace", "roles": ["premium"], 
     takes=_SAID,
     gives={"token": "eyJhbGciOiJIUzI1NiIs…", "expires_at": "2026-11-27T10:00:00Z"},
     errors=[409],
+    keeps_answer=False,
 )
 async def create_connection_token(data: JSONBody[ForUser], services: GivenServices) -> ConnectionToken:
     """Whoever holds it is this user, with these roles. 409 where only public keys are set: then the site alone can make tokens."""
@@ -85,6 +86,7 @@ async def create_connection_token(data: JSONBody[ForUser], services: GivenServic
     status=HTTPStatus.CREATED,
     takes=_SAID,
     gives={"ticket": "3sGk0t7Qy…", "use_within_s": 30, "expires_at": "2026-11-27T10:00:00Z"},
+    keeps_answer=False,
 )
 async def create_ticket(data: JSONBody[ForUser], services: GivenServices) -> Ticket:
     """For pages that can send neither a cookie nor a subprotocol: good for one handshake, on whatever node, within 30 seconds."""

@@ -9,10 +9,20 @@ from app.features.users.actions import broadcast_user_updates
 from app.features.users.model import UserRow
 from app.features.users.recorder import running
 from app.features.users.routes import routes
-from app.features.users.service import addressed, addressing, connected_user
+from app.features.users.service import addressed, addressing, connected_user, name_of
 from app.features.users.store import ensure_signed_in, ensure_users, hold_users
 
-__all__ = ["FEATURE", "UserRow", "addressed", "addressing", "connected_user", "ensure_signed_in", "ensure_users", "hold_users"]
+__all__ = [
+    "FEATURE",
+    "UserRow",
+    "addressed",
+    "addressing",
+    "connected_user",
+    "ensure_signed_in",
+    "ensure_users",
+    "hold_users",
+    "name_of",
+]
 
 FEATURE = Feature(
     "users",

@@ -1,5 +1,6 @@
 """REST: users."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Self
@@ -9,14 +10,16 @@ from litestar import Response
 from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from app.features.broadcasts import clean
+from app.auth.keys import Caller
 from app.features.closing import ClosedConnections, Reasoned
+from app.features.content import Content, Making
+from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
-from app.features.services import GivenServices
+from app.features.services import GivenServices, Services
 from app.features.tokens import revoke
 from app.features.users import service, store
 from app.features.users.model import UserRow
-from app.hub.audience import Id
+from app.hub.audience import Id, signed_in, users
 from app.kernel.text import NO_NUL
 from app.web.given import GivenCaller, GivenDatabase
 from app.web.operation import operation
@@ -91,7 +94,7 @@ class UserPresence(msgspec.Struct):
     ]
 
 
-class UserUpdate(Update, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class UserUpdate(Content, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One update and whose pages show it."""
 
     user_id: Id
@@ -219,9 +222,18 @@ async def disconnect_user(user_id: UserId, data: JSONBody[Disconnecting], servic
     return ClosedConnections(await service.disconnect(services, user_id, data.reason))
 
 
+async def try_user_updates(data: UserUpdates, services: Services, caller: Caller) -> DryRun:
+    """What `send_user_updates` would do. Of own lines it shows the first."""
+    if data.updates is None:
+        return await dry_run(services, caller, signed_in, *await service.first_own_lines(services))
+    updates = _updates(data.updates, caller)
+    return await dry_run(services, caller, users(*(user_id for user_id, _ in updates)), *(update for _, update in updates))
+
+
 @operation(
     "POST",
     "/users/updates",
+    dry_run=try_user_updates,
     scope="users:write",
     tag=TAG,
     summary="Send users updates of their own",
@@ -233,8 +245,12 @@ async def send_user_updates(data: JSONBody[UserUpdates], services: GivenServices
     """Each of up to 1,000 users gets an update of their own, now; nothing is stored. None named: all get their own line."""
     if data.updates is None:
         return SentUserUpdates(*await service.send_own_lines(services))
-    cleaned = [(one.user_id, clean(one, caller)) for one in data.updates]
-    return SentUserUpdates(*await service.send_updates(services, cleaned))
+    return SentUserUpdates(*await service.send_updates(services, _updates(data.updates, caller)))
+
+
+def _updates(given: Sequence[UserUpdate], caller: Caller) -> list[tuple[str, Update]]:
+    making = Making(caller)
+    return [(one.user_id, making.update(one, f"/updates/{place}")) for place, one in enumerate(given)]
 
 
 def _stored(said: PutUser | UserChange) -> dict[str, object]:

@@ -21,6 +21,8 @@ from app.wire.update import Update
 LINES_AT_ONCE = 200
 """Own lines in one publication: they hold the loop for about 10 ms, then others have their turn."""
 
+LINES_SHOWN = 20
+"""Own lines that a dry run shows."""
 LINES_LOOKED_UP = 1_000
 """Users whose lines are looked up at once."""
 
@@ -81,6 +83,14 @@ async def addressing(services: Services, user_id: str, act: Callable[[], Awaitab
     return await act()
 
 
+async def name_of(session: AsyncSession, hub: Hub, user_id: str) -> str:
+    """What a user whom the back office names is called: by the newest token, or as stored; by the id, if nobody heard of them."""
+    if (user := connected_user(hub, user_id)) is not None:
+        return user.name
+    known = await store.names_and_statuses(session, [user_id])
+    return known.get(user_id, (user_id, ""))[0]
+
+
 def connected_user(hub: Hub, user_id: str) -> User | None:
     """The user as the newest token says it; None: the user is not connected here."""
     newest = max(hub.registry.of_user(user_id), key=lambda connection: connection.connected_at, default=None)
@@ -126,12 +136,7 @@ async def send_own_lines(services: Services) -> Sent:
     """
     sent, after = None, ""
     while sent is None or after:
-        found = await services.everywhere.users(signed_in, after=after, limit=LINES_LOOKED_UP)
-        after = found.items[-1].id if found.has_more else ""
-        names = {one.id: one.name for one in found.items}
-        async with services.database.reading() as session:
-            known = await store.names_and_statuses(session, names)
-        lines = [(user_id, *known.get(user_id, (name, ""))) for user_id, name in names.items()]
+        lines, after = await _lines(services, after, LINES_LOOKED_UP)
         for start in range(0, max(len(lines), 1), LINES_AT_ONCE):
             more = await _send_share(services.hub, lines[start : start + LINES_AT_ONCE])
             sent = more if sent is None else sent.and_then(more)
@@ -139,8 +144,24 @@ async def send_own_lines(services: Services) -> Sent:
     return sent
 
 
-async def _send_share(hub: Hub, lines: Sequence[tuple[str, str, str]]) -> Sent:
-    return await _send(hub, [(user_id, view.own_line(name, status)) for user_id, name, status in lines], len(lines))
+async def first_own_lines(services: Services) -> list[Update]:
+    """What the first users would be sent by `send_own_lines`."""
+    lines, _ = await _lines(services, "", LINES_SHOWN)
+    return [line for _, line in lines]
+
+
+async def _lines(services: Services, after: str, limit: int) -> tuple[list[tuple[str, Update]], str]:
+    """The next connected users and their lines, and behind whom there are more; empty: there are none."""
+    found = await services.everywhere.users(signed_in, after=after, limit=limit)
+    names = {one.id: one.name for one in found.items}
+    async with services.database.reading() as session:
+        known = await store.names_and_statuses(session, names)
+    lines = [(user_id, view.own_line(*known.get(user_id, (name, "")))) for user_id, name in names.items()]
+    return lines, found.items[-1].id if found.has_more else ""
+
+
+async def _send_share(hub: Hub, lines: Sequence[tuple[str, Update]]) -> Sent:
+    return await _send(hub, lines, len(lines))
 
 
 async def _send(hub: Hub, updates: Sequence[tuple[str, Update]], reached: int) -> Sent:

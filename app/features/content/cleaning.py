@@ -1,0 +1,52 @@
+"""Cleans HTML of callers who may not send any HTML. What is left cannot act, nor pass itself off as a part of the page."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import nh3
+
+from app.wire.swap import style_of
+
+URL_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel"})
+"""Where links may lead, and images come from, beside relative addresses. Others start programs on the visitor's machine."""
+
+_KEPT = {"class", "id", "title", "lang", "dir", "role"}
+_ATTRIBUTES = {tag: {*allowed, *_KEPT} - {"cite"} for tag, allowed in nh3.ALLOWED_ATTRIBUTES.items()} | {"*": _KEPT}
+"""`cite` is an address that no browser shows."""
+_FIRST_TAG = re.compile(r"\s*<([a-zA-Z]+)")
+_TARGET_ID = re.compile(r"#([\w-]+)")
+_AROUND = {
+    "tr": ("<table><tbody>", "</tbody></table>"),
+    "td": (_ROW := "<table><tbody><tr>", _ROW_END := "</tr></tbody></table>"),
+    "th": (_ROW, _ROW_END),
+    **dict.fromkeys(("caption", "colgroup", "tbody", "tfoot", "thead"), ("<table>", "</table>")),
+}
+"""Parts of tables are parts only within one; anywhere else a parser drops their tags."""
+
+
+def cleaned(html: str, *, target: str, swap: str, may_write: Callable[[str], bool]) -> str:
+    """The HTML without what acts: scripts, styles, forms, frames, `on…`, `wx-…`, `hx-…` and `data-…` attributes, `javascript:`.
+
+    Text, structure, links and images stay. Of ids those stay that hold a hyphen, and the target's own. Any other is a name that a
+    script of the page may look for: `<b id="config">` would become its variable `config`. And none stays that its caller may not
+    write to: updates that are meant for an element of that id would go into this HTML.
+    """
+    if style_of(swap) == "textContent":  # text, which nothing parses
+        return html
+    own = _TARGET_ID.fullmatch(target)
+
+    def kept(_tag: str, attribute: str, value: str) -> str | None:
+        is_safe = attribute != "id" or (("-" in value or (own is not None and value == own[1])) and may_write(f"#{value}"))
+        return value if is_safe else None
+
+    cleaner = nh3.Cleaner(
+        attributes=_ATTRIBUTES,
+        attribute_filter=kept,
+        generic_attribute_prefixes={"aria-"},
+        link_rel="noopener noreferrer",
+        url_schemes=URL_SCHEMES,
+    )
+    start = _FIRST_TAG.match(html)
+    before, behind = _AROUND.get(start[1].lower() if start else "", ("", ""))
+    return cleaner.clean(before + html + behind).removeprefix(before).removesuffix(behind)

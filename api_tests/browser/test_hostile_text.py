@@ -178,7 +178,7 @@ async def test_what_people_write_stays_text_in_every_field(server: Running, api:
         for place, skeletons in await heard(judge, api, text, answers):
             known.setdefault(place, {REFUSED}).update(skeletons)
     assert PLACES <= known.keys()
-    texts = strings() if IS_LONG else [*vectors(), *filter(is_markup, naughty()[::4])]
+    texts = strings() if IS_LONG else [text for text in strings() if is_markup(text)][::3]
     counted = dict.fromkeys(known, 0)
     for start in range(0, len(texts), TOGETHER):
         together = texts[start : start + TOGETHER]

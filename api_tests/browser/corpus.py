@@ -6,13 +6,14 @@
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
 from api_tests.missing import missing
 
 HERE = Path(__file__).parent / "corpora"
-WFUZZ = Path("/usr/share/wfuzz/wordlist/Injections")
+WFUZZ = Path(os.environ.get("WFUZZ", "/usr/share/wfuzz/wordlist/Injections"))
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\0": "\0", "\\f": "\f"}
 _MARKUP = re.compile(r"[<>]|script|\bon\w+=|\{\{")
 
@@ -31,7 +32,7 @@ def vectors() -> list[str]:
 def wfuzz() -> list[str]:
     """Every line of its lists of injections."""
     if not WFUZZ.is_dir():
-        missing(f"no {WFUZZ}: apt install wfuzz")
+        missing(f"no {WFUZZ}: apt install wfuzz, or name the folder of its lists in WFUZZ")
     lines = (line for file in sorted(WFUZZ.glob("*.txt")) for line in file.read_text(errors="replace").splitlines())
     return list(dict.fromkeys(lines))
 

@@ -47,13 +47,15 @@ def operation(
     tag: str,
     summary: str,
     status: HTTPStatus = HTTPStatus.OK,
+    also: HTTPStatus | None = None,
     takes: object = None,
     gives: object = None,
     errors: Iterable[int] = (),
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a route of `/api/v1` under the scope. The function's name is the operation's id, its docstring the description.
 
-    `takes`, `gives`: examples of the body and of the answer, as JSON values; `app.web.openapi` puts them into the document.
+    `also`: another status with the same answer. `takes`, `gives`: examples of the body and of the answer, as JSON values;
+    `app.web.openapi` puts them into the document.
     `errors`: statuses beyond those that every operation has (401, 403, 422, 503) and that a body brings (400, 413).
     """
 
@@ -88,7 +90,7 @@ def operation(
             responses=responses,
             response_description=HTTPStatus(status).phrase,
             response_headers=[_REQUEST_ID],
-            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered},
+            opt={"scope": scope, "also": also, "takes": takes, "gives": gives, "operation": answered},
         )(function)
         return route
 

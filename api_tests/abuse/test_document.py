@@ -1,0 +1,55 @@
+"""Schemathesis plays callers who do what the document allows, and all that it forbids, with the keys of two identities."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from api_tests.abuse.test_floods import complaints
+from api_tests.abuse.victim import IS_LONG, Victim
+from api_tests.client import ApiClient
+from api_tests.server import ADMIN_KEY
+
+HERE = Path(__file__).parent
+CONFIG = HERE / "schemathesis.toml"
+EXAMPLES = 100 if IS_LONG else 1
+NARROW = ("rooms:read", "users:read")
+"""What the second identity may do."""
+RUNS_WITHIN_S = 1_200.0
+
+
+async def runs(url: str, key: str, scopes: str, folder: Path) -> tuple[int | None, str]:
+    """Exit status and output of one run."""
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": "api_tests.abuse.beyond_scope", "KEY_SCOPES": scopes}
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run", f"{url}/openapi.json"),
+        *("--header", f"Authorization: Bearer {key}", "--max-examples", str(EXAMPLES)),
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(HERE.parent.parent)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(RUNS_WITHIN_S):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return process.returncode, output.decode()
+
+
+@pytest.mark.parametrize("scopes", ["admin", " ".join(NARROW)], ids=["all scopes", "few scopes"])
+async def test_whatever_is_called_is_answered_as_the_document_says(
+    server_under_abuse: Victim, scopes: str, tmp_path: Path, report: Callable[[str], None]
+) -> None:
+    victim = server_under_abuse
+    async with ApiClient(victim.url, ADMIN_KEY) as api:
+        key = await api.key_with(*scopes.split())
+    log_before = len(victim.log)
+    status, output = await runs(victim.url, key, scopes, tmp_path)
+    report("\n".join(line for line in output.splitlines() if "generated" in line or "(in " in line))
+    assert 0 == status, output
+    assert [] == complaints(victim.log[log_before:])

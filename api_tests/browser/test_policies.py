@@ -41,7 +41,7 @@ async def test_the_docs_are_read_and_tried_and_nothing_was_forbidden(page: Page,
     await page.locator(".auth-container input").fill(ADMIN_KEY)
     await page.locator(".auth-btn-wrapper .authorize").click()
     await page.locator(".auth-btn-wrapper .btn-done").click()
-    for operation in ("get_cursor", "create_room"):
+    for operation in ("get_cursor", "create_api_key"):
         block = page.locator(f"[id$='{operation}']")
         await block.locator(".opblock-summary-control").click()
         await block.locator(".execute").click()

@@ -17,7 +17,7 @@ from api_tests.server import ADMIN_KEY
 from api_tests.waiting import MS, eventually, eventually_told
 
 VISITORS = 40 if IS_LONG else 8
-BEFORE_S, DURING_S = (15.0, 30.0) if IS_LONG else (0.5, 1.0)
+BEFORE_S, DURING_S = (10.0, 20.0) if IS_LONG else (0.5, 1.0)
 BASE_BYTES = 24 * MIB
 """What a server may grow by, whoever comes: caches that fill, pieces that the allocator keeps."""
 EACH_BYTES = MIB // 2

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 
 def options_routes(routes: Iterable[HTTPRouteHandler]) -> Sequence[HTTPRouteHandler]:
     """One for each path. They are to be registered before the others: Litestar adds its own to a path that has none."""
-    methods = defaultdict(set)
+    methods: defaultdict[str, set[str]] = defaultdict(set)
     for one in routes:
         for path in one.paths:
             methods[path] |= one.http_methods

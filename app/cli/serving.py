@@ -19,7 +19,7 @@ from app.cli.signals import OVERTIME_S, stopped_by_signals
 from app.features.keys import first_key
 from app.kernel import log
 from app.main import create_app
-from app.serving.run import listen, listen_for_workers, make_server, tune_garbage_collector
+from app.serving.run import listen, listen_for_workers, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.workers import READY, Supervisor
 from app.settings import Settings, SettingsError
 
@@ -30,6 +30,7 @@ KILLS_AFTER_S = OVERTIME_S + 1.0
 def serve(options: argparse.Namespace) -> None:
     settings = read_settings(host=options.host, port=options.port, workers=options.workers)
     log.configure(settings.log_format or None)
+    take_all_descriptors()
     upgrade(settings)
     try:
         listeners = listen_for_workers(settings, settings.workers) if settings.workers > 1 else [listen(settings)]

@@ -163,7 +163,7 @@ async def flooding(name: str, port: int, how_many: int) -> AsyncIterator[Counter
     happened = Counter[str]()
     try:
         yield happened
-        output, _ = await process.communicate()
+        output, _ = await process.communicate(b"")  # which ends its standard input
         assert 0 == process.returncode
         happened.update(json.loads(output))
     finally:

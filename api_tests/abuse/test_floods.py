@@ -18,7 +18,7 @@ from api_tests.waiting import MS, eventually, eventually_told
 
 VISITORS = 40 if IS_LONG else 8
 BEFORE_S, DURING_S = (10.0, 20.0) if IS_LONG else (0.5, 1.0)
-BASE_BYTES = 24 * MIB
+BASE_BYTES = 16 * MIB
 """What a server may grow by, whoever comes: caches that fill, pieces that the allocator keeps."""
 EACH_BYTES = MIB // 2
 """And for each attacker: a read of 256 KiB, and what the limits of one socket allow."""

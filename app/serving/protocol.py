@@ -205,6 +205,12 @@ class WsxProtocol(SocketSink):
                 self._close_reason = "no sign of life"
                 self.abort()
 
+    def _leave_open(self, state: State) -> None:
+        """Let go of what was read: the object itself is only freed when the garbage collector comes."""
+        super()._leave_open(state)
+        if state is not State.CLOSING:
+            self._reader = None
+
     # -- inside ------------------------------------------------------------------------------------------------------
     def _new_reader(self) -> FrameReader:
         return FrameReader(self._config.ws_max_size, inflate if self._compresses else None)

@@ -127,9 +127,16 @@ async def heads(peer: RawPeer, happened: Counter[str]) -> None:
         pouring.cancel()
 
 
-ATTACKS: dict[str, Attack] = {
-    attack.__name__: attack for attack in (pings, messages, rooms, handshakes, half_handshakes, stalled, nasty_frames, heads)
-}
+async def downloads(peer: RawPeer, happened: Counter[str]) -> None:
+    """Asks for the largest file, nine times, and reads none of it."""
+    happened["connects"] += 1
+    peer.stop_reading()
+    peer.send(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: here\r\n\r\n" * 9)
+    await asyncio.Event().wait()
+
+
+_ALL = pings, messages, rooms, handshakes, half_handshakes, stalled, nasty_frames, heads, downloads
+ATTACKS: dict[str, Attack] = {attack.__name__: attack for attack in _ALL}
 
 
 async def attack_on(attack: Attack, port: int, happened: Counter[str]) -> None:

@@ -20,7 +20,7 @@ VISITORS = 40 if IS_LONG else 8
 BEFORE_S, DURING_S = (10.0, 20.0) if IS_LONG else (0.5, 1.0)
 BASE_BYTES = 16 * MIB
 """What a server may grow by, whoever comes: caches that fill, pieces that the allocator keeps."""
-EACH_BYTES = MIB // 2
+EACH_BYTES = MIB // 8
 """And for each attacker: a read of 256 KiB, and what the limits of one socket allow."""
 EXTRA = 4
 """How much slower, at most, the p99 of visitors may be in the long form. The machine has two cores: the flood has one of them."""
@@ -51,6 +51,7 @@ FLOODS = (
     flood("nasty_frames", 4, 10, surely="connects, closed 1009, closed 1007, closed 1002"),
     flood("heads", 4, 10, surely="HTTP 431"),
     flood("stalled", 20, 100, surely="connects, HTTP 101"),
+    flood("downloads", 50, 100, surely="connects"),
 )
 
 

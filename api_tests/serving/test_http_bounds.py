@@ -136,6 +136,26 @@ async def test_who_sends_requests_without_end_is_closed_and_few_of_them_are_kept
         assert len(begun[0].pipeline) <= MAX_QUEUED_REQUESTS + 1
 
 
+async def test_who_leaves_while_requests_wait_is_written_to_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+
+    async def slow(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+        told.append("gone")
+
+    async with serving(slow) as server, server.peer() as peer:
+        peer.send(WHOLE * 3)
+        await eventually(lambda: server.server.server_state.tasks)
+        peer.writer.transport.abort()
+        await eventually(lambda: told)
+        await gone(server)
+    assert ["gone"] == told
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_a_large_body_has_its_time_for_each_stretch_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[Patience] = []
     wait = Patience.wait

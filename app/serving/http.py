@@ -55,6 +55,8 @@ class HttpProtocol(HttpToolsProtocol):
     """Came since the parser last had the end of a head or a part of a body."""
     _body_bytes = 0
     """Of the body, in this stretch."""
+    _running: Any = None
+    """The request that is being answered; `cycle` is the newest, which may wait behind it."""
     _is_refused = False
     """What still comes is thrown away: closing with unread input would lose our answer."""
 
@@ -108,9 +110,16 @@ class HttpProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection is gone. uvicorn tells only the newest request, and the one that is being answered would write on."""
         self._wait_with(None)
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     @property
     def _is_answering(self) -> bool:

@@ -7,10 +7,11 @@ NEEDED: Final = frozenset(
     {
         *("connection_lost", "data_received", "shutdown"),
         *("on_body", "on_headers_complete", "on_message_complete", "on_response_complete", "send_400_response"),
+        *("_start_asgi_task", "disconnected", "message_event"),
         *("config", "cycle", "headers", "parser", "pipeline", "transport", "url"),
     }
 )
-"""Names of its HTTP protocol: what we override, and what we read."""
+"""Names of its HTTP protocol, and of its requests: what we override, what we read, and what we set."""
 
 
 def check_names(protocol_class: Any) -> None:

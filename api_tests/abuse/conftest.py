@@ -10,8 +10,8 @@ from api_tests.cli.command import Operator
 
 
 @pytest.fixture(scope="module")
-async def server_under_abuse(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Victim]:
-    """As it ships."""
+async def server_under_abuse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Victim]:
+    """As it ships, unless the module has other `SETTINGS`."""
     folder: Path = tmp_path_factory.mktemp("abused")
-    async with victim(Operator(folder)) as running:
+    async with victim(Operator(folder), **getattr(request.module, "SETTINGS", {})) as running:
         yield running

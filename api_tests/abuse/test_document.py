@@ -6,12 +6,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from api_tests.abuse.test_floods import complaints
 from api_tests.abuse.victim import IS_LONG, Victim
 from api_tests.client import ApiClient
+from api_tests.faults.two_nodes import PLENTY
 from api_tests.server import ADMIN_KEY
+from app.settings import Settings
 
 HERE = Path(__file__).parent
 CONFIG = (HERE / "schemathesis.toml").read_text()
@@ -20,6 +23,8 @@ EXAMPLES = {"fuzzing": 100, "stateful": 200} if IS_LONG else {"fuzzing": 1, "sta
 NARROW = ("rooms:read", "users:read")
 """What the second identity may do."""
 RUNS_WITHIN_S = 1_200.0
+SETTINGS = {field.name: PLENTY for field in msgspec.structs.fields(Settings) if "_rate_per_" in field.name}
+"""It makes thousands of calls a minute, and is to hear something else than 429."""
 
 
 async def runs(url: str, key: str, scopes: str, folder: Path) -> tuple[int | None, str]:

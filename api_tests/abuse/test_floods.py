@@ -18,12 +18,12 @@ from api_tests.waiting import MS, eventually, eventually_told
 
 VISITORS = 40 if IS_LONG else 8
 BEFORE_S, DURING_S = (10.0, 20.0) if IS_LONG else (0.5, 1.0)
-BASE_BYTES = 16 * MIB
+BASE_BYTES = 24 * MIB
 """What a server may grow by, whoever comes: caches that fill, pieces that the allocator keeps."""
 EACH_BYTES = MIB // 8
 """And for each attacker: a read of 256 KiB, and what the limits of one socket allow."""
-EXTRA = 4
-"""How much slower, at most, the p99 of visitors may be in the long form. The machine has two cores: the flood has one of them."""
+MAX_ADDED_S = 25 * MS
+"""By how much the p99 of visitors may grow in the long form, where the flood has a core of its own: nobody sees so much."""
 
 
 class Flood(NamedTuple):
@@ -104,4 +104,4 @@ async def test_a_flood_costs_a_bounded_memory_and_nobody_else_is_disturbed(
     assert [] == complaints(victim.log[log_before:])
     await eventually(lambda: victim.sockets() <= sockets_before)
     if IS_LONG:
-        assert p99(during) <= EXTRA * p99(before)
+        assert p99(during) <= p99(before) + MAX_ADDED_S

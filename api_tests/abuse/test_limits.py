@@ -56,7 +56,16 @@ CONSTANTS = {
     "radius of a user's local event": MAX_RADIUS_OF_USERS_KM,
     "processes (`WSX_WORKERS`)": MAX_WORKERS,
 }
-NO_LIMITS = {"port", "workers", "ping_interval_s", "idle_sweep_s", "presence_grace_s", "dashboard_interval_s", "drain_s"}
+NO_LIMITS = {
+    "audit_retention_days",
+    "port",
+    "workers",
+    "ping_interval_s",
+    "idle_sweep_s",
+    "presence_grace_s",
+    "dashboard_interval_s",
+    "drain_s",
+}
 """Settings that are numbers and bound nothing that somebody else could want more of; of workers the most is a constant."""
 
 

@@ -164,8 +164,8 @@ async def test_an_example_that_is_really_sent_is_answered_as_documented(server: 
         example = operation["requestBody"]["content"]["application/json"]["example"] if "requestBody" in operation else None
         async with server.socket("ada", name="Ada", roles=("premium",)) as page:
             answer = await api.call(method, path.removeprefix("/api/v1").format_map(await places(api, page)), example)
-        (status,) = (status for status in operation["responses"] if status < "300")
-        assert (name, status) == (name, str(answer.status_code)), answer.text
+        status = str(answer.status_code)
+        assert status in {told for told in operation["responses"] if told < "300"}, f"{name}: {answer.text}"
         assert {header.lower() for header in operation["responses"][status].get("headers", {})} <= answer.headers.keys()
         if status == "204":
             assert b"" == answer.content

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests lock openapi bench faults hostile autobahn clean
+.PHONY: help install run test check tests lock openapi bench faults abuse hostile autobahn clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ HOW.postgresql := PYTHONASYNCIODEBUG=1 $(BIN)/python
 # The longest first: what is started last must not be what is waited for.
 PARTS := features processes rest postgresql
 # What starts processes, and mostly waits for them.
-PROCESSES := $(addprefix api_tests/,browser cli cluster faults postgresql benchmarks)
+PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
 PART.processes := $(PROCESSES)
 PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features := api_tests/features
@@ -75,6 +75,9 @@ faults: .venv/.tested-with ## the long form of the tests of faults, with their f
 
 hostile: .venv/.tested-with ## every hostile string into every field, judged in Chromium; some minutes; needs Debian's wfuzz
 	HOSTILE=long $(BIN)/python -m pytest --timeout=900 api_tests/browser/test_hostile_text.py
+
+abuse: .venv/.tested-with ## the long form of the tests of abuse, with their figures; half an hour, alone on the machine
+	ABUSE=long $(BIN)/python -m pytest --timeout=1300 api_tests/abuse
 
 autobahn: .venv/.tested-with ## conformity of the socket; needs Python 2.7 with autobahntestsuite: WSTEST=path/to/wstest
 	$(BIN)/python -m api_tests.conformity.autobahn --wstest '$(or $(WSTEST),wstest)'

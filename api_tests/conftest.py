@@ -58,6 +58,18 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
 
 
 @pytest.fixture
+def report(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Puts a line with figures among what pytest says."""
+    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            terminal.write_line(f"\n{line}")
+
+    return write
+
+
+@pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The product's time of day, which the test sets forward. The schedule of announcements notices that soon."""
     told = Clock()

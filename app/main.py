@@ -69,6 +69,7 @@ from app.web.front import Front
 from app.web.health import health_routes
 from app.web.metrics import metrics_route
 from app.web.operation import GIVEN
+from app.web.options import options_routes
 from app.web.proxies import TrustedProxies
 from app.web.socket import SocketDoor, SocketRules
 
@@ -231,7 +232,7 @@ def _make_journal(settings: Settings, node_id: str, deadline: Deadline) -> Journ
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
     """All operations. `answering` gives their functions what they ask for by name; Litestar wants to know the names."""
     names = {name: Provide(lambda: None, sync_to_thread=False) for name in GIVEN}
-    return Router("/api/v1", route_handlers=ROUTES, dependencies=names, middleware=middleware)
+    return Router("/api/v1", route_handlers=[*options_routes(ROUTES), *ROUTES], dependencies=names, middleware=middleware)
 
 
 def _office(parts: Parts, services: Services) -> Office:

@@ -13,7 +13,8 @@ from app.kernel.wording import in_words
 PREFIX = "WSX_"
 MIN_SECRET_CHARS = 32
 """Short secrets can be guessed; HS256 wants a key of at least 32 bytes (RFC 7518, 3.2)."""
-
+MAX_WORKERS = 256
+"""Each holds some 60 MiB, and connections to the database: a mistyped number must not fill the machine."""
 
 _REDIS_SCHEMES = ("redis", "rediss", "unix")
 _REDIS_OPTIONS = {"db", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
@@ -32,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Address to listen on. Anything but loopback is for a server behind a proxy that ends TLS."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8000
     """TCP port. 0: any free one, printed at start."""
-    workers: Annotated[int, msgspec.Meta(ge=1)] = 1
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MAX_WORKERS)] = 1
     """Processes."""
     database_url: str = "sqlite+aiosqlite:///var/wsx.db"
     """SQLAlchemy URL."""

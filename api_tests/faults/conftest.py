@@ -1,6 +1,5 @@
 """Faults are made in processes of their own."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,3 @@ def operator(tmp_path: Path) -> Operator:
 def is_long() -> bool:
     """The long form, of `make faults`, or the short one."""
     return IS_LONG
-
-
-@pytest.fixture
-def report(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Puts a line with figures among what pytest says."""
-    terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
-
-    def write(line: str) -> None:
-        with capsys.disabled():
-            terminal.write_line(f"\n{line}")
-
-    return write

@@ -6,7 +6,7 @@ import pytest
 
 from api_tests.serving.raw import KEY, Ear, RawPeer, Running, detaching, frame, request, serving
 from api_tests.waiting import eventually
-from app.serving import door
+from app.serving import http
 from app.serving.door import MAX_HEAD_BYTES, Door, read_request
 from app.serving.http import HttpProtocol
 from app.serving.protocol import WsxProtocol
@@ -129,7 +129,7 @@ async def test_http_1_0_knows_no_websocket():
     ids=["nothing", "G", "GET", "POST", "an empty line", "an empty line, GET", "M-"],
 )
 async def test_who_does_not_end_the_head_in_time_is_closed(said: bytes, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(door, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http, "HEAD_TIMEOUT_S", 0.2)
     async with serving(pages) as server, server.peer() as peer:
         peer.send(said)
         assert b"" == await peer.ended()
@@ -137,7 +137,7 @@ async def test_who_does_not_end_the_head_in_time_is_closed(said: bytes, monkeypa
 
 
 async def test_who_ended_the_head_in_time_stays(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(door, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(http, "HEAD_TIMEOUT_S", 0.2)
     ear = Ear()
     async with serving(detaching(ear)) as server, server.peer() as peer, server.peer() as silent:
         await peer.open()

@@ -1,13 +1,15 @@
 """Who sends as fast as it can holds the loop for nobody else, and costs a bounded memory."""
 
 from collections import Counter
+from contextlib import AsyncExitStack
+from statistics import median
 
 import pytest
 
 from api_tests.serving.raw import Ear, detaching, frame, serving
 from api_tests.serving.test_stretches import Turns
 from api_tests.waiting import eventually
-from app.serving import protocol
+from app.serving import protocol, stretches
 from app.serving.protocol import WsxProtocol
 from app.wire.rfc6455 import FrameReader, Message
 
@@ -39,6 +41,7 @@ async def test_one_socket_has_few_frames_in_a_turn_of_the_loop_and_the_kernel_ke
     opcode: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "MAX_HOLD_S", 0.0)  # each frame takes longer
+    monkeypatch.setattr(stretches, "MAX_READING_S", 1e-6)
     frames, ear = Frames(monkeypatch), Ear()
     async with serving(detaching(ear)) as server, server.peer() as peer:
         await peer.open()
@@ -49,6 +52,22 @@ async def test_one_socket_has_few_frames_in_a_turn_of_the_loop_and_the_kernel_ke
     frames.turns.stop()
     assert max(frames.per_turn.values()) <= 2
     assert frames.most_held <= 2 * READ_BYTES
+
+
+async def test_many_who_flood_have_no_more_of_a_turn_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MAX_HOLD_S", 0.0)  # each frame takes longer
+    monkeypatch.setattr(stretches, "MAX_READING_S", 1e-6)
+    frames = Frames(monkeypatch)
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(detaching(Ear())))
+        peers = [await stack.enter_async_context(server.peer()) for _ in range(30)]
+        for peer in peers:
+            await peer.open()
+        for peer in peers:
+            peer.send(frame(PING) * 100)
+        await eventually(lambda: 30 * 100 == frames.per_turn.total())
+    frames.turns.stop()
+    assert median(frames.per_turn.values()) <= 3
 
 
 async def test_what_comes_behind_our_close_for_abuse_is_thrown_away_unread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,12 +65,30 @@ async def test_a_good_request_is_answered_with_what_the_application_chose(http: 
         request(method="POST"),
         request(content_length="5") + b"hello",
         request(transfer_encoding="chunked") + b"0\r\n\r\n",
+        request(host="here\nthere"),
+        request(without="host"),
     ],
-    ids=["short key", "no base64", "not padded", "two keys", "no key", "POST", "a body", "a body in chunks"],
+    ids=["short key", "no base64", "not padded", "two keys", "no key", "POST", "a body", "in chunks", "two hosts", "no host"],
 )
 @pytest.mark.parametrize("http", [Door, "httptools"])
 async def test_what_is_no_handshake_is_400(wrong: bytes, http: Any):
     assert 400 == (await answer_to(wrong, http=http))[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        ("http://there:81/a?b=c", "/a", b"b=c"),
+        ("WSS://there:81", "/", b""),
+        ("https://there:81?b", "/", b"b"),
+    ],
+)
+async def test_a_target_in_absolute_form_says_which_host_is_meant(target: str, path: str, query: bytes):
+    app = Asked({"type": "websocket.accept"})
+    async with serving(app) as server, server.peer() as peer:
+        await peer.open(target, host="here")
+    assert (path, query) == (app.scope["path"], app.scope["query_string"])
+    assert [b"there:81"] == [value for name, value in app.scope["headers"] if name == b"host"]
 
 
 @pytest.mark.parametrize("wrong", [request(sec_websocket_version="8"), request(without="sec-websocket-version")])

@@ -10,9 +10,10 @@ import pytest
 
 from api_tests.serving.raw import Ear, Frame, detaching, frame, serving
 from api_tests.waiting import eventually
-from app.serving import stalls
+from app.serving import heartbeat, stalls
 from app.serving.heartbeat import SLOTS, Heartbeat
 from app.serving.protocol import WsxProtocol
+from app.serving.stretches import MAX_HOLD_S, Stretches
 from app.wire.prepared import Prepared
 
 TEXT, PING, PONG = 1, 9, 10
@@ -37,7 +38,7 @@ class Socket:
 
 
 async def test_sockets_that_came_together_are_asked_once_per_interval_a_slot_at_a_time():
-    beat = Heartbeat(0.2, 0.05)
+    beat = Heartbeat(0.2, 0.05, Stretches(MAX_HOLD_S))
     sockets = [Socket() for _ in range(3 * SLOTS)]
     for one in sockets:
         beat.add(one)
@@ -48,7 +49,7 @@ async def test_sockets_that_came_together_are_asked_once_per_interval_a_slot_at_
 
 
 async def test_where_they_are_not_spread_none_is_asked_before_an_interval_is_over():
-    beat = Heartbeat(0.2, 0.05, spread=False)
+    beat = Heartbeat(0.2, 0.05, Stretches(MAX_HOLD_S), spread=False)
     sockets = [Socket() for _ in range(5)]
     began = time.monotonic()
     slots = [beat.add(one) for one in sockets]
@@ -58,8 +59,63 @@ async def test_where_they_are_not_spread_none_is_asked_before_an_interval_is_ove
         beat.discard(one, slot)
 
 
+class Clock:
+    """A clock that is set by hand; the loop turns on meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 1_000.0
+        monkeypatch.setattr(heartbeat, "monotonic", lambda: self.now_s)
+
+    async def pass_by(self, beat: Heartbeat, seconds: float) -> None:
+        """So long a turn, and the tick behind it."""
+        self.now_s += seconds
+        beat._tick()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+async def test_a_long_turn_of_the_loop_delays_nobody_further(monkeypatch: pytest.MonkeyPatch):
+    clock, beat, one = Clock(monkeypatch), Heartbeat(3_600, 1, Stretches(MAX_HOLD_S), spread=False), Socket()
+    slot = beat.add(one)
+    await clock.pass_by(beat, 1_800)
+    assert 0 == one.pings
+    await clock.pass_by(beat, 1_801)
+    assert 1 == one.pings
+    await clock.pass_by(beat, 10 * 3_600)
+    assert 2 == one.pings, "once, however late"
+    beat.discard(one, slot)
+
+
+async def test_who_comes_behind_a_long_turn_has_all_its_time(monkeypatch: pytest.MonkeyPatch):
+    clock, beat = Clock(monkeypatch), Heartbeat(3_600, 1, Stretches(MAX_HOLD_S), spread=False)
+    early, late = Socket(), Socket()
+    slots = {early: beat.add(early)}
+    clock.now_s += 3 * 3_600
+    slots[late] = beat.add(late)
+    await clock.pass_by(beat, 3_500)
+    assert (1, 0) == (early.pings, late.pings)
+    await clock.pass_by(beat, 101)
+    assert (2, 1) == (early.pings, late.pings)
+    for one, slot in slots.items():
+        beat.discard(one, slot)
+
+
+async def test_who_left_in_the_same_turn_is_not_asked(monkeypatch: pytest.MonkeyPatch):
+    clock, beat = Clock(monkeypatch), Heartbeat(3_600, 1, Stretches(MAX_HOLD_S), spread=False)
+    leaving, staying = Socket(), Socket()
+    left, slot = beat.add(leaving), beat.add(staying)
+    clock.now_s += 3_601
+    beat._tick()
+    beat.discard(leaving, left)
+    beat.discard(leaving, left)
+    await eventually(lambda: staying.pings)
+    assert 0 == leaving.pings
+    beat.discard(staying, slot)
+    assert beat._timer is None
+
+
 async def test_one_timer_for_all_and_none_for_nobody():
-    beat = Heartbeat(10, 1)
+    beat = Heartbeat(10, 1, Stretches(MAX_HOLD_S))
     one, other = Socket(), Socket()
     slot = beat.add(one)
     timer = beat._timer
@@ -73,7 +129,7 @@ async def test_one_timer_for_all_and_none_for_nobody():
 
 
 async def test_a_socket_that_cannot_be_asked_is_not_judged():
-    beat = Heartbeat(0.05, 0.01)
+    beat = Heartbeat(0.05, 0.01, Stretches(MAX_HOLD_S))
     leaving = Socket(is_open=False)
     slot = beat.add(leaving)
     await eventually(lambda: leaving.pings >= 2)
@@ -90,7 +146,7 @@ async def test_one_that_fails_keeps_no_other_from_being_looked_after(caplog: pyt
             super().check_pong()
             raise ValueError("broken check")
 
-    beat = Heartbeat(0.05, 0.01)
+    beat = Heartbeat(0.05, 0.01, Stretches(MAX_HOLD_S))
     broken, unchecked, well = Broken(), Broken(), Socket()
     unchecked.ping = lambda: True
     slots = [(one, beat.add(one)) for one in (broken, unchecked, well)]

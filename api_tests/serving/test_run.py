@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import shutil
 import socket
 import ssl
@@ -21,7 +22,7 @@ from api_tests.waiting import eventually
 from app import wsx
 from app.hub import delivery
 from app.serving import stalls
-from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, tune_garbage_collector
+from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.sink import CLOSE_TIMEOUT_S
 from app.serving.stalls import MAX_STALL_S, tcp_of
 from app.settings import Settings
@@ -76,6 +77,16 @@ def test_the_kernel_has_more_patience_with_pages_that_sleep_than_we_have(setting
     gone_s = MAX_STALL_S + 2 * CLOSE_TIMEOUT_S
     with listen(patient) as listener:
         assert noticed_s + closed_s + gone_s <= listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
+
+
+def test_as_many_may_connect_as_the_system_grants():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1_000), hard))
+        take_all_descriptors()
+        assert (hard, hard) == resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_what_lives_for_ever_is_never_walked_again():

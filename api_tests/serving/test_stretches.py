@@ -27,7 +27,7 @@ class Turns:
 
 
 async def test_calls_are_made_in_order_and_a_turn_has_few_of_them():
-    stretches, turns = Stretches(), Turns()
+    stretches, turns = Stretches(MAX_HOLD_S), Turns()
     done: list[tuple[int, int]] = []
 
     def call(number: int) -> None:
@@ -44,7 +44,7 @@ async def test_calls_are_made_in_order_and_a_turn_has_few_of_them():
 
 
 async def test_what_a_call_adds_is_done_too():
-    stretches = Stretches()
+    stretches = Stretches(MAX_HOLD_S)
     done: list[str] = []
     stretches.add(lambda: (done.append("first"), stretches.add(lambda: done.append("added"))))
     await eventually(lambda: done == ["first", "added"])
@@ -53,7 +53,7 @@ async def test_what_a_call_adds_is_done_too():
 
 
 async def test_a_call_that_raises_keeps_none_of_the_others():
-    stretches = Stretches()
+    stretches = Stretches(MAX_HOLD_S)
     done: list[str] = []
     said: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(str(context["exception"])))

@@ -65,8 +65,9 @@ async def test_a_client_that_goes_away_within_its_body_publishes_nothing(server:
 
 async def test_options_tells_what_a_path_can_do_and_needs_no_key(server: Running) -> None:
     async with ApiClient(server.url, None) as stranger:
-        answer = await stranger.call("OPTIONS", "/broadcasts")
-    assert (HTTPStatus.NO_CONTENT, "OPTIONS, POST") == (answer.status_code, answer.headers["allow"])
+        for path, can_do in (("/broadcasts", "OPTIONS, POST"), ("/rooms/lobby", "DELETE, GET, OPTIONS, PATCH")):
+            answer = await stranger.call("OPTIONS", path)
+            assert (HTTPStatus.NO_CONTENT, can_do) == (answer.status_code, answer.headers["allow"])
 
 
 async def test_answers_are_kept_by_nobody(api: ApiClient) -> None:

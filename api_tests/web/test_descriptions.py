@@ -187,8 +187,9 @@ async def test_an_example_that_is_really_sent_is_answered_as_documented(server: 
         example = operation["requestBody"]["content"]["application/json"]["example"] if "requestBody" in operation else None
         async with server.socket("ada", name="Ada", roles=("premium",)) as page:
             answer = await api.call(method, path.removeprefix("/api/v1").format_map(await places(api, page)), example)
-        (status,) = (status for status in operation["responses"] if status < "300" and not is_dry_run(operation, status))
-        assert (name, status) == (name, str(answer.status_code)), answer.text
+        status = str(answer.status_code)
+        may_be = {told for told in operation["responses"] if told < "300" and not is_dry_run(operation, told)}
+        assert status in may_be, f"{name}: {answer.text}"
         assert {header.lower() for header in operation["responses"][status].get("headers", {})} <= answer.headers.keys()
         if status == "204":
             assert b"" == answer.content

@@ -1,6 +1,7 @@
 """What pages are told and what they say: the WSX dialect in its forms, swaps, requests, prepared messages."""
 
 import json
+import re
 
 import pytest
 from markupsafe import Markup
@@ -8,7 +9,7 @@ from markupsafe import Markup
 from app.kernel.errors import WrongField
 from app.wire import inbound, wsx
 from app.wire.prepared import Prepared
-from app.wire.swap import STYLES, check_swap, style_of
+from app.wire.swap import PATTERN, STYLES, check_swap, style_of
 from app.wire.update import Fragment, Update
 
 ONE = Update("#a", "<b>é</b>", "beforeend", (Fragment("#b", "b"),))
@@ -65,6 +66,7 @@ def test_the_four_forms_have_four_names() -> None:
 @pytest.mark.parametrize("swap", [*sorted(STYLES), "beforeend swap:100ms settle:2s show:top scroll:bottom focus-scroll:true"])
 def test_known_swaps_pass(swap: str) -> None:
     check_swap(swap)
+    assert re.search(PATTERN, swap)
     assert style_of(swap) in STYLES
 
 
@@ -72,6 +74,7 @@ def test_known_swaps_pass(swap: str) -> None:
     "swap", ["", "innerhtml", "morph", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"]
 )
 def test_unknown_swaps_are_refused_with_advice(swap: str) -> None:
+    assert not re.search(PATTERN, swap)
     for make in (lambda: Update("#a", "", swap), lambda: Fragment("#a", "", swap)):
         with pytest.raises(WrongField, match="is wanted") as wrong:
             make()

@@ -24,7 +24,7 @@ from app.features.audit import by_command, record
 from app.features.keys import first_key
 from app.kernel import log
 from app.main import create_app
-from app.serving.run import listen, listen_for_workers, make_server, tune_garbage_collector
+from app.serving.run import listen, listen_for_workers, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.workers import READY, Supervisor
 from app.settings import Settings, SettingsError
 
@@ -36,6 +36,7 @@ def serve(options: argparse.Namespace) -> None:
     settings = read_settings(host=options.host, port=options.port, workers=options.workers)
     log.configure(settings.log_format or None)
     check_redis_at_start(settings)
+    take_all_descriptors()
     upgrade(settings)
     check_room_for_workers(settings)
     try:

@@ -12,10 +12,8 @@ from typing import Any, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from app.serving.handshake import Headers, Request
-from app.serving.heartbeat import Heartbeat
-from app.serving.http import HEAD_TIMEOUT_S, HttpProtocol
-from app.serving.shared import one_per_server
-from app.serving.stretches import stretches_of
+from app.serving.http import HttpProtocol, patience_for_heads
+from app.serving.patience import hang_up
 
 MAX_HEAD_BYTES = 16_384
 """A longer head is left to uvicorn. No browser has so many cookies for one site."""
@@ -30,7 +28,7 @@ _WANTED = b"upgrade", b"websocket"
 class Door(asyncio.Protocol):
     """Lives until the head of the first request is here."""
 
-    __slots__ = ("_app_state", "_config", "_patience", "_seen", "_server_state", "_slot", "_transport")
+    __slots__ = ("_app_state", "_config", "_seen", "_server_state", "_transport", "_wait")
 
     _transport: asyncio.Transport
 
@@ -44,8 +42,7 @@ class Door(asyncio.Protocol):
         """Somebody connected. uvicorn waits for its connections when it stops."""
         self._transport = cast("asyncio.Transport", transport)
         self._server_state.connections.add(self)
-        self._patience = _patience_of(self._config)
-        self._slot = self._patience.add(self)
+        self._wait = patience_for_heads(self._config).wait(self._give_up)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; at the end of the head it is known who is to have them. What is no GET asks for no WebSocket."""
@@ -67,14 +64,8 @@ class Door(asyncio.Protocol):
         """The server stops."""
         self._transport.close()
 
-    # -- Beating: looked at once, when the time is over --------------------------------------------------------------
-    def ping(self) -> bool:
-        """Nobody is asked anything: the time is over."""
-        stretches_of(self._config).add(self._transport.close)
-        return False
-
-    def check_pong(self) -> None:
-        """Nobody was asked."""
+    def _give_up(self) -> None:
+        hang_up(self._transport)
 
     def _hand_over(self, protocol_class: Any) -> Any:
         protocol = protocol_class(self._config, self._server_state, self._app_state)
@@ -85,13 +76,7 @@ class Door(asyncio.Protocol):
 
     def _leave(self) -> None:
         self._server_state.connections.discard(self)
-        self._patience.discard(self, self._slot)
-
-
-@one_per_server
-def _patience_of(_config: Any) -> Heartbeat:
-    """Of all connections that have not sent the head of a request yet."""
-    return Heartbeat(HEAD_TIMEOUT_S, 0, spread=False)
+        self._wait.end()
 
 
 def read_request(data: bytes) -> Request | None:

@@ -1,5 +1,6 @@
 """The opening handshake (RFC 6455, 4.2): a request head in, an ASGI scope or a refusal out. Pure."""
 
+import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ Headers = list[tuple[bytes, bytes]]
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _KEY_BYTES: Final = 16
+_ABSOLUTE: Final = re.compile(rb"(?:https?|wss?)://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
+"""A target that names the server too (RFC 9112, 3.2.2)."""
 
 
 class Refused(Exception):
@@ -60,8 +63,8 @@ def parse_head(head: bytes) -> Request:
 def read_opening(request: Request, *, may_compress: bool) -> Opening:
     """Check a request.
 
-    Raises Refused: 426 for another version of the protocol (4.4), 400 for a wrong method, key or version of HTTP (4.2.1), for
-    unreadable extensions (9.1), or for a body, which would be taken for frames.
+    Raises Refused: 426 for another version of the protocol (4.4), 400 for a wrong method, key or version of HTTP (4.2.1), for no
+    host or several (RFC 9112, 3.2), for unreadable extensions (9.1), or for a body, which would be taken for frames.
     """
     said: dict[bytes, list[bytes]] = {}
     for name, value in request.headers:
@@ -73,10 +76,22 @@ def read_opening(request: Request, *, may_compress: bool) -> Opening:
         raise Refused(HTTPStatus.UPGRADE_REQUIRED, [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket")])
     keys = said.get(b"sec-websocket-key", [])
     accept = accept_value(keys[0]) if len(keys) == 1 else None
-    if request.method != b"GET" or request.http_version != "1.1" or accept is None:
+    hosts = sum(name == b"host" for name, _ in request.headers)
+    if request.method != b"GET" or request.http_version != "1.1" or accept is None or hosts != 1:
         raise Refused(HTTPStatus.BAD_REQUEST, [])
+    target, headers = _origin_form(request.target, request.headers)
     subprotocols = [word for piece in _joined(said, b"sec-websocket-protocol").split(",") if (word := piece.strip())]
-    return Opening(request.target, request.headers, subprotocols, accept, _extensions(said) if may_compress else None)
+    return Opening(target, headers, subprotocols, accept, _extensions(said) if may_compress else None)
+
+
+def _origin_form(target: bytes, headers: Headers) -> tuple[bytes, Headers]:
+    """Path and query, with the host that is meant: that of a target in absolute form counts in place of the header."""
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None:
+        return target, headers
+    authority, path = absolute.groups()
+    renamed = [(name, authority if name == b"host" else value) for name, value in headers]
+    return (path if path.startswith(b"/") else b"/" + path), renamed
 
 
 def _extensions(said: Mapping[bytes, Sequence[bytes]]) -> bytes | None:

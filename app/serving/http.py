@@ -1,73 +1,175 @@
-"""Plain HTTP is uvicorn's, with a deadline: by itself it waits for ever for who begins a request and does not end it."""
+"""Plain HTTP is uvicorn's, within bounds.
 
-from typing import Any
+By itself it waits for ever for who begins a request and does not end it, and keeps all that comes meanwhile.
+"""
+
+from http import HTTPStatus
+from json import dumps
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.serving.heartbeat import Heartbeat
+from app.serving.handshake import refused
+from app.serving.leaning import check_names
+from app.serving.patience import Patience, Wait, hang_up
 from app.serving.shared import one_per_server
 from app.serving.stretches import stretches_of
 
 HEAD_TIMEOUT_S = 10.0
 """Seconds that a peer may take for the head of a request, from its first byte on. No browser takes so long: it is somebody who
 wants to use up our sockets."""
+MAX_HEAD_BYTES: Final = 65_536
+"""A longer head, or what stands behind a body in chunks (RFC 9112, 7.1.2), is not waited for: 431. Four times what browsers send at
+most."""
 BODY_TIMEOUT_S = 60.0
-"""Seconds for its body, from its head on: 4 KiB a second for the largest that is taken by default."""
+"""Seconds for each `BODY_STRETCH_BYTES` of a body, and for its end: so that a body of any size is taken from who sends 4 KiB a
+second, and nobody lives on by a byte a minute."""
+BODY_STRETCH_BYTES: Final = 262_144
+MAX_QUEUED_REQUESTS: Final = 8
+"""Requests that a peer may send before the one before them is answered (RFC 9112, 9.3.2). Each costs a thousand times its bytes."""
+
+_SEPARATORS_BYTES = 4
+"""Of each field: a colon, a space, and the end of the line."""
+_HEAD_TOO_LARGE: Final = {
+    "type": "urn:wsx:problem:head_too_large",
+    "title": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.phrase,
+    "status": int(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
+    "detail": f"the head of a request may have {MAX_HEAD_BYTES} bytes",
+}
+
+
+class _Unwanted(Exception):
+    """Ends the parsing."""
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Closes a connection whose request is not whole in time. Between two requests uvicorn's own keep-alive timeout holds."""
+    """Closes a connection whose request is not whole in time, or too long.
 
-    _awaiting: Heartbeat | None = None
+    Between two requests uvicorn's own keep-alive timeout holds.
+    """
+
+    _awaiting: Patience | None = None
     """With whom it waits: for a head, or for a body. None: nothing is owed to us."""
-    _slot: set[Any]
+    _wait: Wait | None = None
+    _head_bytes = 0
+    """Came since the parser last had the end of a head or a part of a body."""
+    _body_bytes = 0
+    """Of the body, in this stretch."""
+    _running: Any = None
+    """The request that is being answered; `cycle` is the newest, which may wait behind it."""
+    _is_refused = False
+    """What still comes is thrown away: closing with unread input would lose our answer."""
 
     def data_received(self, data: bytes) -> None:
         """Bytes came. Whoever keeps us waiting has the time that began with the first of them, however many follow."""
+        if self._is_refused:
+            return
+        self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > MAX_HEAD_BYTES and not self._is_refused:
+            self._refuse_head()
         self._wait_with(self._owed())
+
+    def on_headers_complete(self) -> None:
+        """A head is whole. One that names no host, or several, is 400 (RFC 9112, 3.2): a proxy before us may have read another."""
+        self._measure_head()
+        self._body_bytes = 0
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            raise _Unwanted
+        super().on_headers_complete()
+        if len(self.pipeline) > MAX_QUEUED_REQUESTS:
+            raise _Unwanted
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body came; a stretch of it buys time."""
+        self._head_bytes = 0
+        self._body_bytes += len(body)
+        if self._body_bytes >= BODY_STRETCH_BYTES:
+            self._body_bytes = 0
+            self._wait_with(None)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """A request is whole; among its fields are now those behind the body."""
+        self._measure_head()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """An answer is written."""
         self._wait_with(None)
         super().on_response_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """The parser has given up: what came is no HTTP, or too much of it."""
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse_head()
+        elif self._is_answering:
+            hang_up(self.transport)  # words of ours would stand between those of an answer
+        else:
+            super().send_400_response(msg)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection is gone. uvicorn tells only the newest request, and the one that is being answered would write on."""
         self._wait_with(None)
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
-    # -- Beating: looked at once, when the time is over --------------------------------------------------------------
-    def ping(self) -> bool:
-        """The time is over."""
-        stretches_of(self.config).add(self.transport.close)
-        return False
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
-    def check_pong(self) -> None:
-        """Nobody was asked."""
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
-    def _owed(self) -> Heartbeat | None:
+    def _measure_head(self) -> None:
+        fields = sum(len(name) + len(value) + _SEPARATORS_BYTES for name, value in self.headers)
+        self._head_bytes = len(self.url) + fields
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise _Unwanted
+        self._head_bytes = 0
+
+    def _refuse_head(self) -> None:
+        self._is_refused = True
+        if self._is_answering or not self.transport.can_write_eof():
+            hang_up(self.transport)
+        else:
+            headers = [(b"content-type", b"application/problem+json")]
+            self.transport.write(refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, headers, dumps(_HEAD_TOO_LARGE).encode()))
+            self.transport.write_eof()
+
+    def _give_up(self) -> None:
+        hang_up(self.transport)
+
+    def _owed(self) -> Patience | None:
         if self.transport.get_protocol() is not self:  # it has become a WebSocket
             return None
-        if self.cycle is None or self.cycle.response_complete:
-            return _patience_for_heads(self.config)
-        return _patience_for_bodies(self.config) if self.cycle.more_body else None
+        if not self._is_answering:
+            return patience_for_heads(self.config)
+        return patience_for_bodies(self.config) if self.cycle.more_body else None
 
-    def _wait_with(self, patience: Heartbeat | None) -> None:
+    def _wait_with(self, patience: Patience | None) -> None:
         if patience is self._awaiting:
             return
-        if self._awaiting is not None:
-            self._awaiting.discard(self, self._slot)
-        if patience is not None:
-            self._slot = patience.add(self)
+        if self._wait is not None:
+            self._wait.end()
+        self._wait = None if patience is None else patience.wait(self._give_up)
         self._awaiting = patience
 
 
 @one_per_server
-def _patience_for_heads(_config: Any) -> Heartbeat:
-    return Heartbeat(HEAD_TIMEOUT_S, 0, spread=False)
+def patience_for_heads(config: Any) -> Patience:
+    """With all who have begun a request, or only connected."""
+    return Patience(HEAD_TIMEOUT_S, stretches_of(config))
 
 
 @one_per_server
-def _patience_for_bodies(_config: Any) -> Heartbeat:
-    return Heartbeat(BODY_TIMEOUT_S, 0, spread=False)
+def patience_for_bodies(config: Any) -> Patience:
+    """With all whose body is not here as a whole."""
+    return Patience(BODY_TIMEOUT_S, stretches_of(config))
+
+
+check_names(HttpToolsProtocol)

@@ -6,6 +6,7 @@ application has detached it, the hub's conversation.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any, cast
 
 from app.hub.port import Listener
@@ -14,7 +15,7 @@ from app.serving.handshake import Opening, Refused, Request, accepted, parse_hea
 from app.serving.heartbeat import heartbeat_of
 from app.serving.session import AsgiSession
 from app.serving.sink import SocketSink, State
-from app.serving.stretches import stretches_of
+from app.serving.stretches import reading_of, stretches_of
 from app.wire.deflate import inflate
 from app.wire.rfc6455 import (
     CLOSE,
@@ -204,6 +205,12 @@ class WsxProtocol(SocketSink):
                 self._close_reason = "no sign of life"
                 self.abort()
 
+    def _leave_open(self, state: State) -> None:
+        """Let go of what was read: the object itself is only freed when the garbage collector comes."""
+        super()._leave_open(state)
+        if state is not State.CLOSING:
+            self._reader = None
+
     # -- inside ------------------------------------------------------------------------------------------------------
     def _new_reader(self) -> FrameReader:
         return FrameReader(self._config.ws_max_size, inflate if self._compresses else None)
@@ -226,6 +233,10 @@ class WsxProtocol(SocketSink):
         task = asyncio.get_running_loop().create_task(session.run(self._config.loaded_app, scope))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
+
+    def in_turn(self, call: Callable[[], None]) -> None:
+        """One after the other: else a hundred who flood would hold the loop a hundred times as long as one."""
+        reading_of(self._config).add(call)
 
     def read_on(self) -> None:
         """Hand over what is complete, until there is no more, or nobody wants more, or others are to have their turn.

@@ -2,9 +2,10 @@
 
 import gc
 import logging
+import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
 from typing import Any
 
@@ -139,6 +140,16 @@ def make_server(
         backlog=BACKLOG,
     )
     return Server(config, getattr(app, "drain", None), settings.drain_s, started)
+
+
+def take_all_descriptors() -> None:
+    """Call before anything is opened: this process, and those that it starts, may open as many files as the system grants.
+
+    By itself it has a soft limit, of 1,024 on most systems: a thousand who connect and say nothing would keep everybody else out.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS grants what it then does not give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def tune_garbage_collector() -> None:

@@ -8,6 +8,7 @@ import asyncio
 import os
 import struct
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from socket import SO_LINGER, SOL_SOCKET
@@ -72,6 +73,10 @@ class SocketSink(asyncio.Protocol):
     @abstractmethod
     def read_on(self) -> None:
         """Hand over the messages that are here already. Called when reading goes on."""
+
+    @abstractmethod
+    def in_turn(self, call: Callable[[], None]) -> None:
+        """Make the call once others who say much have had their turn."""
 
     # -- Sink --------------------------------------------------------------------------------------------------------
     def write(self, message: Prepared) -> bool:
@@ -240,10 +245,10 @@ class SocketSink(asyncio.Protocol):
         return (self._blocked or self._rests) and self._state in {State.OPEN, State.CLOSING}
 
     def _rest(self) -> None:
-        """Leave the rest of what came to the next turn of the loop, and let the kernel keep what else comes until all is read."""
+        """Leave the rest of what came for later, and let the kernel keep what else comes until all is read."""
         self._rests = True
         self._adjust_reading()
-        asyncio.get_running_loop().call_soon(self._go_on)
+        self.in_turn(self._go_on)
 
     def _go_on(self) -> None:
         self._rests = False

@@ -14,6 +14,8 @@ from app.serving.shared import one_per_server
 
 MAX_HOLD_S = 0.005
 """Seconds of calls in one turn of the loop."""
+MAX_READING_S = 0.002
+"""Of these for sockets that say much, all together: as much as one of them may have by itself."""
 
 
 class Stretches:
@@ -22,7 +24,8 @@ class Stretches:
     One that raises keeps none of the others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hold_s: float) -> None:
+        self._hold_s = hold_s
         self._waiting: deque[Callable[[], None]] = deque()
 
     def add(self, call: Callable[[], None]) -> None:
@@ -32,7 +35,7 @@ class Stretches:
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        until = monotonic() + MAX_HOLD_S
+        until = monotonic() + self._hold_s
         try:
             while self._waiting and monotonic() < until:
                 self._make_first()
@@ -50,5 +53,11 @@ class Stretches:
 
 @one_per_server
 def stretches_of(_config: Any) -> Stretches:
-    """Those of this server."""
-    return Stretches()
+    """Those of this server, for all but reading."""
+    return Stretches(MAX_HOLD_S)
+
+
+@one_per_server
+def reading_of(_config: Any) -> Stretches:
+    """Where sockets that say much wait for their next turn: all of them together have one stretch, however many they are."""
+    return Stretches(MAX_READING_S)

@@ -11,8 +11,8 @@ from litestar.handlers import HTTPRouteHandler
 SHIPPED: Final = Path(__file__).parent.parent / "assets"
 
 PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 """The content security policy of the pages that we ship: their own scripts, styles and sockets, nothing inline."""
 

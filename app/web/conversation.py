@@ -93,7 +93,7 @@ class Conversation:
         if self._bucket.refused_in_a_row > 2 * talk.burst:
             self.connection.close(Close.TOO_MANY_MESSAGES)
         else:
-            detail = f"more than {talk.rate_per_s:g} messages a second; wait a moment"
+            detail = f"more than {talk.rate_per_s:g} messages a second (WSX_SOCKET_RATE_PER_S); wait a moment"
             self._answer_error(request, "rate_limited", "Too many messages. Please wait a moment.", detail)
         return False
 

@@ -13,10 +13,10 @@ from litestar.handlers import HTTPRouteHandler
 from app.web.assets import SHIPPED, file_route, page
 
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""As tight as Swagger UI can take: it sets styles inline."""
+"""As tight as Swagger UI can take: its style sheet holds its icons (`data:`)."""
 
 FILES: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 

@@ -20,6 +20,8 @@ _log = structlog.get_logger()
 _SOUND_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 """What is taken over as a request id: nothing that could break a log line or a header."""
 _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+_UNLESS_SAID = [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")]
+"""Pages say otherwise. Whatever else a browser is made to open as one, it runs nothing of it."""
 
 
 class Front:
@@ -57,7 +59,9 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *added, *state.get("headers", ())]
+                headers = [*message["headers"], *added, *state.get("headers", ())]
+                said = {name for name, _ in headers}
+                message["headers"] = headers + [one for one in _UNLESS_SAID if one[0] not in said]
             return send(message)
 
         began = monotonic()

@@ -5,6 +5,7 @@ is checked. Errors are those that `app.web.operation` declares: the 400 that Lit
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -54,7 +55,7 @@ def document(router: Router, routes: Sequence[HTTPRouteHandler], *, version: str
     )
     described = Litestar([router], openapi_config=config, logging_config=None).openapi_schema.to_schema()
     _, schemas = msgspec.json.schema_components([Problem, *_types(routes)], ref_template=REFERENCE)
-    described["components"]["schemas"] = schemas
+    described["components"]["schemas"] = _lenient(schemas)
     by_id = {route.operation_id: route for route in routes}
     for path in described["paths"].values():
         for operation in path.values():
@@ -67,9 +68,21 @@ def document(router: Router, routes: Sequence[HTTPRouteHandler], *, version: str
             _add_examples(operation, route)
             if route.opt["operation"].is_post:
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+            if (also := route.opt["also"]) is not None:
+                operation["responses"][str(int(also))] = {
+                    **operation["responses"][str(route.status_code)],
+                    "description": also.phrase,
+                }
             if route.opt[DRY_RUN] is not None:
                 _add_dry_run(operation, _answer_of(route.opt[DRY_RUN]))
     return described
+
+
+def _lenient(schema: Any) -> Any:
+    """Without `uniqueItems`: what is named twice counts once."""
+    if isinstance(schema, dict):
+        return {name: _lenient(value) for name, value in schema.items() if name != "uniqueItems"}
+    return [_lenient(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def _types(routes: Sequence[HTTPRouteHandler]) -> Iterator[Any]:
@@ -111,3 +124,9 @@ def _add_examples(operation: dict[str, Any], route: HTTPRouteHandler) -> None:
         operation["requestBody"]["content"]["application/json"]["example"] = route.opt["takes"]
     if route.opt["gives"] is not None:
         operation["responses"][str(route.status_code)]["content"]["application/json"]["example"] = route.opt["gives"]
+
+
+def _add_other_status(responses: dict[str, Any], route: HTTPRouteHandler) -> None:
+    also: HTTPStatus | None = route.opt["also"]
+    if also is not None:
+        responses[str(int(also))] = {**responses[str(route.status_code)], "description": also.phrase}

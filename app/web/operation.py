@@ -64,6 +64,7 @@ def operation(
     tag: str,
     summary: str,
     status: HTTPStatus = HTTPStatus.OK,
+    also: HTTPStatus | None = None,
     takes: object = None,
     gives: object = None,
     errors: Iterable[int] = (),
@@ -72,7 +73,8 @@ def operation(
 ) -> Callable[[Callable[..., Any]], HTTPRouteHandler]:
     """Declare a route of `/api/v1` under the scope. The function's name is the operation's id, its docstring the description.
 
-    `takes`, `gives`: examples of the body and of the answer, as JSON values; `app.web.openapi` puts them into the document.
+    `also`: another status with the same answer. `takes`, `gives`: examples of the body and of the answer, as JSON values;
+    `app.web.openapi` puts them into the document.
     `errors`: statuses beyond those that every operation has (401, 403, 422, 429, 503), that a body brings (400, 413), or a POST
     (400, 409). `keeps_answer` False: the answer holds a secret, and is not kept to be given again under an `Idempotency-Key`.
     `dry_run`: the function that answers in its place, with 200, when `?dry_run=true` asks what it would do.
@@ -111,7 +113,7 @@ def operation(
             responses={code: _problem(code) for code in sorted(known)},
             response_description=HTTPStatus(status).phrase,
             response_headers=_HEADERS,
-            opt={"scope": scope, "takes": takes, "gives": gives, "operation": answered, DRY_RUN: dry_run},
+            opt={"scope": scope, "also": also, "takes": takes, "gives": gives, "operation": answered, DRY_RUN: dry_run},
         )(function)
         return route
 

@@ -25,6 +25,8 @@ _MODIFIERS: Final = (
     re.compile(r"(?:show|scroll):(?:top|bottom)"),
     re.compile(r"focus-scroll:(?:true|false)"),
 )
+PATTERN: Final = f"^(?:{'|'.join(sorted(STYLES))})(?: (?:{'|'.join(one.pattern for one in _MODIFIERS)}))*$"
+"""All swaps as one expression, for documents."""
 _ADVICE: Final = (
     f"one of {', '.join(sorted(STYLES))} is wanted, "
     "then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true"

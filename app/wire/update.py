@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from app.kernel.errors import WrongField
-from app.wire.swap import DEFAULT_SWAP, STYLES_WITHOUT_HTML, check_swap, style_of
+from app.wire.swap import DEFAULT_SWAP, PATTERN, STYLES_WITHOUT_HTML, check_swap, style_of
 
 MAX_TARGET_CHARS = 256
 """A CSS selector. Longer ones are mistakes, and each costs its length for every page."""
@@ -30,6 +30,7 @@ Swap = Annotated[
         description="How the HTML enters the page: innerHTML (default), outerHTML, beforebegin, afterbegin, beforeend, afterend, "
         "delete, none or textContent; then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true",
         examples=["afterbegin"],
+        extra_json_schema={"pattern": PATTERN},  # our own words on what is wrong say more than the expression
     ),
 ]
 

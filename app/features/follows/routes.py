@@ -76,6 +76,7 @@ _PAGE = {"items": [{"user_id": "bob", "name": "Bob", "since": "2026-11-23T20:16:
     tag=TAG,
     summary="Follow",
     status=HTTPStatus.CREATED,
+    also=HTTPStatus.OK,
     takes=_FOLLOW,
     gives={**_FOLLOW, "created_at": "2026-11-23T20:16:03Z"},
 )

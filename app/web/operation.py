@@ -52,6 +52,13 @@ def _given(function: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(name for name in signature(function).parameters if name in GIVEN)
 
 
+def _query_names(function: Callable[..., Any], path: str) -> dict[str, str]:
+    """What the function calls those of its parameters that stand in the query, and what they are called there."""
+    parameters = signature(function).parameters
+    elsewhere = {"data", *GIVEN, *(name for name in parameters if f"{{{name}:" in path)}
+    return {name: _query_name(one) for name, one in parameters.items() if name not in elsewhere}
+
+
 def _problem(status: int) -> ResponseSpec:
     return ResponseSpec(Problem, description=_ERROR_WORDS[status], media_type=PROBLEM_TYPE, generate_examples=False)
 
@@ -81,11 +88,8 @@ def operation(
     """
 
     def declare(function: Callable[..., Any]) -> HTTPRouteHandler:
-        parameters = signature(function).parameters
-        elsewhere = {"data", *GIVEN, *(name for name in parameters if f"{{{name}:" in path)}
-        query_names = {name: _query_name(one) for name, one in parameters.items() if name not in elsewhere}
-        query_names |= {} if dry_run is None else {DRY_RUN: DRY_RUN}
-        data = parameters.get("data")
+        query_names = _query_names(function, path) | ({} if dry_run is None else {DRY_RUN: DRY_RUN})
+        data = signature(function).parameters.get("data")
         is_post = method == "POST"
         known = {401, 403, 422, 429, 503, *errors} | (_BODY_ERRORS if data else set()) | (_POST_ERRORS if is_post else set())
         answered = Operation(

@@ -88,28 +88,3 @@ async def test_a_page_that_lost_its_socket_shows_all_that_was_announced_meanwhil
         assert [*texts, "after"] == await ada.evaluate("swaps")
         (back,) = server.hub.registry.of_user("ada")
         assert back is not lost
-
-
-@pytest.mark.parametrize(
-    ("target", "is_named", "reloads"), [(FEED, True, False), ("#notifications", True, True), (FEED, False, True)]
-)
-async def test_a_page_that_cannot_be_shown_what_it_missed_is_loaded_anew_where_it_shows_what_is_stored(
-    town: Town, server: Running, api: ApiClient, target: str, is_named: bool, reloads: bool
-) -> None:
-    ada = await town.visit("Ada")
-    await ada.evaluate("window.isTheSamePage = true; wsx.disconnect()")
-    await eventually(lambda: not server.hub.registry.of_user("ada"))
-    await api.broadcast("missed", target, audience={"kind": "users", "ids": ["ada"]})
-    ring = server.hub.journal._ring
-    kept, ring._max_entries = ring._max_entries, 0
-    ring._trim()
-    ring._max_entries = kept
-    if not is_named:
-        server.hub.returning.forget_touched()
-    await ada.evaluate("wsx.connect()")
-    if reloads:
-        await ada.wait_for_function("!window.isTheSamePage")
-    await is_live(ada)
-    await tell(api, "after")
-    await was_told(ada, "after")
-    assert reloads is not await ada.evaluate("Boolean(window.isTheSamePage)")

@@ -111,7 +111,7 @@ async def test_a_broadcast_that_fails_is_logged_and_stops_nobody(
     async def broken(_user_id: str) -> frozenset[str]:
         raise RuntimeError("it is broken")
 
-    monkeypatch.setattr(server.hub._follows, "followers_of", broken)
+    monkeypatch.setattr(server.hub.reach._follows, "followers_of", broken)
     queue = wsx.paced(max_per_s=1_000, name="unlucky")
     async with server.socket() as page:
         queue.broadcast("#a", "before")

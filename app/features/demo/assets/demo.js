@@ -129,14 +129,6 @@ document.addEventListener("wsx:beforeSwap", ({ detail: { html, swap } }) => {
   }
 });
 
-// ---- what was missed, and is not known any more ---------------------------------------------------------------------------
-
-// These cards are rendered from what is stored. All else on the page comes by itself to who is back, or was for that moment alone.
-const STORED = "#notifications-card, #private-card";
-document.addEventListener("wsx:gap", ({ detail: { targets } }) => {
-  if (!targets.length || targets.some((target) => find(target)?.closest(STORED))) location.reload(); // with a new cursor: nothing is missed meanwhile
-});
-
 // ---- the connection -------------------------------------------------------------------------------------------------------
 
 const IDLE = 4408;

@@ -37,8 +37,9 @@ MAX_HISTORY_BYTES = 64 * 1024
 be able to join, and to make and write megabytes for each page that joins would hold the loop."""
 MAX_REMEMBERED = 20_000
 """Messages that are known to have been delivered here, the newest: some 4 MiB. More than can be on their way at once."""
-WAIT_S = 1.0
-"""Seconds that a page which joins waits for what is on its way: some milliseconds, unless a node or Redis is in trouble."""
+WAIT_S = 0.1
+"""Seconds that a page which joins waits for what is on its way: some milliseconds, unless a node or Redis is in trouble. Then all
+who join wait so long, and what is said meanwhile pushes older messages off the list that they are shown."""
 MAX_EARLY = 1_000
 """Messages that are remembered because they were changed before they were said here: very few are, and most of them at once."""
 LATE_S = 30.0

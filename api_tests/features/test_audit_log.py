@@ -106,7 +106,7 @@ async def test_events_wait_while_the_database_is_busy(
     log = AuditLog(bare_services(settings, database))
     async with log.running(), others_write(settings):
         log.note(DEED)
-        await eventually(lambda: "waits for the database" in logged())
+        await eventually(lambda: "is tried again" in logged())
     assert [(1, 1)] == rows(settings, COUNTED)
     await database.close()
 

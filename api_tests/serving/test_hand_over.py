@@ -136,15 +136,15 @@ async def test_a_listener_that_fails_on_what_waited_is_closed_with_1011(caplog: 
 
 async def test_a_listener_that_closes_while_it_is_told_what_waited_hears_no_more() -> None:
     app, ear = Held(), Ear()
-    ear.on_message = lambda _message: ear.sink.close(4429, "too many")
+    ear.on_message = lambda _message: ear.sink.close(4401, "expired")
     async with app.open() as (_, peer):
         peer.send(frame(TEXT, b"1") + frame(TEXT, b"2"))
         await eventually(lambda: 2 == app.waiting())
         ear.sink = app.session.detach(ear)
-        assert (4429, "too many") == (await peer.frame()).close
-        peer.send(close_frame(4429))
+        assert (4401, "expired") == (await peer.frame()).close
+        peer.send(close_frame(4401))
         await eventually(lambda: ear.ends)
-    assert (["1"], [(4429, "too many")]) == (ear.heard, ear.ends)
+    assert (["1"], [(4401, "expired")]) == (ear.heard, ear.ends)
 
 
 async def test_a_listener_may_be_told_to_write_on_before_it_is_told_what_waited() -> None:

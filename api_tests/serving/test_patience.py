@@ -16,12 +16,12 @@ async def test_the_answer_to_our_close_is_read_also_where_the_listener_wanted_no
         await eventually(lambda: ear.sink)
         peer.send(frame(TEXT, b"1") + frame(TEXT, b"2"))
         await eventually(lambda: ear.heard)
-        ear.sink.close(4429, "too many")
-        assert (4429, "too many") == (await peer.frame()).close
-        peer.send(close_frame(4429))
+        ear.sink.close(4401, "expired")
+        assert (4401, "expired") == (await peer.frame()).close
+        peer.send(close_frame(4401))
         assert b"" == await peer.ended()
         await eventually(lambda: ear.ends)
-    assert (["1"], [(4429, "too many")]) == (ear.heard, ear.ends)
+    assert (["1"], [(4401, "expired")]) == (ear.heard, ear.ends)
 
 
 async def test_a_peer_that_may_talk_again_has_time_to_do_so() -> None:

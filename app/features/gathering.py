@@ -60,10 +60,6 @@ class Gathering(Generic[Key, Item]):
         """Give up what waits for the longest time."""
         del self._waiting[next(iter(self._waiting))]
 
-    def __len__(self) -> int:
-        """How many wait, or are being carried out."""
-        return len(self._waiting)
-
     def newest(self, key: Key) -> Item | None:
         """What waits under the key, or is being carried out; None: nothing does."""
         return self._waiting.get(key)

@@ -30,11 +30,12 @@ class Parameters:
         types = scope["route_handler"].signature_model.__annotations__  # as Litestar reads, and describes, the declaration
         wrong = []
         for name, text in texts.items():
+            kind = types.get(name, bool)  # `dry_run` is in no declaration
             try:
-                texts[name] = msgspec.convert(text, types.get(name, bool), strict=False)  # `dry_run` is in no declaration
+                texts[name] = msgspec.convert(text, kind, strict=False)
             except msgspec.ValidationError as error:
                 place = f"?{self._query_names[name]}" if name in self._query_names else f"{{{name}}}"
-                wrong.append(FieldError(place, in_words(str(error), choices_at(types[name], ()))))
+                wrong.append(FieldError(place, in_words(str(error), choices_at(kind, ()))))
         if wrong:
             raise InvalidFields(wrong)
         return texts

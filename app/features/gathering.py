@@ -31,8 +31,8 @@ _log = structlog.get_logger()
 class Gathering(Generic[Key, Item]):
     """Holds items until a batch of them is carried out. Of several under one key the newest counts.
 
-    `carry_out` is given at most `MAX_BATCH` at a time. When it raises Unavailable they wait and are tried again; when it raises
-    anything else, that is logged and they are given up.
+    `carry_out` is given at most `MAX_BATCH` at a time, without a pause where so many wait. When it raises Unavailable they wait and
+    are tried again; when it raises anything else, that is logged and they are given up.
     """
 
     def __init__(self, what: str, carry_out: Callable[[dict[Key, Item]], Awaitable[None]], *, pause_s: float) -> None:
@@ -107,7 +107,8 @@ class Gathering(Generic[Key, Item]):
         rested_at = monotonic()
         while True:
             await rest.wait(self._some)
-            await rest.sleep(max(self._pause_s, rested_at - monotonic()))
+            pause_s = self._pause_s if len(self._waiting) < MAX_BATCH else 0.0
+            await rest.sleep(max(pause_s, rested_at - monotonic()))
             began = monotonic()
             try:
                 await self._carry_out_batch()

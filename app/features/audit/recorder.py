@@ -67,7 +67,7 @@ class _Counted:
         self._others = others
         self._in_flight: Mapping[tuple[Hashable, int], _Noted] = {}
         """What is being written, or may be: it cannot be counted on any more, and is not forgotten yet."""
-        self.gathering: Gathering[tuple[Hashable, int], _Noted] = Gathering(what, self._write, pause_s=pause_s)
+        self.gathering: Gathering[tuple[Hashable, int], _Noted] = Gathering(what, self._write, pause_s=pause_s, keeps_up=True)
 
     def add(self, kind: Hashable, noted: _Noted) -> None:
         """One more of this kind."""

@@ -9,6 +9,7 @@ import pytest
 from api_tests.server import Running, run_server
 from app.auth import tokens
 from app.db.page import MAX_LIMIT
+from app.features.audit import recorder
 from app.features.broadcasts.routes import MAX_BATCH
 from app.features.locations.service import MAX_RADIUS_OF_USERS_KM
 from app.features.messages.service import MAX_MESSAGE_CHARS
@@ -31,6 +32,10 @@ CONSTANTS = {
     "time for each 262,144 bytes of a body": http.BODY_TIMEOUT_S,
     "requests that wait behind another on one connection": http.MAX_QUEUED_REQUESTS,
     "items on a page of a list": MAX_LIMIT,
+    "kinds of refusals of callers without a valid key in the [audit log](rest.md#the-audit-log)": recorder.MAX_STRANGERS,
+    "days for which these are kept": recorder.STRANGERS_KEPT_DAYS,
+    "kinds of other refusals in the audit log": recorder.MAX_ALIKE,
+    "events of the audit log that wait for the database": recorder.MAX_WAITING,
     "bytes that wait to be accepted by the system": run.MAX_UNSENT_BYTES,
     "fragments of a message": rfc6455.MAX_FRAGMENTS,
     "control frame": rfc6455.MAX_CONTROL_BYTES,

@@ -25,7 +25,7 @@ async def make(database: Database, name: str) -> str:
 
 async def revoke(database: Database, key_id: str) -> datetime:
     async with database.transaction() as session:
-        return (await revoke_key(session, key_id)).revoked_at
+        return (await revoke_key(session, key_id, OWNER)).revoked_at
 
 
 async def make_first(database: Database) -> NewKey | None:

@@ -57,7 +57,7 @@ def list_all(_options: argparse.Namespace) -> None:
 def revoke(options: argparse.Namespace) -> None:
     async def carry_out(database: Database) -> None:
         async with database.transaction() as session:
-            await revoke_key(session, options.id)
+            await revoke_key(session, options.id, OPERATOR)
             await record(session, by_command("keys revoke", {"key_id": options.id}))
 
     with_database(migrated(), carry_out)

@@ -225,7 +225,7 @@ async def disconnect_user(user_id: UserId, data: JSONBody[Disconnecting], servic
 
 
 async def try_user_updates(data: UserUpdates, services: Services, caller: Caller) -> DryRun:
-    """What `send_user_updates` would do. Of own lines it shows the first; to a key that may not see whose they are, one of nobody."""
+    """What `send_user_updates` would do. Of own lines it shows the first; to keys that may not see whose they are, nobody's."""
     if data.updates is None:
         sees_them = all(allows(caller.scopes, scope) for scope in (SEES_WHO, "users:read"))
         lines = await service.first_own_lines(services) if sees_them else [view.own_line("NAME", "STATUS")]

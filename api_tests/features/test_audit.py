@@ -128,11 +128,23 @@ async def test_what_changes_nothing_is_not_in_it(api: ApiClient, events: Reader)
     assert ["put_user"] == [event["operation"] for event in await events(1)]
 
 
-async def test_a_dry_run_is_not_in_it_and_uses_no_key_up(settings: Settings, api: ApiClient, events: Reader) -> None:
+async def test_a_dry_run_is_in_it_as_one_and_uses_no_key_up(api: ApiClient, events: Reader) -> None:
     once = {"Idempotency-Key": "a"}
     assert HTTPStatus.OK == (await api.post("/broadcasts?dry_run=true", BROADCAST, headers=once)).status_code
     assert HTTPStatus.ACCEPTED == (await api.post("/broadcasts", BROADCAST, headers=once)).status_code
-    assert ["create_broadcast"] == [event["operation"] for event in await events(1)]
+    told = [
+        (event["code"], event["status"], event["counts"], event["audience"])
+        for event in await events(2, operation="create_broadcast")
+    ]
+    everyone = {"kind": "everyone"}
+    assert [("dry_run", 200, {"matched": 0, "users": 0}, everyone), ("", 202, {"matched": 0, "queued": 0}, everyone)] == told
+
+
+async def test_a_dry_run_that_is_refused_is_in_it_too(api: ApiClient, events: Reader) -> None:
+    await api.post("/connections/none/updates?dry_run=true", {"target": "#a", "html": "x"})
+    assert [("send_update", 404, "not_found")] == [
+        (event["operation"], event["status"], event["code"]) for event in await events(1)
+    ]
 
 
 async def test_refusals_and_failures_are_in_it_with_their_reason(

@@ -1,4 +1,4 @@
-"""Keys of an address that guesses: those that there are are let in, whatever the database does; others cost one reading a second."""
+"""Keys of an address that guesses: those that there are come in, whatever the database does; others cost one reading a second."""
 
 import asyncio
 

@@ -39,7 +39,7 @@ class Bucket:
 
 
 class Buckets:
-    """One bucket for each name, all of the same `burst`; past `at_most` the one that was not taken from for longest is forgotten."""
+    """One bucket for each name, all of one `burst`; past `at_most` the one that was not taken from for longest is forgotten."""
 
     def __init__(self, burst: int, at_most: int) -> None:
         self._burst = burst

@@ -4,8 +4,8 @@ Shipped ones stand in `templates/` here; a site's own, in the folder `content` o
 All are read at start; what cannot be used keeps the server from starting, so that no caller has to find it out.
 
 Who fills them in is not trusted, who writes them is. Values are plain JSON and escaped, so a template must put them where escaping
-protects: into text, and into attributes in quotes. What leads somewhere goes through `|url`. What they are made of, and how much they
-may do, is bounded: see `sandbox` and `filters`.
+protects: into text, and into attributes in quotes. What leads somewhere goes through `|url`. `sandbox` says what they are made of,
+`filters` how much they may do.
 """
 
 import re

@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from api_tests.server import Running, run_server
-from app.auth import tokens
+from app.auth import failures, tokens
 from app.db.page import MAX_LIMIT
 from app.features.broadcasts.routes import MAX_BATCH
+from app.features.content import filters, sandbox, service
 from app.features.locations.service import MAX_RADIUS_OF_USERS_KM
 from app.features.messages.service import MAX_MESSAGE_CHARS
 from app.features.users.routes import MAX_ROLES
@@ -49,6 +50,11 @@ CONSTANTS = {
     "audiences within audiences": audience.MAX_DEPTH,
     "target of an update": update.MAX_TARGET_CHARS,
     "further places in an update": update.MAX_OOB,
+    "values of a template": service.MAX_CONTEXT_BYTES,
+    "HTML that becomes of a template": sandbox.MAX_RENDERED_BYTES,
+    "what a template does": filters.MAX_WORK / filters.STEP_WORK,
+    "HTML of a call": service.MAX_CALL_BYTES,
+    "addresses, and keys, that are counted": failures.MAX_ADDRESSES,
     "updates in a batch": MAX_BATCH,
     "text of a message, an announcement, a notification": MAX_MESSAGE_CHARS,
     "roles of a user": MAX_ROLES,

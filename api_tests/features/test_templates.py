@@ -41,10 +41,10 @@ def offers_of(folder: Path, source: str, name: str = "shop/order") -> Offers:
         ("{{ a|replace('x', b) }}{{ a|e|replace('&lt;', b) }}", "a b", {"a": "<x", "b": "<"}, "&lt;&lt;&lt;x"),
         ("{{ rows|sum('n') }} {{ rows|map(attribute='n')|join(', ') }}", "rows", {"rows": [{"n": 1}, {"n": 2}]}, "3 1, 2"),
         (
-            "{% for g in rows|groupby('n') %}{{ g.grouper }}{{ g.list|length }}{{ loop.cycle('a', 'b') }}{{ loop.last }}{% endfor %}",
+            "{% for g in rows|groupby('n') %}{{ g.grouper }}{{ g.list|length }}{{ loop.cycle(1, 2) }}{{ loop.last }}{% endfor %}",
             "rows",
             {"rows": [{"n": 1}, {"n": 1}, {"n": 2}]},
-            "12aFalse21bTrue",
+            "121False212True",
         ),
         ("{% for k, v in a.items() if k in v and k is in v %}{{ k }}{% endfor %}", "a", {"a": {"x": ["x"], "y": []}}, "x"),
         ("{% with b = a.split(',') %}{{ b|reverse|first }}{% endwith %}", "a", {"a": "x,y"}, "y"),

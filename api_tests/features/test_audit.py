@@ -12,8 +12,7 @@ import pytest
 from api_tests.client import ApiClient
 from api_tests.db.beside import rows
 from api_tests.server import ADMIN_KEY, Running, run_server
-from api_tests.waiting import MS, eventually_told
-from app.features import gathering
+from api_tests.waiting import eventually_told
 from app.features.audit import recorder
 from app.kernel.clock import utc_now
 from app.main import ROUTES
@@ -24,16 +23,9 @@ BROADCAST = {"audience": {"kind": "everyone"}, "target": "#a", "html": "<p>a sen
 COUNTED = "SELECT count(*), sum(times) FROM audit_events"
 DEED = Deed(Actor("key", "k", "shop"), "do", {}, None, {}, 200, "", "req", "192.0.2.1")
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 Reader = Callable[..., Awaitable[list[Any]]]
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events are written at once."""
-    monkeypatch.setattr(recorder, "PAUSE_S", 1 * MS)
-    monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
-    monkeypatch.setattr(recorder, "STRANGERS_S", 10 * MS)
-    monkeypatch.setattr(gathering, "REST", 0)
 
 
 @pytest.fixture

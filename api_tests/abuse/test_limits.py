@@ -60,7 +60,7 @@ CONSTANTS = {
     "target of an update": update.MAX_TARGET_CHARS,
     "further places in an update": update.MAX_OOB,
     "what a template does": filters.MAX_WORK / filters.STEP_WORK,
-    "addresses, and keys, that are counted": failures.MAX_ADDRESSES,
+    "addresses whose failed tries are counted": failures.MAX_ADDRESSES,
     "updates in a batch": MAX_BATCH,
     "text of a message, an announcement, a notification": MAX_MESSAGE_CHARS,
     "roles of a user": MAX_ROLES,

@@ -46,10 +46,6 @@ class Buckets:
         self._at_most = at_most
         self._by_name: OrderedDict[str, Bucket] = OrderedDict()
 
-    def __len__(self) -> int:
-        """How many are remembered."""
-        return len(self._by_name)
-
     def to_take_from(self, name: str) -> Bucket:
         """The bucket of this name: a full one where there is none."""
         bucket = self._by_name.get(name)

@@ -26,4 +26,5 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Events of the audit log are written at once."""
     monkeypatch.setattr(recorder, "PAUSE_S", 1 * MS)
     monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
+    monkeypatch.setattr(recorder, "STRANGERS_S", 10 * MS)
     monkeypatch.setattr(gathering, "REST", 0)

@@ -12,8 +12,7 @@ import pytest
 from api_tests.client import ApiClient
 from api_tests.db.beside import rows
 from api_tests.server import ADMIN_KEY, Running, run_server
-from api_tests.waiting import MS, eventually_told
-from app.features import gathering
+from api_tests.waiting import eventually_told
 from app.features.audit import recorder
 from app.kernel.clock import utc_now
 from app.main import ROUTES
@@ -24,16 +23,9 @@ BROADCAST = {"audience": {"kind": "everyone"}, "target": "#a", "html": "<p>a sen
 COUNTED = "SELECT count(*), sum(times) FROM audit_events"
 DEED = Deed(Actor("key", "k", "shop"), "do", {}, None, {}, 200, "", "req", "192.0.2.1")
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 Reader = Callable[..., Awaitable[list[Any]]]
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events are written at once."""
-    monkeypatch.setattr(recorder, "PAUSE_S", 1 * MS)
-    monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
-    monkeypatch.setattr(recorder, "STRANGERS_S", 10 * MS)
-    monkeypatch.setattr(gathering, "REST", 0)
 
 
 @pytest.fixture
@@ -128,11 +120,23 @@ async def test_what_changes_nothing_is_not_in_it(api: ApiClient, events: Reader)
     assert ["put_user"] == [event["operation"] for event in await events(1)]
 
 
-async def test_a_dry_run_is_not_in_it_and_uses_no_key_up(settings: Settings, api: ApiClient, events: Reader) -> None:
+async def test_a_dry_run_is_in_it_as_one_and_uses_no_key_up(api: ApiClient, events: Reader) -> None:
     once = {"Idempotency-Key": "a"}
     assert HTTPStatus.OK == (await api.post("/broadcasts?dry_run=true", BROADCAST, headers=once)).status_code
     assert HTTPStatus.ACCEPTED == (await api.post("/broadcasts", BROADCAST, headers=once)).status_code
-    assert ["create_broadcast"] == [event["operation"] for event in await events(1)]
+    told = [
+        (event["code"], event["status"], event["counts"], event["audience"])
+        for event in await events(2, operation="create_broadcast")
+    ]
+    everyone = {"kind": "everyone"}
+    assert [("dry_run", 200, {"matched": 0, "users": 0}, everyone), ("", 202, {"matched": 0, "queued": 0}, everyone)] == told
+
+
+async def test_a_dry_run_that_is_refused_is_in_it_too(api: ApiClient, events: Reader) -> None:
+    await api.post("/connections/none/updates?dry_run=true", {"target": "#a", "html": "x"})
+    assert [("send_update", 404, "not_found")] == [
+        (event["operation"], event["status"], event["code"]) for event in await events(1)
+    ]
 
 
 async def test_refusals_and_failures_are_in_it_with_their_reason(

@@ -32,14 +32,7 @@ COUNTED = "SELECT count(*), sum(times) FROM audit_events"
 DEED = Deed(Actor("key", "k", "shop"), "do", {}, None, {}, 200, "", "req", "192.0.2.1")
 REFUSED = DEED._replace(actor=NOBODY, status=401, code="unauthenticated")
 
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events are written at once."""
-    monkeypatch.setattr(recorder, "PAUSE_S", 1 * MS)
-    monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
-    monkeypatch.setattr(recorder, "STRANGERS_S", 10 * MS)
-    monkeypatch.setattr(gathering, "REST", 0)
+pytestmark = pytest.mark.usefixtures("hasty")
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.auth.failures import network_of
 from app.db.session import Database
 from app.features.audit import store
 from app.features.audit.store import Wanted
@@ -20,6 +19,7 @@ from app.features.services import Services
 from app.features.sweeping import swept
 from app.hub.connection import Connection
 from app.hub.handlers import Reply, Request
+from app.kernel.addresses import network_of
 from app.kernel.clock import utc_now
 from app.kernel.errors import AppError, Unavailable, Unclear
 from app.kernel.ids import new_short_id

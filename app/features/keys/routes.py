@@ -80,10 +80,13 @@ _EXAMPLE = {
     gives={**_EXAMPLE, "key": "wsx_Qm3zT81bKpXa_<secret>"},
     keeps_answer=False,
 )
-async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> CreatedApiKey:
+async def create_api_key(
+    data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller, key_ring: GivenKeyRing
+) -> CreatedApiKey:
     """Make a key. It can be given only scopes and targets that the calling key has itself."""
     async with database.transaction() as session:
         row, key = service.create_key(session, data, caller)
+    key_ring.made(key.id)
     return CreatedApiKey(**msgspec.structs.asdict(ApiKey.of(row)), key=key.text)
 
 

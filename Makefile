@@ -40,16 +40,18 @@ PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 # Coverage and asyncio's debug mode each double the time of a test: each part has one of them.
 MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
-HOW.processes := $(MEASURED)
+HOW.processes-1 := $(MEASURED)
+HOW.processes-2 := $(MEASURED)
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
 HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
-PARTS := processes rest features-1 features-2 postgresql-1 postgresql-2
+PARTS := rest processes-1 processes-2 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
 PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
-PART.processes := $(PROCESSES)
+PART.processes-1 := $(addprefix api_tests/,abuse browser cli)
+PART.processes-2 := $(filter-out $(PART.processes-1),$(PROCESSES))
 PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
 PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))

@@ -18,6 +18,8 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 A_DAY_S = 86_400
 ALGORITHMS = {"rsa": "RS256", "p256": "ES256", "ed25519": "EdDSA"}
+RSA_BITS = {"rsa": 2_048, "rsa1024": 1_024}
+"""The second one is too short, and to be refused."""
 _ADAPTERS: dict[str, Any] = {"rsa": RSAAlgorithm, "p25": ECAlgorithm, "p38": ECAlgorithm, "ed2": OKPAlgorithm, "ed4": OKPAlgorithm}
 
 
@@ -25,10 +27,8 @@ _ADAPTERS: dict[str, Any] = {"rsa": RSAAlgorithm, "p25": ECAlgorithm, "p38": ECA
 def private_key(kind: str, number: int = 0) -> Any:
     """The site's key of this kind; with another number, another one."""
     match kind:
-        case "rsa":
-            return generate_rsa(65_537, 2_048)
-        case "rsa1024":
-            return generate_rsa(65_537, 1_024)  # noqa: S505 - one to be refused
+        case "rsa" | "rsa1024":
+            return generate_rsa(65_537, RSA_BITS[kind])
         case "p256":
             return generate_private_key(SECP256R1())
         case "p384":

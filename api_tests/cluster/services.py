@@ -1,8 +1,11 @@
 """Nodes of a cluster in one loop, with what their features keep: without servers, on one Redis and one database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from api_tests.hub.recording import PLAIN, Tab, tab
@@ -59,6 +62,22 @@ class Node:
     async def heard(self, other: "Node") -> None:
         """Wait until this one has delivered what the other one has."""
         await eventually(lambda: self.hub.journal.head() >= other.hub.journal.head())
+
+
+class Held:
+    """The pushes of one node wait for the test, from after their commit on."""
+
+    def __init__(self, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.came, self.may_go_on = asyncio.Event(), asyncio.Event()
+        publish = Hub.publish
+
+        async def hold(hub: Hub, publication: Any) -> Any:
+            if hub is node.hub:
+                self.came.set()
+                await self.may_go_on.wait()
+            return await publish(hub, publication)
+
+        monkeypatch.setattr(Hub, "publish", hold)
 
 
 @asynccontextmanager

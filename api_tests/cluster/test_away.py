@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from api_tests.cluster.processes import Process, two_processes
-from api_tests.cluster.services import Node, run_services
+from api_tests.cluster.services import Held, Node, run_services
 from api_tests.db.beside import rows
 from api_tests.features.post import MARKED
 from api_tests.features.screen import Screen
@@ -17,7 +17,6 @@ from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
 from app.features import away
 from app.features.notifications.service import mark, notify
-from app.hub.hub import Hub
 from app.settings import Settings
 
 NEWS = {"kind": "info", "title": "News", "message": "x"}
@@ -84,20 +83,12 @@ async def test_a_push_that_comes_behind_a_look_up_of_another_node_shows_nothing_
 ):
     """She comes between the commit on one node and its push, and is looked up on the other."""
     a, b = nodes
-    publish, committed, may_push = Hub.publish, asyncio.Event(), asyncio.Event()
-
-    async def hold(hub, publication):
-        if hub is a.hub:
-            committed.set()
-            await may_push.wait()
-        return await publish(hub, publication)
-
-    monkeypatch.setattr(Hub, "publish", hold)
+    held = Held(a, monkeypatch)
     sending = asyncio.create_task(notify(a.services, user_ids=["ada"], **NEWS))
-    await committed.wait()
+    await held.came.wait()
     page = b.tab("ada")
     await eventually(lambda: page.heard)
-    may_push.set()
+    held.may_go_on.set()
     sent, _ = await sending
     await b.heard(a)
     assert [str(sent[0].id)] == _shown(page)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from api_tests.cluster.services import Node, run_services
+from api_tests.cluster.services import Held, Node, run_services
 from api_tests.features.screen import Screen
 from api_tests.hub.recording import V1, Tab
 from api_tests.redis_server import RedisServer
@@ -69,22 +69,6 @@ async def test_whoever_connects_while_it_is_published_is_shown_it_once_on_each_n
         await node.heard(other)
         await node.hub.delivery.until_written()
     assert {tuple(seen(page)) for page in pages} == {("4", "3", "2", "1", "0")}
-
-
-class Held:
-    """The pushes of one node wait for the test, from after their commit on."""
-
-    def __init__(self, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.came, self.may_go_on = asyncio.Event(), asyncio.Event()
-        publish = Hub.publish
-
-        async def hold(hub: Hub, publication: Any) -> Any:
-            if hub is node.hub:
-                self.came.set()
-                await self.may_go_on.wait()
-            return await publish(hub, publication)
-
-        monkeypatch.setattr(Hub, "publish", hold)
 
 
 @pytest.mark.parametrize("is_recalled", [True, False])

@@ -8,7 +8,7 @@ import pytest
 
 from api_tests.cluster.services import Node, run_services
 from api_tests.features.screen import Screen
-from api_tests.features.talking import CHAT
+from api_tests.features.talking import CHAT, list_slowly, push_slowly
 from api_tests.hub.recording import Tab
 from api_tests.hub.returned import Returned
 from api_tests.redis_server import RedisServer
@@ -19,7 +19,6 @@ from app.features.messages.service import edit, remove
 from app.features.messages.store import page_of_room
 from app.features.rooms import create_room
 from app.hub.handlers import Request
-from app.hub.hub import Hub
 from app.hub.returning import Back
 from app.settings import Settings
 from app.wire.update import Update
@@ -37,26 +36,12 @@ async def nodes(redis: RedisServer, settings: Settings) -> AsyncIterator[list[No
 @pytest.fixture(params=["as it is", "a list between its reading and its use", "a push after its commit"])
 def slowly(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[Node], None]:
     """Call it: from then on what takes a moment takes a longer one; of pushes, those of this node."""
-    publish, read = Hub.publish, actions.last_messages
-    hub: Hub | None = None
-
-    async def publish_slowly(of, publication):
-        if of is hub:
-            await asyncio.sleep(25 * MS)
-        return await publish(of, publication)
-
-    async def read_slowly(*what):
-        messages = await read(*what)
-        await asyncio.sleep(25 * MS)
-        return messages
 
     def begin(sending: Node) -> None:
-        nonlocal hub
         if "push" in request.param:
-            hub = sending.hub
-            monkeypatch.setattr(Hub, "publish", publish_slowly)
+            push_slowly(monkeypatch, sending.hub)
         elif "list" in request.param:
-            monkeypatch.setattr(actions, "last_messages", read_slowly)
+            list_slowly(monkeypatch)
 
     return begin
 

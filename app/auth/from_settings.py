@@ -6,7 +6,7 @@ from sqlalchemy.engine import make_url
 
 from app.auth.jwks_file import JwksFile
 from app.auth.revocations import Revocations
-from app.auth.secret_file import SECRET_FILE, secret_beside
+from app.auth.secret_file import FILE_NAME, secret_beside
 from app.auth.token_keys import NO_KEYS, FixedKeys, PublicKeys, WrongKey, from_pem
 from app.auth.tokens import Tokens
 from app.settings import Settings, SettingsError
@@ -38,7 +38,7 @@ def has_public_key(settings: Settings) -> bool:
 
 def secret_file(settings: Settings) -> Path | None:
     """Where the secret is kept that nobody has set; None: another key is set."""
-    return None if settings.token_secret or has_public_key(settings) else state_folder(settings) / SECRET_FILE
+    return None if settings.token_secret or has_public_key(settings) else state_folder(settings) / FILE_NAME
 
 
 def state_folder(settings: Settings) -> Path:

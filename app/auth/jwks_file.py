@@ -1,6 +1,5 @@
 """A JSON Web Key Set in a file (RFC 7517), read anew when it changes: keys come and go without a restart."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -61,7 +60,7 @@ class JwksFile:
 def _version(path: Path) -> tuple[int, ...]:
     """Another one when the file is another; a file that was replaced has another inode, whatever its times say."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - half as long as the method of a path, and made for each second with tokens
+        found = path.stat()
     except OSError:
         return ()
     return found.st_ino, found.st_mtime_ns, found.st_size

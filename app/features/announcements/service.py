@@ -206,7 +206,7 @@ class Schedule:
         finally:
             news.off(TIMES.kind)
 
-    async def _work(self, is_ours: bool) -> datetime | None:  # noqa: FBT001  # the only word that a timetable says
+    async def _work(self, *, is_ours: bool) -> datetime | None:
         if is_ours:
             await self._show_due()
         await self._take_down_expired()

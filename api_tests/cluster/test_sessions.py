@@ -130,6 +130,14 @@ async def test_who_took_over_from_what_was_being_written_is_found_all_the_same(
     assert Origin("b", THERE) == await take(here, "a")
 
 
+async def test_what_is_written_behind_its_heir_does_not_cover_it(here: RedisSessions, there: RedisSessions):
+    there.pass_on("a", Origin("b", THERE))
+    await written(there)
+    here.keep(kept("a"))
+    await written(here)
+    assert Origin("b", THERE) == await take(there, "a")
+
+
 async def test_no_more_than_so_many_bytes_of_one_node_are_kept_and_the_oldest_go(redis: RedisServer):
     async with running(redis, max_bytes=1_000) as sessions:
         for number in range(5):

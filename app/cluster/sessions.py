@@ -54,6 +54,11 @@ return {'open', id, node}
 """Follow the heirs, and take out what is kept, if it is this user's: at once, so that of two who come one gets it. `taken`: what
 is kept of the first was taken from its node before it was written."""
 
+KEEP: Final = """
+if string.sub(redis.call('GET', KEYS[1]) or '', 1, 1) ~= 'h' then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+"""
+"""Unless its heir is written down: what comes so late was taken from its node long ago, and the trace must not be lost."""
+
 FORGET: Final = """
 if string.sub(redis.call('GET', KEYS[1]) or '', 1, 1) == 'k' then redis.call('DEL', KEYS[1]) end
 """
@@ -197,6 +202,8 @@ class RedisSessions:
                 left_ms = int((keep_s - (now - due.since)) * 1_000)
                 if value is None or left_ms <= 0:
                     pipeline.eval(FORGET, 1, PREFIX + connection_id)
+                elif isinstance(due.what, Kept):
+                    pipeline.eval(KEEP, 1, PREFIX + connection_id, value, left_ms)
                 else:
                     pipeline.set(PREFIX + connection_id, value, px=left_ms)
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import hmac
 import importlib
 import traceback
 from collections.abc import AsyncIterator, Sequence
@@ -224,11 +225,15 @@ def _given(parts: Parts, services: Services) -> dict[str, Any]:
     return {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
 
 
-def _fingerprint(settings: Settings, tokens: Tokens) -> str:
-    """Of what nodes must have in common to let the same pages in. It says nothing of the secret."""
-    public = "".join(settings.token_public_key.split())
-    known = f"fingerprint of {settings.token_issuer!r}, {settings.token_audience!r} and {public!r}"
-    return (tokens.derived_key(known) or hashlib.sha256(known.encode()).digest()).hex()[:16]
+def _fingerprint(settings: Settings) -> str:
+    """Of what nodes must have in common to let the same pages in, one for each secret; they say nothing of these."""
+    public = "".join(settings.token_public_key.replace("\\n", "\n").split())
+    known = f"fingerprint of {settings.token_issuer!r}, {settings.token_audience!r} and {public!r}".encode()
+    secrets = filter(None, (settings.token_secret, settings.token_other_secret))
+    return (
+        ",".join(hmac.digest(secret.encode(), known, "sha256").hex()[:16] for secret in secrets)
+        or (hashlib.sha256(known).hexdigest()[:16])
+    )
 
 
 async def _look_on(watch: Watch, rest: Rest) -> None:
@@ -265,7 +270,7 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
-        await stack.enter_async_context(parts.member.running(partial(_condition, parts, _fingerprint(settings, parts.tokens))))
+        await stack.enter_async_context(parts.member.running(partial(_condition, parts, _fingerprint(settings))))
         yield
         await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:

@@ -1,5 +1,6 @@
 """Somebody who has just connected to another node, and has no row yet, is no stranger. These nodes write nobody down."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.cluster.asking import RedisPeers
 from app.features.chat.actions import private_message
 from app.features.follows import service as follows
 from app.features.users import UserRow
+from app.features.users.service import MAX_ASKED_FOR
 from app.hub.handlers import Request
 from app.hub.peers import Answers
 from app.kernel.errors import Refused
@@ -78,3 +80,20 @@ async def test_only_strangers_cost_a_question_and_nodes_that_do_not_answer_know_
     with pytest.raises(Refused, match="There is no such user"):
         await write(b, "dora")
     assert 1 == len(asked)
+
+
+async def test_of_many_strangers_at_once_only_a_few_are_asked_for(nodes: list[Node], monkeypatch: pytest.MonkeyPatch):
+    """Else pages that write to nobody could keep the back office's questions waiting, where a node does not answer."""
+    asked, may_answer = [], asyncio.Event()
+
+    async def answered_late(_peers: RedisPeers, question: Any, _node: str | None = None) -> Answers[Any]:
+        asked.append(question)
+        await may_answer.wait()
+        return Answers({"bbbbbbbb": []}, ["aaaaaaaa"])
+
+    monkeypatch.setattr(RedisPeers, "ask", answered_late)
+    writing = [asyncio.create_task(write(nodes[1], f"nobody-{number}")) for number in range(20)]
+    await eventually(lambda: 20 - MAX_ASKED_FOR == sum(task.done() for task in writing))
+    may_answer.set()
+    refused = await asyncio.gather(*writing, return_exceptions=True)
+    assert (MAX_ASKED_FOR, 20) == (len(asked), sum(isinstance(one, Refused) for one in refused))

@@ -212,7 +212,7 @@ async def test_the_board_and_the_schedule_go_on_after_a_restart(clock, settings)
 
 # -- when things go wrong ----------------------------------------------------------------------------------------------
 async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, monkeypatch, logged):
-    monkeypatch.setattr(timetable, "RETRY_S", 10 * MS)
+    monkeypatch.setattr(service, "FAILED_AGAIN_S", 10 * MS)
     item, failures = service.view.item, []
 
     def fail(_row):
@@ -227,7 +227,26 @@ async def test_one_that_could_not_be_shown_is_tried_again(clock, server, api, mo
         assert "scheduled" == await state(api, made)
         monkeypatch.setattr(service.view, "item", item)
         assert [made["id"]] == (await shown(page)).ids
-    assert "work on time failed" in logged()
+    assert f'"announcement":"{made["id"]}","event":"an announcement cannot be shown"' in logged()
+
+
+async def test_one_that_cannot_be_shown_holds_up_no_other_and_none_that_ends(clock, server, api, monkeypatch):
+    item = service.view.item
+    broken, ends = await announce(api, publish_at=later()), await announce(api, expires_at=later())
+    due = await announce(api, publish_at=later())
+
+    def fail_for_one(row):
+        if str(row.id) == broken["id"]:
+            raise RuntimeError("a broken fragment")
+        return item(row)
+
+    monkeypatch.setattr(service.view, "item", fail_for_one)
+    async with server.socket("ada") as page:
+        screen = await shown(page)
+        assert [ends["id"]] == screen.ids
+        clock.skip(LATER_S)
+        while [due["id"]] != screen.ids:
+            await shown(page, screen)
 
 
 async def test_while_the_database_is_away_what_is_due_waits(clock, impatient, settings, monkeypatch, logged):

@@ -94,7 +94,7 @@ async def test_it_waits_while_the_database_is_away_and_says_so(logged):
         work.failure = None
         await eventually(lambda: work.done)
     assert [{"a": 1, "b": 2}] == work.done
-    assert "waits for the database" in (told := logged())
+    assert "waits, and is tried again" in (told := logged())
     assert "the disk is full" in told
 
 

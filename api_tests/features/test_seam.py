@@ -117,9 +117,14 @@ async def test_what_is_not_delivered_in_time_is_shown_and_does_not_come_again(se
 async def test_what_never_comes_is_looked_out_for_no_longer(seam, before, monkeypatch):
     monkeypatch.setattr(seams, "LATE_S", 10 * MS)
     with joining(seam) as page:
-        seam.joined([*before, (new_id(), Markup("four"))], page)
+        seam.joined([*before, (new := (new_id(), Markup("four")))], page)
     assert seam._late
     await eventually(lambda: not seam._late)
+    monkeypatch.setattr(seams, "WAIT_S", SOON_S)
+    with joining(seam) as page:
+        waiting = asyncio.ensure_future(seam.until_delivered([*before, new], page))
+        await turns(3)
+        assert waiting.done()
 
 
 async def test_what_may_have_been_delivered_and_forgotten_or_lost_is_not_waited_for(seam, before, monkeypatch):

@@ -118,3 +118,36 @@ async def test_at_the_end_what_is_left_is_looked_at(board: Board, monkeypatch: p
     async with board.look.running():
         board.push("a", 1)
     assert [("a", 1), ("a", 2)] == board.pushed
+
+
+async def test_while_the_journal_is_away_what_is_wrong_holds_up_nothing_else(board: Board):
+    board.stored = {"a": 2} | {f"right {number}": 1 for number in range(20)}
+    push, is_away = board._push, True
+
+    async def push_unless_away(wrong):
+        if is_away:
+            raise Unavailable("the journal is away")
+        await push(wrong)
+
+    board.look = SecondLook("things", find_changed=board._find_changed, push=push_unless_away)
+    async with board.look.running():
+        board.push("a", 1)
+        for name in list(board.stored)[1:]:
+            board.push(name, 1)
+        await eventually(lambda: 1 == len(board.look._pushed))
+        looked = len(board.looked)
+        await eventually(lambda: looked + 3 < len(board.looked))
+        is_away = False
+        await eventually(lambda: ("a", 2) in board.pushed)
+
+
+async def test_no_more_than_so_many_wait_and_the_oldest_are_given_up(board: Board, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(second_look, "MAX_WAITING", 2)
+    board.stored, board.is_away = dict.fromkeys("abc", 1), True
+    async with board.look.running():
+        for name in "abbc":
+            board.push(name, 1)
+        await eventually(lambda: board.looked)
+        board.is_away = False
+        await eventually(lambda: 0 == len(board.look._pushed))
+    assert [{"b": 1, "c": 1}] == board.looked[:1]

@@ -22,7 +22,7 @@ async def test_users_wait_while_the_database_is_away(settings, tmp_path, migrate
     async with running(services(settings, database, hub)):
         tab(hub, "ada")
         seen = []
-        await eventually(lambda: seen.append(logged()) or "waits for the database" in "".join(seen))
+        await eventually(lambda: seen.append(logged()) or "waits, and is tried again" in "".join(seen))
         folder.mkdir()
         shutil.copy(migrated, folder / "wsx.db")
         there = Settings(database_url=f"sqlite+aiosqlite:///{folder}/wsx.db")

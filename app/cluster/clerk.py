@@ -163,7 +163,7 @@ class Clerk:
 
     def _compare_settings(self, rows: Iterable[Row], own: str) -> None:
         """Tell the log once of each life whose settings are other ones than these."""
-        unlike = {row.life for row in rows if row.is_living and own and row.condition.fingerprint not in {"", own}}
+        unlike = {row.life for row in rows if row.is_living and not _are_alike(own, row.condition.fingerprint)}
         for life in unlike - self._unlike:
             _log.error("another node has other settings, and refuses whom this one lets in", peer=node_of(life), settings=SHARED)
         self._unlike = unlike
@@ -262,3 +262,9 @@ class Clerk:
                     await self._shelf.leave(self._life)
         except ERRORS as error:
             _log.warning("others hear later that this node has left", error=str(error) or type(error).__name__)
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether each reads what the other signs: with the first of its keys. A node that says nothing is like all."""
+    ones, others = one.split(","), other.split(",")
+    return not one or not other or (ones[0] in others and others[0] in ones)

@@ -1,11 +1,15 @@
 """Whether this node reaches the database, and for how long it has not: what readiness and other nodes are told."""
 
+import structlog
+
 from app.db.session import Database
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
 
 WATCH_EVERY_S = 5.0
 """Seconds between two looks of a node that others may ask about it."""
+
+_log = structlog.get_logger()
 
 
 class Watch:
@@ -31,7 +35,15 @@ class Watch:
         try:
             await self._database.check()
         except Unavailable:
-            self._away_since = began if self._away_since is None else self._away_since
+            self._is_away(began)
+        except Exception:  # whatever it says, such as that the password is another one, nothing can be had from it
+            if self.is_there:
+                _log.exception("the database refuses to be asked")
+            self._is_away(began)
         else:
             self._away_since = None
         return self.is_there
+
+    def _is_away(self, since: float) -> None:
+        if self._away_since is None:
+            self._away_since = since

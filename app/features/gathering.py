@@ -47,6 +47,19 @@ class Gathering(Generic[Key, Item]):
         self._waiting[key] = item
         self._some.set()
 
+    def done(self, key: Key, item: Item) -> None:
+        """This item need not be carried out any more: also where the rest of its batch is tried again."""
+        if self._waiting.get(key) is item:
+            del self._waiting[key]
+
+    def drop_oldest(self) -> None:
+        """Give up what waits for the longest time."""
+        del self._waiting[next(iter(self._waiting))]
+
+    def __len__(self) -> int:
+        """How many wait, or are being carried out."""
+        return len(self._waiting)
+
     def newest(self, key: Key) -> Item | None:
         """What waits under the key, or is being carried out; None: nothing does."""
         return self._waiting.get(key)
@@ -69,8 +82,7 @@ class Gathering(Generic[Key, Item]):
         except Exception:
             _log.exception("batch failed", what=self._what, size=len(batch))
         for key, item in batch.items():
-            if self._waiting.get(key) is item:
-                del self._waiting[key]
+            self.done(key, item)
         if not self._waiting:
             self._some.clear()
 
@@ -95,5 +107,5 @@ class Gathering(Generic[Key, Item]):
                 ended = monotonic()
                 rested_at = ended + min(REST * (ended - began), MAX_REST_S)
             except Unavailable as error:
-                _log.warning("waits for the database", what=self._what, error=error.detail, waiting=len(self._waiting))
+                _log.warning("waits, and is tried again", what=self._what, error=error.detail, waiting=len(self._waiting))
                 await rest.sleep(RETRY_S)

@@ -17,6 +17,9 @@ from app.features.gathering import Gathering
 PAUSE_S = 0.2
 """Seconds in which what was pushed is gathered into one look. What is wrong on screens is right after two of them."""
 
+MAX_WAITING = 10_000
+"""Things that are looked at later, while the database or the journal is away: some 10 MiB. The oldest are given up."""
+
 Key = TypeVar("Key")
 Told = TypeVar("Told")
 
@@ -47,6 +50,8 @@ class SecondLook(Generic[Key, Told]):
 
     def told(self, key: Key, told: Told) -> None:
         """It was pushed, and has come to the journal."""
+        if len(self._pushed) >= MAX_WAITING and key not in self._pushed:
+            self._pushed.drop_oldest()
         self._pushed.add(key, _Pushed(told))
 
     @asynccontextmanager
@@ -65,5 +70,8 @@ class SecondLook(Generic[Key, Told]):
                 wrong[key] = pushed[key].told
             else:
                 self._pushed.add(key, _Pushed(pushed[key].told, is_doubtful=True))
+        for key, one in pushed.items():
+            if key not in wrong:
+                self._pushed.done(key, one)  # also where what is wrong must wait: it holds up nothing else
         if wrong:
             await self._push(wrong)

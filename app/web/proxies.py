@@ -47,7 +47,7 @@ class TrustedProxies:
     def _client(self, forwarded: str, peer: Address) -> Address:
         """The last address that no trusted proxy has: whatever stands before it may be made up."""
         for hop in reversed(forwarded.split(",")[-MAX_HOPS:]):
-            address = as_address(hop.strip())
+            address = as_address(_without_port(hop.strip()))
             if address is None:
                 break
             peer = address
@@ -57,6 +57,13 @@ class TrustedProxies:
 
     def _trust(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+def _without_port(hop: str) -> str:
+    """What some proxies write: `192.0.2.7:4711`, `[2001:db8::7]:4711` or `[2001:db8::7]`."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def as_address(text: str) -> Address | None:

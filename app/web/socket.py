@@ -68,7 +68,9 @@ class Opening(NamedTuple):
     def of(cls, scope: Scope, receive: Receive, send: Send) -> Self:
         """As it came."""
         raw: bytes = scope.get("query_string", b"")
-        return cls(scope, receive, send, dict(scope["headers"]), parse_qs(raw.decode("latin-1")) if raw else {})
+        return cls(
+            scope, receive, send, dict(scope["headers"]), parse_qs(raw.decode("latin-1"), keep_blank_values=True) if raw else {}
+        )
 
     @property
     def offered(self) -> Sequence[str]:
@@ -83,8 +85,8 @@ class Opening(NamedTuple):
         return address
 
     def asked(self, name: str) -> str | None:
-        """What stands under this name in the query."""
-        return self.query[name][0] if name in self.query else None
+        """What stands under this name in the query; None: nothing."""
+        return self.query[name][0] or None if name in self.query else None
 
     async def hang_up(self, why: Close, reason: str | None = None) -> None:
         """Close the socket, which was accepted and is no connection yet."""

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from app.features.announcements import store, view
 from app.features.announcements.board import Board, settled_audience
@@ -23,11 +24,15 @@ from app.kernel.errors import Unavailable
 from app.kernel.ids import new_id, new_short_id
 from app.wire.update import MAX_OOB
 
+_log = structlog.get_logger()
+
 PUBLISHED, EDITED, MOVED, RECALLED = (f"announcement.{happened}" for happened in ("published", "edited", "moved", "recalled"))
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one announcement."""
 AT_ONCE = 100
 """Announcements that are due, in one step."""
+FAILED_AGAIN_S = 30.0
+"""Seconds after which one that could not be shown is tried again."""
 GONE_AT_ONCE = 1 + MAX_OOB
 """Announcements that are taken down by one update."""
 
@@ -79,24 +84,28 @@ async def announce(
             session.add(row)
             publication_id = await services.of(Unsent).note(session, PUBLISHED, [row.id]) if is_due else ""
         if is_due:
-            return await show(services, row, concerned, publication_id)
-        await _tell_times(services)
-        return Announced(row, None, 0)
+            receipt = await show(services, row, concerned, publication_id)
+        else:
+            receipt = None
+            await _tell_times(services)
+    # behind the lock: a node that does not answer holds up this answer, and nothing else
+    count = await services.everywhere.users_among(services.hub.reach.without_absent(concerned)) if receipt is not None else 0
+    return Announced(row, receipt, count)
 
 
-async def show(services: Services, row: AnnouncementRow, audience: Audience, publication_id: str) -> Announced:
+async def show(services: Services, row: AnnouncementRow, audience: Audience, publication_id: str) -> Receipt | None:
     """Put a stored announcement on the screens of those whom it concerns, and on all boards; not one that has expired meanwhile.
 
     `audience` is settled with those who are absent: the board needs them. What is published names only those who are there.
     """
     if row.state != "in_force":
         services.of(Unsent).done(publication_id)
-        return Announced(row, None, 0)
+        return None
     hub = services.hub
     there = hub.reach.without_absent(audience)
     receipt = await _push(services, publication_id, row, audience, Part(there, view.published(view.item(row))))
     hub.events.emit("announcement.published", PublishedAnnouncement(str(row.id), row.title, row.message, row.priority))
-    return Announced(row, receipt, await services.everywhere.users_among(there))
+    return receipt
 
 
 async def edit(services: Services, announcement_id: UUID, wanted: msgspec.Struct) -> AnnouncementRow:
@@ -207,29 +216,42 @@ class Schedule:
             news.off(TIMES.kind)
 
     async def _work(self, *, is_ours: bool) -> datetime | None:
-        if is_ours:
-            await self._show_due()
         await self._take_down_expired()
+        failed = await self._show_due() if is_ours else 0
         async with self._services.database.reading() as session:
-            moments = await store.next_due(session) if is_ours else None, await store.next_expiry(session, self._expired_until)
-        return min(filter(None, moments), default=None)
+            due = await store.next_due(session) if is_ours else None
+            expiry = await store.next_expiry(session, self._expired_until)
+        if failed:
+            due = utc_now() + timedelta(seconds=FAILED_AGAIN_S)
+        return min(filter(None, (due, expiry)), default=None)
 
-    async def _show_due(self) -> None:
-        database = self._services.database
-        async with database.reading() as session:
+    async def _show_due(self) -> int:
+        """Returns how many could not be shown: they hold up no others, and are tried again."""
+        failed = 0
+        async with self._services.database.reading() as session:
             due = await store.due(session, utc_now(), AT_ONCE)
         for announcement_id in due:
-            async with self._services.of(Board).changing:
-                async with database.transaction() as session:
-                    row = await store.claim(session, announcement_id, utc_now())
-                    if row is None:
-                        continue
-                    view.item(row)  # what fails must fail before it is claimed for good
-                    audience = await settled_audience(self._services, row)
-                    publication_id = await self._services.of(Unsent).note(session, PUBLISHED, [row.id])
-                await show(self._services, row, audience, publication_id)
-        if len(due) == AT_ONCE:
+            try:
+                await self._show_one(announcement_id)
+            except Unavailable:
+                raise
+            except Exception:
+                failed += 1
+                _log.exception("an announcement cannot be shown", announcement=str(announcement_id))
+        if len(due) == AT_ONCE and failed < len(due):
             self._timetable.changed()
+        return failed
+
+    async def _show_one(self, announcement_id: UUID) -> None:
+        async with self._services.of(Board).changing:
+            async with self._services.database.transaction() as session:
+                row = await store.claim(session, announcement_id, utc_now())
+                if row is None:
+                    return
+                view.item(row)  # what fails must fail before it is claimed for good
+                audience = await settled_audience(self._services, row)
+                publication_id = await self._services.of(Unsent).note(session, PUBLISHED, [row.id])
+            await show(self._services, row, audience, publication_id)
 
     async def _take_down_expired(self) -> None:
         """From the board and the pages of this node, in one turn: what other nodes change is told before or behind."""

@@ -174,8 +174,13 @@ class Seam:
         """It must not come to this page any more."""
         if message_id not in self._late:
             self._late[message_id] = set()
-            asyncio.get_running_loop().call_later(LATE_S, self._late.pop, message_id, None)
+            asyncio.get_running_loop().call_later(LATE_S, self._give_up, message_id)
         self._late[message_id].add(page_id)
+
+    def _give_up(self, message_id: UUID) -> None:
+        """It will not come any more: nobody else waits for it."""
+        if self._late.pop(message_id, None) is not None:
+            self._note(message_id)
 
     def _has_lost(self) -> None:
         """What is older than now may never come."""

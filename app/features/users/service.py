@@ -24,6 +24,9 @@ LINES_AT_ONCE = 200
 LINES_LOOKED_UP = 1_000
 """Users whose lines are looked up at once."""
 
+MAX_ASKED_FOR = 4
+"""Users of whom this node asks the others at once. Where one does not answer each takes 2 s, and the back office asks, too."""
+
 Done = TypeVar("Done")
 
 
@@ -63,16 +66,28 @@ async def addressed(session: AsyncSession, hub: Hub, user_id: str) -> str:
     return (await store.find(session, user_id)).name
 
 
+class Strangers:
+    """Questions to other nodes about users whom nobody here heard of."""
+
+    def __init__(self, _services: Services) -> None:
+        self.slots = asyncio.Semaphore(MAX_ASKED_FOR)
+
+
 async def addressing(services: Services, user_id: str, act: Callable[[], Awaitable[Done]]) -> Done:
     """Do what one user does to another, whom it finds by `addressed` in a transaction of its own.
 
     Somebody who has just connected to another node has no row for a moment. So where nobody here heard of the user, other nodes are
-    asked, and it is done anew when one has. Nodes that do not answer know nobody. Raises what `act` raises.
+    asked, and it is done anew when one has. Nodes that do not answer know nobody, nor does anybody while too many are asked for.
+    Raises what `act` raises.
     """
+    slots = services.of(Strangers).slots
     try:
         return await act()
     except NotFound:
-        found = await services.everywhere.connections(users(user_id), limit=1)
+        if slots.locked():
+            raise
+        async with slots:
+            found = await services.everywhere.connections(users(user_id), limit=1)
         if not found.items:
             raise
     user = User(user_id, found.items[0].user_name or user_id, frozenset(found.items[0].roles))

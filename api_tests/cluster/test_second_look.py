@@ -174,6 +174,16 @@ async def test_a_private_message_that_was_edited_before_it_was_told_is_shown_as_
     await eventually(lambda: ["edited"] == texts(page, "#messages"))
 
 
+async def test_a_private_message_that_is_removed_at_once_is_taken_away_once(nodes: list[Node]):
+    node = nodes[0]
+    page = node.tab("ada")
+    row = await send_to_user(node.services, "ada", "written", sender=User("bob", "Bob"))
+    await remove(node.services, row.id)
+    await eventually(lambda: not is_looking(node))
+    await node.hub.delivery.until_written()
+    assert ["beforeend", "delete"] == [message["swap"] for message in page.sink.messages]
+
+
 async def test_a_badge_whose_count_two_nodes_changed_at_once_shows_what_is_stored(nodes: list[Node], overtake: Overtake):
     pages = [node.tab("ada") for node in nodes]
     start = nodes[0].hub.cursor()

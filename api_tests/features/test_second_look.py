@@ -151,3 +151,29 @@ async def test_no_more_than_so_many_wait_and_the_oldest_are_given_up(board: Boar
         board.is_away = False
         await eventually(lambda: 0 == len(board.look._pushed))
     assert [{"b": 1, "c": 1}] == board.looked[:1]
+
+
+async def test_what_was_told_to_be_gone_is_looked_at_no_more(board: Board):
+    board.stored = {"a": 1, "b": 1}
+    async with board.look.running():
+        board.push("a", 1)
+        board.push("b", 1)
+        board.look.told_gone("a")
+        await eventually(lambda: board.looked)
+    assert [{"b": 1}] == board.looked
+
+
+async def test_what_is_told_to_be_gone_during_a_look_is_not_pushed(board: Board):
+    board.stored = {"a": 2}
+    find = board._find_changed
+
+    async def find_and_tell(told):
+        found = await find(told)
+        board.look.told_gone("a")
+        return found
+
+    board.look = SecondLook("things", find_changed=find_and_tell, push=board._push)
+    async with board.look.running():
+        board.push("a", 1)
+        await eventually(lambda: board.looked and not board.look._pushed)
+    assert [("a", 1)] == board.pushed

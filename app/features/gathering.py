@@ -52,6 +52,10 @@ class Gathering(Generic[Key, Item]):
         if self._waiting.get(key) is item:
             del self._waiting[key]
 
+    def forget(self, key: Key) -> None:
+        """Nothing need be carried out under this key any more."""
+        self._waiting.pop(key, None)
+
     def drop_oldest(self) -> None:
         """Give up what waits for the longest time."""
         del self._waiting[next(iter(self._waiting))]
@@ -75,6 +79,9 @@ class Gathering(Generic[Key, Item]):
 
     async def _carry_out_batch(self) -> None:
         batch = dict(islice(self._waiting.items(), MAX_BATCH))
+        if not batch:  # all of it was forgotten
+            self._some.clear()
+            return
         try:
             await self._carry_out(batch)
         except Unavailable:

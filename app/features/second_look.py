@@ -54,6 +54,10 @@ class SecondLook(Generic[Key, Told]):
             self._pushed.drop_oldest()
         self._pushed.add(key, _Pushed(told))
 
+    def told_gone(self, key: Key) -> None:
+        """It was pushed that there is no such thing any more, which is never another way again: there is nothing to look at."""
+        self._pushed.forget(key)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look while the block runs, and at its end at what is left."""

@@ -66,6 +66,10 @@ class Looks:
         """A new one was shown behind a change of it."""
         self._looks.told(message_id, _Shown(rooms(room_id), b""))
 
+    def told_removed(self, message_id: UUID) -> None:
+        """It was taken away."""
+        self._looks.told_gone(message_id)
+
     async def _find_changed(self, told: Mapping[UUID, _Shown]) -> Collection[UUID]:
         stored = await self._stored(told)
         return [one for one, shown in told.items() if (row := stored.get(one)) is None or _shown(row) != shown]

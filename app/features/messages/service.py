@@ -93,6 +93,7 @@ async def remove(services: Services, message_id: UUID) -> None:
         await session.delete(row)
         publication_id = await services.of(Unsent).note(session, REMOVED, [row.id], audience_of(row))
     await services.of(Unsent).push(removed(publication_id, row.id, audience_of(row)))
+    services.of(Looks).told_removed(row.id)
 
 
 async def last_messages(session: AsyncSession, room_id: str) -> Sequence[Shown]:

@@ -6,14 +6,14 @@
   "use strict";
 
   const FIRST_RETRY_MS = 500; // doubled with each failure, up to:
-  const LONGEST_RETRY_MS = 30_000;
+  const MAX_RETRY_MS = 30_000;
   const STABLE_MS = 5_000; // a connection that lived so long makes the next retry a first one again
   const ACTIVE_EVERY_MS = 60_000;
   const MAX_QUEUED = 100;
   const MAX_HEARD = 1_000;
   const IDLE = 4408;
   // Not "scroll": a swap that scrolls is no user.
-  const USER_IS_THERE = ["pointerdown", "keydown", "wheel", "touchmove", "visibilitychange"];
+  const USER_EVENTS = ["pointerdown", "keydown", "wheel", "touchmove", "visibilitychange"];
   const FIELDS = "input:not([type=button],[type=submit],[type=image],[type=reset]),select,textarea";
 
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -144,8 +144,6 @@
 
   // ---- screen readers ----------------------------------------------------------------------------------------------
 
-  const REGION_NOTICED_MS = 100; // a live region says only what changes once it is known
-  const MAX_LINES = 9;
   let region = null;
 
   // One region for the page, out of sight by a sheet of its own: style attributes are not for strict policies.
@@ -155,14 +153,14 @@
       region = document.createElement("div");
       region.id = "wx-live";
       const sheet = new CSSStyleSheet();
-      sheet.replaceSync("#wx-live{position:fixed;top:0;clip-path:inset(50%);white-space:nowrap}");
+      sheet.replaceSync("#wx-live{position:fixed;clip-path:inset(50%)}");
       document.adoptedStyleSheets.push(sheet);
     }
     region.ariaLive = tone || "polite";
     if (!region.isConnected) document.body.append(region);
-    wait(REGION_NOTICED_MS).then(() => {
+    wait(100).then(() => { // a live region says only what changes once it is known
       region.append(Object.assign(document.createElement("p"), { textContent: text.trim() }));
-      if (region.childElementCount > MAX_LINES) region.firstChild.remove();
+      if (region.childElementCount > 9) region.firstChild.remove();
     });
   }
 
@@ -216,18 +214,22 @@
     : field.files ? field.multiple ? [...field.files] : field.files[0]
     : field.multiple && field.options ? [...field.selectedOptions].map((option) => option.value) : field.value;
 
+  const isCustom = (field) => field.localName.includes("-");
+
   // By name; multi-selects, several files, checkboxes that share a name and repeated names as arrays.
   function valuesOf(fields, submitter) {
     const data = { __proto__: null };
     const sent = fields.filter((field) => field.name
-      && (field === submitter || field.matches(FIELDS) || field.localName.includes("-")) && !field.matches(":disabled"));
+      && (field === submitter || field.matches(FIELDS) || isCustom(field)) && !field.matches(":disabled"));
     for (const field of sent) {
       const { name, type, checked } = field;
-      const isBox = type === "checkbox";
-      const value = isBox ? field.value : chosen(field) ?? [];
-      const values = [].concat(type === "radio" || isBox ? checked ? value : [] : value);
-      const several = name in data || value !== values[0] || (isBox && sent.some((other) => other !== field && other.name === name));
-      if (values.length) data[name] = several ? [].concat(data[name] ?? [], values) : value;
+      const value = chosen(field);
+      // What somebody's own element is worth it tells its form.
+      const values = isCustom(field) ? new FormData(field.closest("form") || undefined).getAll(name)
+        : /^(radio|checkbox)$/.test(type) ? checked ? [field.value] : [] : [].concat(value ?? []);
+      const several = name in data || values.length > 1 || Array.isArray(value)
+        || (type === "checkbox" && sent.some((other) => other !== field && other.name === name));
+      if (values.length) data[name] = several ? [].concat(data[name] ?? [], values) : values[0];
     }
     return data;
   }
@@ -240,7 +242,7 @@
     const form = formOf(element);
     const parts = [form || [], named(element, "wx-include")].flat();
     const fields = parts[0] ? all("*").filter((field) => field !== element
-      && parts.some((part) => part instanceof HTMLFormElement ? field.form === part : part.contains(field))) : [];
+      && parts.some((part) => part instanceof HTMLFormElement && field.form?.nodeType ? field.form === part : part.contains(field))) : [];
     const data = valuesOf(fields, submitter);
     if (form !== element && element.name && "value" in element) data[element.name] = chosen(element);
     // data-wx-post-id -> postId
@@ -261,13 +263,13 @@
 
   // "wx-request" on the element that asks; what wx-loading names is shown, with the classes of wx-loading-class.
   function busyFor(element) {
-    const classes = setting(element, "wx-loading-class");
+    const classes = setting(element, "wx-loading-class")?.match(/\S+/g);
     const shown = named(element, "wx-loading");
     for (const one of shown) {
       if (one.hidden) unhidden.add(one);
       one.hidden = false;
     }
-    return [[element, "wx-request"], ...(classes && !shown.length ? [element] : shown).map((one) => [one, classes || "wx-loading"])];
+    return [[element, ["wx-request"]], ...(classes && !shown.length ? [element] : shown).map((one) => [one, classes || ["wx-loading"]])];
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
@@ -347,7 +349,6 @@
     function opened() {
       openedAt = performance.now();
       speaksV1 ||= socket.protocol === "wsx.v1";
-      log("connected");
       emit("connected", { url: socket.url });
       for (const [id, request] of requests) if (request.text && !request.sent && isConnected()) transmit(id, request);
     }
@@ -360,14 +361,13 @@
       if (since && performance.now() - since > STABLE_MS) failures = 0;
       idle = code === IDLE;
       if (willReconnect) {
-        const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++);
+        const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++);
         // Full jitter: a thousand pages must not come back together.
         timer = setTimeout(connect, slot ?? Math.random() * longest);
       }
       for (const [id, { sent }] of [...requests]) {
         if (sent || !(willReconnect || idle)) lost(id, code, reason);
       }
-      log("disconnected", code, reason);
       emit("disconnected", { code, reason, willReconnect });
     }
 
@@ -401,7 +401,7 @@
     // What an element asks; nothing when its fields are not valid, its user says no, or its target is nowhere.
     function wishOf(element, { type, submitter }, more) {
       if (![undefined, "false"].includes(setting(element, "wx-validate")) && (formOf(element) || element).reportValidity?.() === false) {
-        return complain(element, "invalid", "a field is not valid");
+        return complain(element, "invalid", "not valid");
       }
       const question = setting(element, "wx-confirm");
       if (question && !confirm(question)) return;
@@ -441,7 +441,7 @@
         const busy = element ? busyFor(element) : [];
         const pending = { target, targets: target === fields.target && targets || [target], element, busy, resolve, reject };
         requests.set(id, pending);
-        for (const [one, classes] of busy) one.classList.add(...classes.split(" "));
+        for (const [one, classes] of busy) one.classList.add(...classes);
         if ([...files.keys()].reduce((sum, { size }) => sum + 4 * Math.ceil(size / 3), new Blob([text]).size) > maxMessageBytes) {
           refuse(id, "too_big", `more than ${maxMessageBytes} bytes`);
         } else if (!files.size) enqueue(id, pending, text);
@@ -460,7 +460,7 @@
       if (isConnected()) return transmit(id, pending);
       if (!socket && !timer && !idle) return lost(id);
       const [[oldest], ...others] = [...requests].filter(([, { sent }]) => !sent);
-      if (others.length >= MAX_QUEUED) refuse(oldest, "queue_full", "too many requests wait");
+      if (others.length >= MAX_QUEUED) refuse(oldest, "queue_full", "too many requests");
     }
 
     function transmit(id, request) {
@@ -472,7 +472,7 @@
     }
 
     const refuse = (id, code, detail) => settle(id, { id, code, detail });
-    const lost = (id, code, reason) => code === TOO_BIG ? refuse(id, "too_big", reason || "too long") : refuse(id, "closed", "the connection is closed");
+    const lost = (id, code, reason) => code === TOO_BIG ? refuse(id, "too_big", reason || "too long") : refuse(id, "closed", "not connected");
 
     function settle(id, error, answer) {
       const { element, busy = [], resolve, reject, timer } = requests.get(id) || {};
@@ -480,8 +480,8 @@
       clearTimeout(timer);
       const others = [...requests.values()].flatMap((other) => other.busy);
       for (const [one, classes] of busy) {
-        if (others.some(([other, names]) => other === one && names === classes)) continue;
-        one.classList.remove(...classes.split(" "));
+        if (others.some(([other, names]) => other === one && `${names}` === `${classes}`)) continue;
+        one.classList.remove(...classes);
         if (unhidden.delete(one)) one.hidden = true;
       }
       if (error) {
@@ -504,7 +504,7 @@
       const heard = new Set(ids.filter((known) => seen.has(known)));
       if (heard.has(id)) return;
       for (const known of ids) if (speaksV1 && known && !/^req_/.test(known)) seen.add(known);
-      while (seen.size > MAX_HEARD) seen.delete(seen.values().next().value);
+      for (const oldest of seen) if (seen.size > MAX_HEARD) seen.delete(oldest);
       if (isHello) {
         wsx.connectionId = message.connection;
         session = message.session;
@@ -689,7 +689,7 @@
       if (debug) console.debug("wsx:", ...words);
     }
 
-    for (const name of USER_IS_THERE) document.addEventListener(name, userIsThere, { passive: true, capture: true });
+    for (const name of USER_EVENTS) document.addEventListener(name, userIsThere, { passive: true, capture: true });
     addEventListener("focus", userIsThere);
     addEventListener("online", hurry);
     if (keepAlive) setInterval(sayActive, ACTIVE_EVERY_MS);

@@ -39,7 +39,7 @@ def client_routes() -> tuple[HTTPRouteHandler, ...]:
     script = client_script()
     return (
         _route("/wsx.js", script, "text/javascript", packed=gzip.compress(script, 9, mtime=0)),
-        _route("/wsx.d.ts", CLIENT_TYPES.read_bytes(), "text/plain; charset=utf-8"),
+        _route("/wsx.d.ts", CLIENT_TYPES.read_bytes(), "text/plain"),
     )
 
 

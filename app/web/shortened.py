@@ -1,7 +1,8 @@
 """JavaScript as it is sent: without what only its readers need. The source in the repository keeps all of it.
 
 Comments, indentation, and spaces beside punctuation go; strings, templates and regular expressions stay letter by letter, and each
-line break that could end a statement stays a line break. Names are not changed. A bundler would do more, and would be needed to build.
+line break that could end a statement stays a line break. Names are not changed. A bundler would do more, and would be one more thing
+to install.
 """
 
 import re
@@ -17,7 +18,9 @@ _REGEX: Final = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*"
 _WORD: Final = re.compile(r"[\w$#@]+")
 _TEMPLATE_PART: Final = re.compile(r"(?:[^`\\$]|\\.|\$(?!\{))*", re.DOTALL)
 
-_BEFORE_REGEX: Final = frozenset({"return", "typeof", "case", "in", "of", "delete", "void", "throw", "else", "do", "await", "yield"})
+_BEFORE_REGEX: Final = frozenset(
+    {"return", "typeof", "case", "in", "of", "delete", "void", "throw", "else", "do", "await", "yield"}
+)
 """Words behind which a slash begins a regular expression; behind all others, `)`, `]` and `}` it divides."""
 
 _OPEN: Final = frozenset("{([,;")

@@ -1,8 +1,8 @@
 """JavaScript as it is sent: without what only its readers need. The source in the repository keeps all of it.
 
-Comments, indentation, and spaces beside punctuation go; strings, templates and regular expressions stay letter by letter, and each
-line break that could end a statement stays a line break. Names are not changed. A bundler would do more, and would be one more thing
-to install.
+Comments, indentation, and spaces beside punctuation go; strings, templates and regular expressions stay letter by letter, and
+each line break that could end a statement stays a line break. Names are not changed. A bundler would do more, and would be one
+more thing to install.
 """
 
 import re

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from playwright.async_api import Page, expect
 
 from api_tests.browser.conftest import Example
@@ -94,8 +93,8 @@ async def test_typing(page: Page, example: Example) -> None:
     await expect(page.locator("#note")).to_have_value("what the server says")
 
 
-async def test_morph(page: Page, example: Example, site: Site, pytestconfig: pytest.Config) -> None:
-    site.files["/idiomorph.js"] = (package(pytestconfig.cache, "idiomorph") / "dist" / "idiomorph.js").read_text()
+async def test_morph(page: Page, example: Example, site: Site) -> None:
+    site.files["/idiomorph.js"] = (package("idiomorph") / "dist" / "idiomorph.js").read_text()
     peer = await example("morph")
     await page.evaluate("window.film = document.querySelector('#film')")
     await peer.update("#board", "<video id=film></video> <b>2 viewers</b><p>new</p>", "morph")

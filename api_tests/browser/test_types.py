@@ -1,13 +1,9 @@
 """The types that stand beside the client: a page in TypeScript that uses all of it compiles, and one with mistakes does not."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from api_tests.browser.npm import package
-from api_tests.missing import missing
+from api_tests.browser.npm import node, package
 from app.web.assets import CLIENT_TYPES
 
 RIGHT = """
@@ -39,21 +35,18 @@ MISTAKES = {
 }
 
 
-def compile_page(tmp_path: Path, cache: pytest.Cache, source: str) -> str:
-    node = shutil.which("node")
-    if node is None:
-        missing("node is missing: apt install nodejs")
+def compile_page(tmp_path: Path, source: str) -> str:
     (tmp_path / "wsx.d.ts").write_text(CLIENT_TYPES.read_text())
     (tmp_path / "page.ts").write_text(source)
-    tsc = package(cache, "typescript") / "bin" / "tsc"
+    tsc = package("typescript") / "bin" / "tsc"
     options = ("--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom,dom.iterable")
-    return subprocess.run([node, tsc, *options, "page.ts"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    return subprocess.run([node(), tsc, *options, "page.ts"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
 
 
-def test_a_page_that_uses_all_of_the_client_compiles_and_mistakes_do_not(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    assert "" == compile_page(tmp_path, pytestconfig.cache, RIGHT)
+def test_a_page_that_uses_all_of_the_client_compiles_and_mistakes_do_not(tmp_path: Path) -> None:
+    assert "" == compile_page(tmp_path, RIGHT)
     wrong = '/// <reference path="wsx.d.ts" />\n' + "\n".join(MISTAKES)
-    complaints = compile_page(tmp_path, pytestconfig.cache, wrong).splitlines()
+    complaints = compile_page(tmp_path, wrong).splitlines()
     assert len(MISTAKES) == sum(line.startswith("page.ts") for line in complaints)
     for number, word in enumerate(MISTAKES.values(), 2):
         assert any(f"({number}," in line and word in line for line in complaints), word

@@ -1,7 +1,6 @@
 """A script that is sent shorter does the same: what is text in it stays letter by letter, and no two words become one."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_tests.browser.npm import package
-from api_tests.missing import missing
+from api_tests.browser.npm import node, package
 from app.web.assets import client_script
 from app.web.shortened import UnreadableScriptError, shortened
 
@@ -66,14 +64,11 @@ def test_what_does_not_end_is_named_with_its_line(source: str, what: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["wsx", "idiomorph"])
-def test_an_engine_reads_what_is_sent(tmp_path: Path, pytestconfig: pytest.Config, name: str) -> None:
-    node = shutil.which("node")
-    if node is None:
-        missing("node is missing: apt install nodejs")
+def test_an_engine_reads_what_is_sent(tmp_path: Path, name: str) -> None:
     script = tmp_path / "short.js"
     if name == "wsx":
         script.write_bytes(client_script())
     else:
-        script.write_text(shortened((package(pytestconfig.cache, name) / "dist" / "idiomorph.js").read_text()))
-    checked = subprocess.run([node, "--check", script], capture_output=True, text=True, check=False)
+        script.write_text(shortened((package(name) / "dist" / "idiomorph.js").read_text()))
+    checked = subprocess.run([node(), "--check", script], capture_output=True, text=True, check=False)
     assert "" == checked.stderr

@@ -94,6 +94,17 @@ async def test_trigger_times(page: Page, example: Example) -> None:
     assert ["1", "3"] == [first["data"]["n"], (await peer.asked())["data"]["n"]]
 
 
+async def test_trigger_queue(page: Page, example: Example) -> None:
+    peer = await example("trigger-queue")
+    for _ in range(3):
+        await page.click("button")
+    for number in range(3):
+        request = await peer.asked()
+        assert number + 1 == len(peer.requests)
+        await peer.answer(request, f"step {number} ")
+    await expect(page.locator("#steps")).to_have_text("step 0 step 1 step 2")
+
+
 async def test_trigger_load(page: Page, example: Example) -> None:
     peer = await example("trigger-load")
     assert "load" == (await answer_next(peer, "rain"))["trigger"]

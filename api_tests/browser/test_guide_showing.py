@@ -81,6 +81,17 @@ async def test_swap_words(page: Page, example: Example) -> None:
     assert "wx-settling" == await page.get_attribute("#box", "class")
 
 
+async def test_swap_show(page: Page, example: Example) -> None:
+    await page.set_viewport_size({"width": 300, "height": 80})
+    peer = await example("swap-show")
+    await page.click("button")
+    assert 0 == await page.evaluate("scrollY")
+    await answer_next(peer, "<p>here</p>")
+    await events(page, "afterSwap")
+    shown = await page.evaluate("[document.querySelector('#details').getBoundingClientRect().bottom, innerHeight]")
+    assert abs(shown[0] - shown[1]) < 2
+
+
 async def test_typing(page: Page, example: Example) -> None:
     peer = await example("typing")
     await page.type("#note", "half a sen")

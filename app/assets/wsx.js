@@ -160,7 +160,7 @@
     if (!region.isConnected) document.body.append(region);
     wait(100).then(() => { // a live region says only what changes once it is known
       region.append(Object.assign(document.createElement("p"), { textContent: text.trim() }));
-      if (region.childElementCount > 9) region.firstChild.remove();
+      if (region.childElementCount > 9) region.firstChild.remove(); // who reads back finds the last ones
     });
   }
 

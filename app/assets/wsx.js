@@ -519,8 +519,8 @@
       } else if (isHello || type === "drain" || type === "gap") {
         const goesOn = emit(type, message, null, true);
         // A page that wants to is loaded anew, unless it has none of the places in which something was missed.
-        const reloads = goesOn && type === "gap" && find("[wx-gap=reload]");
-        if (reloads && (!message.targets?.[0] || message.targets.some((place) => find(place)))) location.reload();
+        const places = [].concat(message.targets ?? []);
+        if (goesOn && type === "gap" && find("[wx-gap=reload]") && (!places.length || places.some((place) => find(place)))) location.reload();
       }
     }
 
@@ -528,7 +528,7 @@
       const swap = parseSwap(update.swap);
       const asker = asked?.element;
       const delay = milliseconds(swap.swap);
-      for (const target of asked?.target === update.target ? asked.targets : [update.target]) {
+      for (const target of asked && asked.target === update.target ? asked.targets : [update.target]) {
         if (delay) find(target, asker)?.classList.add("wx-swapping");
         inOrder(delay, () => swapIn({ target, html: String(update.html ?? ""), swap: swap.style, ...about }, swap, asker));
       }

@@ -63,7 +63,7 @@ from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.addresses import HandshakeLimit
 from app.web.answering import Office, answering
-from app.web.assets import SHIPPED, file_route
+from app.web.assets import client_routes
 from app.web.conversation import Talk
 from app.web.docs import docs_routes
 from app.web.errors import exception_handlers
@@ -141,7 +141,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=[office], include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
-        file_route("/wsx.js", SHIPPED / "wsx.js"),
+        *client_routes(),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(

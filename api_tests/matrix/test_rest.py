@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.web.docs import FILES
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
-OPEN = {"/docs", "/health/live", "/health/ready", "/openapi.json", "/ws", "/wsx.js"} | {
+OPEN = {"/docs", "/health/live", "/health/ready", "/openapi.json", "/ws", "/wsx.d.ts", "/wsx.js"} | {
     f"/docs/{name}" for name in ("docs.js", *FILES)
 }
 """Paths that answer without a key."""

@@ -71,7 +71,7 @@ def test_known_swaps_pass(swap: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "swap", ["", "innerhtml", "morph", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"]
+    "swap", ["", "innerhtml", "morphed", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"]
 )
 def test_unknown_swaps_are_refused_with_advice(swap: str) -> None:
     assert not re.search(PATTERN, swap)

@@ -28,7 +28,7 @@ Swap = Annotated[
     Meta(
         max_length=128,
         description="How the HTML enters the page: innerHTML (default), outerHTML, beforebegin, afterbegin, beforeend, afterend, "
-        "delete, none or textContent; then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true",
+        "delete, none, textContent or morph; then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true",
         examples=["afterbegin"],
         extra_json_schema={"pattern": PATTERN},  # our own words on what is wrong say more than the expression
     ),

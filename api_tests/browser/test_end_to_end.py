@@ -134,5 +134,6 @@ async def test_a_page_lives_through_a_restart_in_which_twenty_announcements_are_
             await announce(api, text)
     await expect(ada.locator("#announcements .announcement p")).to_have_text(texts[::-1], timeout=BACK_WITHIN_MS)
     await ada.wait_for_function("window.gaps?.length")
+    await expect(ada.locator("#missed")).to_contain_text("Load the page again")
     assert await ada.evaluate("window.isTheSamePage")
     assert [[]] == await ada.evaluate("gaps")  # its journal has ended with the process: any target may have been missed

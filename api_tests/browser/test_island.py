@@ -65,7 +65,7 @@ async def test_what_happens_somewhere_shows_on_the_island_and_on_the_wire(town: 
     await ada.click("#nearby-card >> text=Tell")
     await expect(ada.locator(".spot.happens")).to_have_attribute("data-name", "Harbour")
     await expect(ada.locator("#wire")).to_contain_text("afterbegin #local-events")
-    assert 5 == await ada.locator("#wire li").count()
+    assert 8 == await ada.locator("#wire li").count()
 
 
 async def test_the_keyboard_reaches_all_of_it_and_shows_where_it_is(town: Town) -> None:

@@ -158,8 +158,8 @@ document.addEventListener("wsx:afterSwap", ({ detail: { target, swap } }) => {
 
 // ---- on the wire ----------------------------------------------------------------------------------------------------------
 
-const WIRES = 5;
-const MOST_CHARACTERS = 160;
+const WIRES = 8;
+const MOST_CHARACTERS = 110;
 
 document.addEventListener("wsx:afterSwap", ({ detail: { target, html, swap } }) => {
   const line = document.createElement("li");

@@ -109,8 +109,8 @@ class Operation(NamedTuple):
         if self.body is not None:
             body = await self.body.receive(headers, receive, office.max_body_bytes)
             call.arguments["data"] = self.body.decode(body)
-        key = idempotency.key_in(headers) if call.operation.is_post else None
-        if key is None:
+        key = idempotency.key_in(headers) if self.is_post else None
+        if key is None or call.operation is not self:  # a dry run does nothing, so that it may be asked again and again
             call.returned = await call.operation.function(**call.arguments)
             answer = rendered(call.returned, call.operation.status)
         else:

@@ -24,10 +24,8 @@ def test_every_setting_is_described_and_no_other() -> None:
 def test_every_default_is_the_one_that_is_told() -> None:
     defaults = {f"WSX_{field.name.upper()}": field.default for field in msgspec.structs.fields(Settings)}
     rows = re.findall(r"^\| ((?:`WSX_[A-Z_]+` ?)+)\| ([^|]*) \|", OPERATIONS, re.MULTILINE)
-    told = {
-        name: value for names, values in rows for name, value in zip(re.findall(r"\w+", names), values.split(", "), strict=False)
-    }
-    numbers = {name: float(value) for name, value in told.items() if re.fullmatch(r"[\d.]+", value)}
+    told = [zip(re.findall(r"\w+", names), values.split(", "), strict=False) for names, values in rows]
+    numbers = {name: float(value) for row in told for name, value in row if re.fullmatch(r"\d+(\.\d+)?", value)}
     assert {name: float(defaults[name]) for name in numbers} == numbers
     assert {"WSX_PORT", "WSX_PING_TIMEOUT_S", "WSX_OUTBOX_BYTES"} <= numbers.keys()
 

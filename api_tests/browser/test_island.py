@@ -68,6 +68,22 @@ async def test_what_happens_somewhere_shows_on_the_island_and_on_the_wire(town: 
     assert 8 == await ada.locator("#wire li").count()
 
 
+async def test_each_card_shows_how_it_is_made_and_the_markup_does_just_that(town: Town) -> None:
+    ada = await town.visit("Ada")
+    summaries = ada.locator("summary", has_text="How it is made")
+    for number in range(await summaries.count()):
+        await summaries.nth(number).click()
+        await expect(ada.locator("summary:text('How it is made') + pre").nth(number)).to_contain_text("wx-send=")
+    markup = await ada.locator("#chat-card pre").inner_text()
+    await ada.evaluate("(markup) => document.querySelector('#chat-card').innerHTML = markup", markup)
+    await ada.click("#chat-card button:text('Lobby')")
+    await expect(ada.locator("#room-answer")).to_have_text("Joined room lobby")
+    await ada.fill("#chat-card [name=roomId]", "lobby")
+    await ada.fill("#chat-card [name=message]", "Made of what was shown")
+    await ada.click("#chat-card form button")
+    await expect(ada.locator("#chat-messages .content")).to_have_text("Made of what was shown")
+
+
 async def test_the_keyboard_reaches_all_of_it_and_shows_where_it_is(town: Town) -> None:
     ada = await town.visit("Ada")
     await ada.keyboard.press("Tab")
@@ -118,6 +134,7 @@ async def fill(ada: Page, api: ApiClient) -> None:
     await api.broadcast("<p>Back in five minutes</p>", "#global-status")
     await ada.locator("#notifications button").first.click()
     await expect(ada.locator(".notification.read")).to_have_count(1)
+    await ada.click("#chat-card >> text=How it is made")
     await ada.click("text=Mass update")
     await expect(ada.locator("#status")).to_have_text("Mass update initiated")
     await ada.evaluate("wsx.send('no-such-handler', {}, { target: '#event-answer' }).catch(() => {})")

@@ -171,6 +171,38 @@ document.addEventListener("wsx:afterSwap", ({ detail: { target, html, swap } }) 
   for (const old of [...all("#wire li")].slice(WIRES)) old.remove();
 });
 
+// ---- how a card is made: read from the card itself ------------------------------------------------------------------------
+
+const tag = (element, attributes, inside) => {
+  const told = attributes.filter((name) => element.hasAttribute(name)).map((name) => {
+    const value = element.getAttribute(name);
+    return ` ${name}=${value.includes('"') ? `'${value}'` : `"${value}"`}`;
+  });
+  return `<${element.localName}${told.join("")}>${inside}${element.localName === "input" ? "" : `</${element.localName}>`}`;
+};
+const asks = (element) => {
+  const fields = [...(element.elements ?? [])].filter((field) => field.name).map((field) => `\n  ${tag(field, ["name"], "")}`);
+  const inside = element.localName === "form" ? `${fields.join("")}\n  ${tag(element.querySelector("button"), [], "Send")}\n` : element.textContent.trim();
+  return tag(element, ["wx-send", "wx-target", "wx-data"], inside);
+};
+
+for (const card of all(".card:has([wx-send])")) {
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  const shown = document.createElement("pre");
+  summary.textContent = "How it is made";
+  shown.tabIndex = 0;
+  details.append(summary, shown);
+  details.addEventListener("toggle", () => {
+    const heard = [...card.querySelectorAll("[id]:is([data-empty], .answer, .badge, ul)")].map((element) => tag(element, ["id"], ""));
+    // One of each kind; and not the one that needs a line of this file, for its data are no flat fields.
+    const kinds = new Map([...card.querySelectorAll("[wx-send]:not(.spot, .notification *, [wx-send=local-event])")].reverse()
+      .map((element) => [`${element.localName} ${element.getAttribute("wx-send")}`, element]));
+    shown.textContent = [...[...kinds.values()].reverse().map(asks), ...heard].join("\n");
+  });
+  card.append(details);
+}
+
 // ---- the second window ----------------------------------------------------------------------------------------------------
 
 find("#second-window")?.addEventListener("click", (event) => {

@@ -68,7 +68,7 @@ from app.web.docs import docs_routes
 from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
-from app.web.metrics import metrics_route
+from app.web.metrics import metrics_routes
 from app.web.operation import GIVEN
 from app.web.options import options_routes
 from app.web.proxies import TrustedProxies
@@ -134,12 +134,13 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
+    office = answering(_office(parts, services))
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([answering(_office(parts, services))]),
+        _api_router([office]),
+        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=[office], include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.member.lease, parts.guard),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(

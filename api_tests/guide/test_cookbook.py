@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from api_tests.client import SocketClient
-from api_tests.guide.conftest import ROOT
+from api_tests.guide.pages import ROOT
 from api_tests.missing import missing
 from api_tests.server import ADMIN_KEY, Running
 

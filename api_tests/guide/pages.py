@@ -46,6 +46,7 @@ async def serving(docs: str, name: str, folder: Path) -> AsyncIterator[Site]:
     settings = {
         "WSX_ADMIN_KEY": ADMIN_KEY,
         "WSX_PORT": ports["8000"],
+        "WSX_DRAIN_S": "1",
         "WSX_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'wsx.db'}",
     }
     running = [await start(command, folder, settings) for command in commands]
@@ -57,6 +58,7 @@ async def serving(docs: str, name: str, folder: Path) -> AsyncIterator[Site]:
     finally:
         for process in running:
             process.terminate()
+        for process in running:
             await process.wait()
 
 

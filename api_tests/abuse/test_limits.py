@@ -10,6 +10,9 @@ from api_tests.server import Running, run_server
 from app.auth import tokens
 from app.db.page import MAX_LIMIT
 from app.features.broadcasts.routes import MAX_BATCH
+from app.features.content import service as content
+from app.features.content.model import MAX_HTML_CHARS
+from app.features.content.offered import MAX_RENDERED_BYTES
 from app.features.locations.service import MAX_RADIUS_OF_USERS_KM
 from app.features.messages.service import MAX_MESSAGE_CHARS
 from app.features.users.routes import MAX_ROLES
@@ -47,6 +50,12 @@ CONSTANTS = {
     "names in an audience": audience.MAX_IDS,
     "audiences beside each other": audience.MAX_AUDIENCES,
     "audiences within audiences": audience.MAX_DEPTH,
+    "audiences in one, at whatever depth": audience.MAX_PARTS,
+    "… in all audiences of a batch": audience.MAX_PARTS_IN_BATCH,
+    "HTML of an update": MAX_HTML_CHARS,
+    "… of all updates of a call": content.MAX_CALL_BYTES,
+    "context of a template": content.MAX_CONTEXT_BYTES,
+    "what a template may become": MAX_RENDERED_BYTES,
     "target of an update": update.MAX_TARGET_CHARS,
     "further places in an update": update.MAX_OOB,
     "updates in a batch": MAX_BATCH,

@@ -70,16 +70,16 @@ async def test_the_first_key_is_made_once(database):
         assert await find_record(session, "nobody") is None
     assert (first.digest, frozenset({ADMIN})) == (record.digest, record.scopes)
     assert await first_key(database) is None
-    await revoke_key(database, first.id)
+    await revoke_key(database, first.id, OWNER)
     assert await first_key(database) is None  # whoever revoked it meant it
 
 
 async def test_a_key_stays_revoked_as_of_the_first_time(database):
     key_id = await make(database, "one")
-    first = (await revoke_key(database, key_id)).revoked_at
-    assert first == (await revoke_key(database, key_id)).revoked_at
+    first = (await revoke_key(database, key_id, OWNER)).revoked_at
+    assert first == (await revoke_key(database, key_id, OWNER)).revoked_at
     with pytest.raises(NotFound):
-        await revoke_key(database, "nobody")
+        await revoke_key(database, "nobody", OWNER)
 
 
 @pytest.mark.parametrize(

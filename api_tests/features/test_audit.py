@@ -252,3 +252,14 @@ async def test_a_call_that_cannot_be_noted_is_answered_all_the_same(
     monkeypatch.setattr("app.web.deeds.targets_of", None)
     assert HTTPStatus.CREATED == (await api.post("/rooms", {})).status_code
     assert "a call is missing in the audit log" in logged()
+
+
+async def test_all_that_was_since_any_day_can_be_asked(api: ApiClient) -> None:
+    await api.post("/rooms", {"id": "lobby"})
+    for since in ("0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"):
+
+        async def noted(since: str = since) -> bool:
+            found = (await api.get(f"/audit-events?since={since}&operation=create_room")).json()
+            return 1 == len(found["items"])
+
+        await eventually_told(noted)

@@ -55,7 +55,7 @@ def list_all(_options: argparse.Namespace) -> None:
 
 def revoke(options: argparse.Namespace) -> None:
     async def carry_out(database: Database) -> None:
-        await revoke_key(database, options.id)
+        await revoke_key(database, options.id, OPERATOR)
         await record(database, by_command("keys revoke", {"key_id": options.id}))
 
     with_database(migrated(), carry_out)

@@ -111,9 +111,9 @@ async def list_api_keys(database: GivenDatabase, limit: Limit = 50, cursor: Afte
     status=HTTPStatus.NO_CONTENT,
     errors=[404, 503],
 )
-async def revoke_api_key(key_id: FromPath[str], database: GivenDatabase, key_ring: GivenKeyRing) -> None:
-    """Revoke a key. It is refused within a second, for ever."""
-    await service.revoke_key(database, key_id)
+async def revoke_api_key(key_id: FromPath[str], database: GivenDatabase, key_ring: GivenKeyRing, caller: GivenCaller) -> None:
+    """Revoke a key: itself, or one that may do nothing that the calling key may not. It is refused within a second, for ever."""
+    await service.revoke_key(database, key_id, caller)
     key_ring.forget(key_id)
 
 

@@ -96,10 +96,13 @@ def _checked_targets(wanted: Sequence[str] | None, maker: Caller) -> list[str] |
     return targets
 
 
-async def revoke_key(database: Database, key_id: str) -> ApiKeyRow:
-    """Revoke a key; once revoked it stays so. Raises NotFound."""
+async def revoke_key(database: Database, key_id: str, by: Caller) -> ApiKeyRow:
+    """Revoke a key; once revoked it stays so. Raises NotFound, and Forbidden for one that may do more than who revokes it."""
     async with database.transaction() as session:
         row = await store.find_to_change(session, key_id)
+        if by.key_id != key_id and (missing := sorted(scope for scope in row.scopes if not allows(by.scopes, scope))):
+            message = f"a key cannot revoke one that may do more: this one has not {', '.join(missing)}"
+            raise Forbidden(message)
         row.revoked_at = row.revoked_at or utc_now()
     return row
 

@@ -51,15 +51,18 @@ class Console:
         return [error for error in self.errors if not any(re.search(pattern, error) for pattern in self._expected)]
 
 
+def chromium() -> str:
+    """Where Chromium is."""
+    chosen = os.environ.get("CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
+    return chosen or missing("Chromium is missing: apt install chromium, or name one in CHROMIUM")
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    chosen = os.environ.get("CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
-    if chosen is None:
-        missing("Chromium is missing: apt install chromium, or name one in CHROMIUM")
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=chosen, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
+        started = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield started
+        await started.close()
 
 
 @pytest.fixture

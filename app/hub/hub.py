@@ -14,6 +14,7 @@ from app.hub.connection import Connection
 from app.hub.delivery import Delivery
 from app.hub.events import Events
 from app.hub.gap import tell_gap
+from app.hub.geometry import Place
 from app.hub.hooks import Hooks
 from app.hub.news import Listeners
 from app.hub.outbox import Outbox
@@ -80,6 +81,7 @@ class Hub:
         """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
         who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
+        self.on_located: Hooks[Connection] = Hooks("located")
         self.on_lost: Hooks[[]] = Hooks("lost entries")
         """This node will never hear of some publications: what it keeps by them must be looked up anew."""
         self.on_drained: Hooks[[]] = Hooks("drained")
@@ -232,6 +234,11 @@ class Hub:
         if is_new and connection.outbox.catch_up is None:  # else it arrives when it has caught up
             self.on_arrival.fire(connection)
 
+    def locate(self, connection: Connection, place: Place) -> None:
+        """Note where the connection is, in place of where it was; nothing happens when it is gone."""
+        self.registry.locate(connection, place)
+        self.on_located.fire(connection)
+
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
         """Forget a connection whose socket is gone."""
         self.delivery.forget(connection.outbox)
@@ -264,7 +271,7 @@ class Hub:
     @property
     def running(self) -> set[asyncio.Task[None]]:
         """Hooks and event functions that are not done yet, and connections that catch up."""
-        hooks = self.on_connection, self.on_arrival, self.on_disconnection, self.on_drained
+        hooks = self.on_connection, self.on_arrival, self.on_disconnection, self.on_located, self.on_drained
         return {task for one in hooks for task in one.running} | self.events.running | self.returning.running
 
     def stop(self) -> None:

@@ -34,6 +34,7 @@ from app.features import FEATURES
 from app.features import demo as demo_page
 from app.features.audit import AuditLog, admin_action
 from app.features.background import Rest, background
+from app.features.console import Console, console_routes
 from app.features.content import offered
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
@@ -64,6 +65,7 @@ from app.web.addresses import HandshakeLimit
 from app.web.answering import Office, answering
 from app.web.assets import SHIPPED, file_route
 from app.web.conversation import Talk
+from app.web.desk import Counter
 from app.web.docs import docs_routes
 from app.web.errors import exception_handlers
 from app.web.front import Front
@@ -134,12 +136,15 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
+    counter, console = Counter(_office(parts, services)), services.of(Console)
+    console.open(counter)
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([answering(_office(parts, services))]),
+        _api_router([answering(counter.office)]),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
         metrics_route(parts.hub, parts.member.lease, parts.guard),
+        *console_routes(console),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -159,7 +164,8 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         max_sockets_per_user=settings.max_sockets_per_user,
     )
     proxies = TrustedProxies(settings.trusted_proxies)
-    door = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
+    counter.serve(litestar.routes)
+    door = console.in_front_of(SocketDoor(talk, Admission(parts.tokens, services.tickets), rules), rules)
     return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
 
 

@@ -123,14 +123,27 @@ class KeyRing:
         `among`: where given, only these ids are looked up.
         """
         digest = digest_of(text)
-        if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
+        if self._is_admins(digest):
             return ADMIN_CALLER
         key_id = text[_ID_PLACE]
+        found = self._cache.get(key_id)
+        if (found is None or monotonic() >= found.until) and (
+            not text.isascii() or id_of(text) is None or (among is not None and key_id not in among)
+        ):
+            return None
+        return await self._holder(key_id, digest)
+
+    async def holder(self, key_id: str, digest: bytes) -> Caller | None:
+        """Who holds the key of this id and digest, for those who keep no key; None and what it raises as for `caller`."""
+        return ADMIN_CALLER if self._is_admins(digest) else await self._holder(key_id, digest)
+
+    def _is_admins(self, digest: bytes) -> bool:
+        return self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest)
+
+    async def _holder(self, key_id: str, digest: bytes) -> Caller | None:
         now = monotonic()
         found = self._cache.get(key_id)
         if found is None or now >= found.until:
-            if not text.isascii() or id_of(text) is None or (among is not None and key_id not in among):
-                return None
             found = await asyncio.shield(self._look_up(key_id, now))
         elif now >= found.renew_at:
             self._look_up(key_id, now)

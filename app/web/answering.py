@@ -45,6 +45,17 @@ class Office(NamedTuple):
     """What functions may ask for by name, see `app.web.given`."""
 
 
+class Asked(NamedTuple):
+    """What a page of ours asks of an operation."""
+
+    caller: Caller
+    scope: Scope
+    """As the router would have it: `route_handler`, `path_params`, `query_string`, `client`, `state` with the request's id."""
+    body: bytes
+    is_counted: bool
+    """Whether it counts among the requests of its key: not what we ask by our own clock."""
+
+
 class _Call:
     """One request on its way through an operation: what is known of it so far."""
 
@@ -92,19 +103,43 @@ class Operation(NamedTuple):
             raise
         await send_answer(answer, send)
 
-    async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
-        scope = call.scope
-        headers = scope["headers"]
-        caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
-        standing = office.guard.count(caller)
-        scope["state"]["headers"] = standing.headers
-        standing.check()
+    async def perform(self, asked: "Asked", office: Office) -> Any:
+        """What the function returns, for a page of ours that knows the caller. Scope, limits and audit log are those of a request.
+
+        Raises AppError for what is refused.
+        """
+        call = _Call(self, asked.scope)
+        call.caller = asked.caller
+        try:
+            if asked.is_counted:
+                office.guard.count(asked.caller).check()
+            self._let_in(call, asked.caller, office)
+            if self.body is not None:
+                call.arguments["data"] = self.body.decode(asked.body)
+            call.returned = await call.operation.function(**call.arguments)
+        except Exception as error:
+            self._note_refusal(call, error, office)
+            raise
+        if call.operation.changes:
+            self._note(call, call.operation.status, "", office)
+        return call.returned
+
+    def _let_in(self, call: _Call, caller: Caller, office: Office) -> None:
+        """See whether the caller may, and what is asked. Raises Forbidden, InvalidFields."""
         check_scope(caller, self.scope)
-        call.arguments = self.parameters.read(scope)
+        call.arguments = self.parameters.read(call.scope)
         if self.dry_run is not None and call.arguments.pop(DRY_RUN, False):
             call.operation = self.dry_run
         for name in call.operation.given:
             call.arguments[name] = caller if name == "caller" else office.given[name]
+
+    async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
+        headers = call.scope["headers"]
+        caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
+        standing = office.guard.count(caller)
+        call.scope["state"]["headers"] = standing.headers
+        standing.check()
+        self._let_in(call, caller, office)
         body = b""
         if self.body is not None:
             body = await self.body.receive(headers, receive, office.max_body_bytes)
@@ -114,7 +149,7 @@ class Operation(NamedTuple):
             call.returned = await call.operation.function(**call.arguments)
             answer = rendered(call.returned, call.operation.status)
         else:
-            asked = idempotency.asked(key, scope, caller, body)
+            asked = idempotency.asked(key, call.scope, caller, body)
             answer = await office.once.carry_out(asked, lambda: self._settled(call), keeps_answer=self.keeps_answer)
         if call.operation.changes:
             self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else "", office)

@@ -18,7 +18,7 @@ import structlog
 from app.auth.keys import Caller
 from app.features.asking import read
 from app.features.background import Rest, background
-from app.features.console_charts import EVERY_S, Samples
+from app.features.console_charts import Samples
 from app.features.console_pages import PAGES, Page, Visit
 from app.features.console_sessions import Session, Sessions
 from app.features.fragments import fragments
@@ -30,13 +30,14 @@ from app.hub.handlers import Handlers, Request
 from app.hub.hub import Hub
 from app.hub.publication import one
 from app.journal.memory import MemoryJournal
-from app.kernel.clock import monotonic
 from app.kernel.errors import AppError, Refused, Unavailable
 from app.kernel.ids import new_short_id
 from app.web.desk import Counter, Desk
 from app.wire.update import Update
 
 PLACE: Final = "#live"
+EVERY_S: Final = 1.0
+"""Seconds of a turn: what is live is made anew once in it at most, and who may not see it any more is out."""
 KEPT: Final = 32
 """Publications for pages that come back: they are shown all anew a moment later."""
 KEPT_S: Final = 30.0
@@ -62,6 +63,17 @@ class _View(NamedTuple):
     """In one form, whatever form the page's address has."""
 
 
+class _Shown(NamedTuple):
+    """What pages have of a view, and in which turn it was made."""
+
+    turn_number: int
+    pages: frozenset[str]
+    html: str
+
+
+_NEVER: Final = _Shown(0, frozenset(), "")
+
+
 class Live:
     """The pages of the console on this node."""
 
@@ -74,10 +86,10 @@ class Live:
         self.samples = Samples(services.hub)
         self._sessions = sessions
         self._counter = counter
-        self._pages = {page.name: page for page in PAGES if page.refresh_s}
+        self._pages = {page.name: page for page in PAGES if page.every_turns}
         self._some = asyncio.Event()
-        self._shown: dict[_View, tuple[float, frozenset[str], str]] = {}
-        """When each was made, and which pages have it."""
+        self._turn_number = 0
+        self._shown: dict[_View, _Shown] = {}
         self.hub.on_connection(lambda _connection: self._some.set())
 
     @asynccontextmanager
@@ -118,6 +130,7 @@ class Live:
                 _log.warning("the console's pages are not kept up to date now", error=error.detail)
             except Exception:
                 _log.exception("the console's pages were not kept up to date")
+            self._turn_number += 1
             await rest.sleep(EVERY_S)
 
     async def _turn(self) -> None:
@@ -141,15 +154,14 @@ class Live:
             await self._show(view, caller, frozenset(pages))
 
     async def _show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
-        page, now = self._pages[view.page], monotonic()
-        made_at, seen_by, before = self._shown.get(view, (0.0, frozenset(), ""))
-        if pages <= seen_by and now - made_at < page.refresh_s - EVERY_S / 2:
+        page, before = self._pages[view.page], self._shown.get(view, _NEVER)
+        if pages <= before.pages and self._turn_number - before.turn_number < page.every_turns:
             return
         html = await self._part(page, caller, dict(parse_qsl(view.query)))
         if html is None:
             return
-        hearers = pages if html != before else pages - seen_by
-        self._shown[view] = now, pages, html
+        hearers = pages if html != before.html else pages - before.pages
+        self._shown[view] = _Shown(self._turn_number, pages, html)
         if hearers:
             await self.hub.publish(one(connections(*hearers), Update(PLACE, html)))
 

@@ -88,9 +88,7 @@ class _FrontDesk:
         said = SAID.get(request.query_params.get("done", ""), "")
         common = self._common(request, page, session.caller, said, error)
         try:
-            if not desk.may(*page.scopes):
-                message = f"this key has not the scope {' or '.join(page.scopes)}"
-                raise Forbidden(message)
+            _check_sees(desk, page)
             loaded = await page.load(Visit(desk, query, self.console.live.samples))
         except AppError as refusal:
             html = fragments.render("console_pages/error.html", **{**common, "error": refusal.detail})
@@ -138,7 +136,9 @@ def _act_route(front: _FrontDesk, page: Page, name: str, scope: str, act: Act) -
         try:
             form = Form.read(await request.body())
             gate.check_form(request, form.text(gate.FORM_TOKEN))
-            outcome = await act(front.desk(request, session), form)
+            desk = front.desk(request, session)
+            _check_sees(desk, page)
+            outcome = await act(desk, form)
         except AppError as error:
             return await front.show(request, session, page, form=form, error=error)
         if isinstance(outcome, Done):
@@ -200,6 +200,13 @@ def _html(html: str, error: AppError | None) -> Response[str]:
         answer.status_code = int(error.status)
         answer.headers.update({name: value for name, value in error.headers.items() if name not in _HIDDEN_HEADERS})
     return answer
+
+
+def _check_sees(desk: Desk, page: Page) -> None:
+    """Raise Forbidden unless the key may see the page: what cannot be seen cannot be done either."""
+    if not desk.may(*page.scopes):
+        message = f"this key has not the scope {' or '.join(page.scopes)}"
+        raise Forbidden(message)
 
 
 def _to(address: str, *cookies: Any) -> Redirect:

@@ -11,9 +11,8 @@ from typing import Final, NamedTuple
 from app.hub.hub import Hub
 from app.kernel.clock import monotonic
 
-EVERY_S: Final = 1.0
 KEPT: Final = 120
-"""Samples in the ring: two minutes, which is what a chart of a phone's width can show."""
+"""Samples in the ring, one a second: two minutes, which is what a chart of a phone's width can show."""
 STALE_S: Final = 5.0
 """Seconds without a sample, past which the ones before are forgotten: a line over a pause would be made up."""
 PROBE_S: Final = 0.05

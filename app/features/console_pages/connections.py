@@ -31,7 +31,7 @@ async def _close(desk: Desk, form: Form) -> Outcome:
     return Done("closed", "connections")
 
 
-CONNECTIONS: Final = Page("connections", "Connections", ("connections:read",), _list, query=(*FILTERS, "cursor"), refresh_s=2)
+CONNECTIONS: Final = Page("connections", "Connections", ("connections:read",), _list, query=(*FILTERS, "cursor"), every_turns=2)
 CONNECTION: Final = Page(
     "connection",
     "Connection",
@@ -39,6 +39,6 @@ CONNECTION: Final = Page(
     _story,
     query=("id",),
     acts={"close": ("connections:write", _close)},
-    refresh_s=2,
+    every_turns=2,
     is_listed=False,
 )

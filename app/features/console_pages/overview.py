@@ -18,4 +18,4 @@ async def _load(visit: Visit) -> dict[str, Any]:
     }
 
 
-OVERVIEW: Final = Page("overview", "Overview", ("any",), _load, refresh_s=1)
+OVERVIEW: Final = Page("overview", "Overview", ("any",), _load, every_turns=1)

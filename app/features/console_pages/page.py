@@ -53,7 +53,7 @@ class Form:
     def time(self, name: str) -> str | None:
         """A time as browsers write it, without a zone: pages say that it is UTC. None: none was given."""
         given = self.text(name)
-        return f"{given}Z" if given else None
+        return f"{given}{':00' if given.count(':') == 1 else ''}Z" if given else None
 
 
 class Done(NamedTuple):
@@ -95,8 +95,8 @@ class Page(NamedTuple):
     """What can be done on it, by name: the scope that it takes, and how it is done."""
     extra: Mapping[str, object] = MappingProxyType({})
     """What its template is given where nothing is shown once."""
-    refresh_s: int = 0
-    """How often its live part is made anew, at most; 0: it has none."""
+    every_turns: int = 0
+    """Its live part is made anew in each so manieth turn of a second; 0: it has none."""
     is_listed: bool = True
     """Whether the navigation has it."""
 

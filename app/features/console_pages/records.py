@@ -38,7 +38,7 @@ async def _revoke(desk: Desk, form: Form) -> Outcome:
     return Done("revoked", "keys")
 
 
-AUDIT: Final = Page("audit", "Audit", ("audit:read",), _audit, query=(*AUDIT_FILTERS, "cursor"), refresh_s=2)
+AUDIT: Final = Page("audit", "Audit", ("audit:read",), _audit, query=(*AUDIT_FILTERS, "cursor"), every_turns=2)
 KEYS: Final = Page(
     "keys",
     "Keys",

@@ -46,7 +46,7 @@ async def _put_out(desk: Desk, form: Form) -> Outcome:
     return Done("put_out", "room", {"id": room_id})
 
 
-ROOMS: Final = Page("rooms", "Rooms", (_READ, _WRITE), _list, query=("cursor",), acts={"create": (_WRITE, _create)}, refresh_s=5)
+ROOMS: Final = Page("rooms", "Rooms", (_READ, _WRITE), _list, query=("cursor",), acts={"create": (_WRITE, _create)}, every_turns=5)
 ROOM: Final = Page(
     "room",
     "Room",
@@ -54,6 +54,6 @@ ROOM: Final = Page(
     _room,
     query=("id", "cursor"),
     acts={"delete": (_WRITE, _delete), "let-in": (_WRITE, _let_in), "put-out": (_WRITE, _put_out)},
-    refresh_s=5,
+    every_turns=5,
     is_listed=False,
 )

@@ -71,10 +71,11 @@ async def test_signing_in_makes_a_new_cookie(server: Running):
 async def test_a_wrong_key_is_answered_as_rest_answers_it_and_counts_as_there(settings: Settings):
     few = msgspec.structs.replace(settings, api_rate_per_min=3)
     async with run_server(few) as server, Operator(server, None) as guesser:
-        for key in (make_key().text, "x", ""):
+        for key in (make_key().text, "x", "é"):
             answer = await guesser.sign_in(key)
             assert 401 == answer.status_code
             assert "no valid API key" in said(answer)
+        assert "an API key is needed" == said(await guesser.sign_in(" "))
         over = await guesser.sign_in(make_key().text)
         assert (429, True) == (over.status_code, int(over.headers["retry-after"]) > 0)
         async with ApiClient(server.url, make_key().text) as api:

@@ -30,19 +30,13 @@ class Guard:
         if scheme.lower() != "bearer" or not text:
             message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
             raise Unauthenticated(message)
-        caller = await self.recognise(text, address)
-        if caller is None:
-            message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"
-            raise Unauthenticated(message)
-        structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
-        return caller
-
-    async def recognise(self, text: str, address: str) -> Caller | None:
-        """Whose key this is; None: nobody's, which counts against the address. Raises RateLimited for one who guesses."""
         among = await self._failures.only(address) if self._failures.of else None
         caller = await self._ring.caller(text.strip(), among)
         if caller is None:
             self._failures.failed(address)
+            message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"
+            raise Unauthenticated(message)
+        structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
         return caller
 
     async def holder(self, key_id: str, digest: bytes) -> Caller | None:

@@ -123,7 +123,7 @@ class KeyRing:
         `among`: where given, only these ids are looked up.
         """
         digest = digest_of(text)
-        if self._is_admins(digest):
+        if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
             return ADMIN_CALLER
         key_id = text[_ID_PLACE]
         found = self._cache.get(key_id)
@@ -135,10 +135,9 @@ class KeyRing:
 
     async def holder(self, key_id: str, digest: bytes) -> Caller | None:
         """Who holds the key of this id and digest, for those who keep no key; None and what it raises as for `caller`."""
-        return ADMIN_CALLER if self._is_admins(digest) else await self._holder(key_id, digest)
-
-    def _is_admins(self, digest: bytes) -> bool:
-        return self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest)
+        if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
+            return ADMIN_CALLER
+        return await self._holder(key_id, digest)
 
     async def _holder(self, key_id: str, digest: bytes) -> Caller | None:
         now = monotonic()

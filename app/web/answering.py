@@ -20,7 +20,7 @@ from app.web.answer import Answer, rendered, send_answer
 from app.web.body import JsonBody
 from app.web.deeds import Deed, NoteDeed
 from app.web.errors import problem
-from app.web.front import Asgi, Receive, Scope, Send
+from app.web.front import Asgi, Message, Receive, Scope, Send
 from app.web.idempotency import Once
 from app.web.parameters import Parameters
 
@@ -50,7 +50,8 @@ class Asked(NamedTuple):
 
     caller: Caller
     scope: Scope
-    """As the router would have it: `route_handler`, `path_params`, `query_string`, `client`, `state` with the request's id."""
+    """As the router would have it: `route_handler`, `path_params`, `query_string`, `headers`, `client`, and in `state` the
+    request's id."""
     body: bytes
     is_counted: bool
     """Whether it counts among the requests of its key: not what we ask by our own clock."""
@@ -110,36 +111,32 @@ class Operation(NamedTuple):
         """
         call = _Call(self, asked.scope)
         call.caller = asked.caller
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": asked.body}
+
         try:
             if asked.is_counted:
                 office.guard.count(asked.caller).check()
-            self._let_in(call, asked.caller, office)
-            if self.body is not None:
-                call.arguments["data"] = self.body.decode(asked.body)
-            call.returned = await call.operation.function(**call.arguments)
+            await self._carry_out(call, receive, office)
         except Exception as error:
             self._note_refusal(call, error, office)
             raise
-        if call.operation.changes:
-            self._note(call, call.operation.status, "", office)
         return call.returned
 
-    def _let_in(self, call: _Call, caller: Caller, office: Office) -> None:
-        """See whether the caller may, and what is asked. Raises Forbidden, InvalidFields."""
+    async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
+        headers, caller = call.scope["headers"], call.caller
+        if caller is None:
+            caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
+            standing = office.guard.count(caller)
+            call.scope["state"]["headers"] = standing.headers
+            standing.check()
         check_scope(caller, self.scope)
         call.arguments = self.parameters.read(call.scope)
         if self.dry_run is not None and call.arguments.pop(DRY_RUN, False):
             call.operation = self.dry_run
         for name in call.operation.given:
             call.arguments[name] = caller if name == "caller" else office.given[name]
-
-    async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
-        headers = call.scope["headers"]
-        caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
-        standing = office.guard.count(caller)
-        call.scope["state"]["headers"] = standing.headers
-        standing.check()
-        self._let_in(call, caller, office)
         body = b""
         if self.body is not None:
             body = await self.body.receive(headers, receive, office.max_body_bytes)

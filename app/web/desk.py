@@ -41,7 +41,7 @@ class Desk:
         """`is_counted`: whether what is asked counts among the requests of the key."""
         self._counter = counter
         self.caller = caller
-        self._told: Scope = {"client": (address, 0), "state": {"request_id": request_id}}
+        self._told: Scope = {"headers": (), "client": (address, 0), "state": {"request_id": request_id}}
         self._is_counted = is_counted
 
     def may(self, *scopes: str) -> bool:

@@ -90,7 +90,8 @@ class _FrontDesk:
         try:
             _check_sees(desk, page)
             loaded = await page.load(Visit(desk, query, self.console.live.samples))
-        except AppError as refusal:
+        except AppError as failure:
+            refusal = error or failure
             html = fragments.render("console_pages/error.html", **{**common, "error": refusal.detail})
             return _html(html, refusal)
         given = {**page.extra, **(once or {}), "form": form or Form(), "may": desk.may}

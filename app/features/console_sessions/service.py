@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from app.auth.guards import Guard
 from app.auth.keys import Caller, digest_of
+from app.auth.scopes import ANY
 from app.db.session import Database
 from app.features.console_sessions import store
 from app.features.console_sessions.model import ConsoleSessionRow
@@ -39,12 +40,13 @@ class Sessions:
 
     async def sign_in(self, key: str, address: str) -> tuple[str, Session]:
         """A new cookie, and the session that it stands for. Raises what REST answers to the same key from the same address."""
-        caller = await self._guard.recognise(key, address)
-        if caller is None:
-            raise Unauthenticated("this is no valid API key: mistyped, expired or revoked")
+        key = key.strip()
+        if not key:
+            raise Unauthenticated("an API key is needed")
+        caller = await self._guard.identify([(b"authorization", b"Bearer " + key.encode())], address, ANY)
         cookie = new_cookie()
         ends_at = min(filter(None, (utc_now() + LASTS, caller.expires_at)))
-        row = ConsoleSessionRow(id=_id_of(cookie), key_id=caller.key_id, key_digest=digest_of(key.strip()), ends_at=ends_at)
+        row = ConsoleSessionRow(id=_id_of(cookie), key_id=caller.key_id, key_digest=digest_of(key), ends_at=ends_at)
         async with self._database.transaction() as session:
             session.add(row)
         return cookie, Session(row.id, caller, ends_at)

@@ -17,8 +17,8 @@ SIZES = {"light, on a desk": ("light", 1280, 860), "dark, on a phone": ("dark", 
 
 
 @pytest.fixture
-async def page(page: Page) -> AsyncIterator[Page]:
-    """Watched for what its policy forbids."""
+async def page(server: Running, page: Page) -> AsyncIterator[Page]:
+    """Watched for what its policy forbids; gone before its server is."""
     await page.add_init_script(WATCH)
     yield page
     assert [] == await page.evaluate("violations")

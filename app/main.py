@@ -65,12 +65,11 @@ from app.web.addresses import HandshakeLimit
 from app.web.answering import Office, answering
 from app.web.assets import SHIPPED, file_route
 from app.web.conversation import Talk
-from app.web.desk import Counter
 from app.web.docs import docs_routes
 from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
-from app.web.metrics import metrics_route
+from app.web.metrics import metrics_routes
 from app.web.operation import GIVEN
 from app.web.options import options_routes
 from app.web.proxies import TrustedProxies
@@ -136,15 +135,15 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
-    counter, console = Counter(_office(parts, services)), services.of(Console)
-    console.open(counter)
+    office = _office(parts, services)
+    answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([answering(counter.office)]),
+        _api_router(answers),
+        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=answers, include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.member.lease, parts.guard),
-        *console_routes(console),
+        *console_routes(services, office),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -164,8 +163,8 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         max_sockets_per_user=settings.max_sockets_per_user,
     )
     proxies = TrustedProxies(settings.trusted_proxies)
-    counter.serve(litestar.routes)
-    door = console.in_front_of(SocketDoor(talk, Admission(parts.tokens, services.tickets), rules), rules)
+    others = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
+    door = services.of(Console).in_front_of(others, rules, litestar.routes)
     return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
 
 

@@ -1,14 +1,16 @@
 """Parameters of paths and queries. Names that an operation does not have are refused: a mistyped filter would find everything."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec import inspect as types
 
 from app.kernel.errors import FieldError, InvalidFields
 from app.kernel.wording import in_words
-from app.web.choices import choices_at
+from app.web.choices import choices_at, types_at
 from app.web.front import Scope
 
 
@@ -27,12 +29,12 @@ class Parameters:
             texts |= self._asked(scope)
         if not texts:
             return texts
-        types = scope["route_handler"].signature_model.__annotations__  # as Litestar reads, and describes, the declaration
+        kinds = scope["route_handler"].signature_model.__annotations__  # as Litestar reads, and describes, the declaration
         wrong = []
         for name, text in texts.items():
-            kind = types.get(name, bool)  # `dry_run` is in no declaration
+            kind = kinds.get(name, bool)  # `dry_run` is in no declaration
             try:
-                texts[name] = msgspec.convert(text, kind, strict=False)
+                texts[name] = msgspec.convert(text, kind, strict=not _is_number(kind))
             except msgspec.ValidationError as error:
                 place = f"?{self._query_names[name]}" if name in self._query_names else f"{{{name}}}"
                 wrong.append(FieldError(place, in_words(str(error), choices_at(kind, ()))))
@@ -45,3 +47,9 @@ class Parameters:
         if unknown := sorted(asked.keys() - self._query_names.values()):
             raise InvalidFields([FieldError(f"?{name}", f"no such parameter; {self._there_are}") for name in unknown])
         return {name: asked[spelled] for name, spelled in self._query_names.items() if spelled in asked}
+
+
+@cache
+def _is_number(kind: Any) -> bool:
+    """Whether the text has to be read: as a number, or as true or false. Read so, a number would be taken for a time, too."""
+    return any(isinstance(found, (types.IntType, types.FloatType, types.BoolType)) for found in types_at(types.type_info(kind), ()))

@@ -1,19 +1,22 @@
 """The console of one application: who is signed in, what they look at, and whom they ask."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+
+from litestar.routes import BaseRoute
 
 from app.features.console.door import in_front_of
 from app.features.console.live import Live
 from app.features.console_sessions import Sessions
 from app.features.services import Services
+from app.web.answering import Office
 from app.web.desk import Counter
 from app.web.front import Asgi
 from app.web.socket import SocketRules
 
 
 class Console:
-    """`open` it before the application starts."""
+    """`open` it, then put it `in_front_of` other sockets, before the application starts."""
 
     counter: Counter
     sessions: Sessions
@@ -22,14 +25,15 @@ class Console:
     def __init__(self, services: Services) -> None:
         self.services = services
 
-    def open(self, counter: Counter) -> None:
-        """From now on it can ask operations."""
-        self.counter = counter
-        self.sessions = Sessions(self.services.database, counter.office.guard)
-        self.live = Live(self.services, self.sessions, counter)
+    def open(self, office: Office) -> None:
+        """Ask operations that pass this office, once their routes are known."""
+        self.counter = Counter(office)
+        self.sessions = Sessions(self.services.database, office.guard)
+        self.live = Live(self.services, self.sessions, self.counter)
 
-    def in_front_of(self, others: Asgi, rules: SocketRules) -> Asgi:
-        """The door of its own sockets, in front of that of all others."""
+    def in_front_of(self, others: Asgi, rules: SocketRules, routes: Iterable[BaseRoute]) -> Asgi:
+        """The door of its own sockets, in front of that of all others. `routes`: all of the application, which it can ask now."""
+        self.counter.serve(routes)
         return in_front_of(others, self.services, self.sessions, self.live, rules)
 
     @asynccontextmanager

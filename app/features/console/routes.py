@@ -15,8 +15,10 @@ from app.features.console.application import Console
 from app.features.console_pages import PAGES, Act, Done, Form, Page, Visit
 from app.features.console_sessions import Session, new_cookie
 from app.features.fragments import fragments
+from app.features.services import Services
 from app.kernel.errors import AppError, Forbidden
 from app.web import assets
+from app.web.answering import Office
 from app.web.deeds import NOBODY, Deed, actor_of
 from app.web.desk import Desk
 
@@ -48,8 +50,10 @@ def path_of(page: Page) -> str:
     return gate.PATH if page.name == "overview" else f"{gate.PATH}/{page.name}"
 
 
-def console_routes(console: Console) -> Sequence[HTTPRouteHandler]:
-    """All routes of the console."""
+def console_routes(services: Services, office: Office) -> Sequence[HTTPRouteHandler]:
+    """All routes of the console, which is open from now on."""
+    console = services.of(Console)
+    console.open(office)
     desk = _FrontDesk(console)
     pages = [_page_route(desk, page) for page in PAGES]
     acts = [_act_route(desk, page, name, *act) for page in PAGES for name, act in page.acts.items()]

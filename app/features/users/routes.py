@@ -157,6 +157,7 @@ async def get_user(user_id: UserId, database: GivenDatabase) -> User:
     scope="users:write",
     tag=TAG,
     summary="Create or replace a user",
+    also=HTTPStatus.CREATED,
     takes=_SAID,
     gives=_EXAMPLE,
 )

@@ -139,6 +139,8 @@ def test_a_chart_ends_at_the_right_with_the_newest_value_below_its_upper_edge():
 def test_bytes_are_said_in_the_unit_that_people_read():
     said = [charts([_sample(held_bytes=value)])[2].now for value in (0, 2_048, 3_145_728)]
     assert ["0 B", "2.0 KiB", "3.0 MiB"] == said
+    tops = [charts([_sample(held_bytes=value)])[2].top for value in (0, 3_000, 3_145_728)]
+    assert ["1.0 KiB", "5.0 KiB", "5.0 MiB"] == tops
 
 
 async def test_no_more_than_two_minutes_are_kept_and_nothing_over_a_pause(server: Running, monkeypatch):

@@ -8,7 +8,8 @@ from app.features.console_charts.samples import KEPT, Sample
 WIDTH: Final = 480
 HEIGHT: Final = 120
 
-MIB: Final = 1_048_576
+KIB: Final = 1_024
+MIB: Final = KIB * KIB
 
 
 class Chart(NamedTuple):
@@ -50,7 +51,9 @@ def charts(samples: Sequence[Sample]) -> list[Chart]:
 
 
 def _chart(title: str, values: Sequence[float], written: Callable[[float], str], note: str) -> Chart:
-    top = _top(max(values))
+    highest = max(values)
+    unit = 1 if written is not _bytes else MIB if highest >= MIB else KIB
+    top = _top(highest / unit) * unit
     step = WIDTH / (KEPT - 1)
     first = KEPT - len(values)
     points = [(round((first + place) * step, 1), round(HEIGHT * (1 - value / top), 1)) for place, value in enumerate(values)]
@@ -80,4 +83,4 @@ def _ms(value: float) -> str:
 def _bytes(value: float) -> str:
     if value >= MIB:
         return f"{value / MIB:,.1f} MiB"
-    return f"{value / 1024:,.1f} KiB" if value >= 1024 else f"{value:.0f} B"
+    return f"{value / KIB:,.1f} KiB" if value >= KIB else f"{value:.0f} B"

@@ -164,7 +164,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     )
     proxies = TrustedProxies(settings.trusted_proxies)
     others = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
-    door = services.of(Console).in_front_of(others, rules, litestar.routes)
+    door = services.of(Console).in_front_of(others, litestar.routes)
     return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
 
 

@@ -170,6 +170,7 @@ async def test_a_form_needs_the_token_of_its_own_browser(server: Running):
         for token in ("", "x", "é", other.token):
             assert 403 == (await operator.post("/rooms/create", id="lobby", token=token)).status_code
             assert 403 == (await operator.post("/sign-out", token=token)).status_code
+        assert 200 == (await operator.see("/")).status_code
         async with Operator(server, None) as stranger:
             await stranger.see("/sign-in")
             assert 403 == (await stranger.post("/sign-in", key=ADMIN_KEY, token=other.token)).status_code

@@ -12,7 +12,6 @@ from app.features.services import Services
 from app.web.answering import Office
 from app.web.desk import Counter
 from app.web.front import Asgi
-from app.web.socket import SocketRules
 
 
 class Console:
@@ -31,10 +30,10 @@ class Console:
         self.sessions = Sessions(self.services.database, office.guard)
         self.live = Live(self.services, self.sessions, self.counter)
 
-    def in_front_of(self, others: Asgi, rules: SocketRules, routes: Iterable[BaseRoute]) -> Asgi:
+    def in_front_of(self, others: Asgi, routes: Iterable[BaseRoute]) -> Asgi:
         """The door of its own sockets, in front of that of all others. `routes`: all of the application, which it can ask now."""
         self.counter.serve(routes)
-        return in_front_of(others, self.services, self.sessions, self.live, rules)
+        return in_front_of(others, self.services, self.sessions, self.live)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

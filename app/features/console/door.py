@@ -11,6 +11,7 @@ from app.features.console_sessions import Sessions
 from app.features.services import Services
 from app.kernel.errors import Unauthenticated
 from app.kernel.identity import User
+from app.web.addresses import HandshakeLimit
 from app.web.conversation import Talk
 from app.web.front import Asgi, Receive, Scope, Send
 from app.web.socket import PATH as OTHERS
@@ -42,11 +43,18 @@ class _Admission(Admission):
         return User(session.id, session.caller.name, expires_at=session.ends_at)
 
 
-def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live, rules: SocketRules) -> Asgi:
+def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live) -> Asgi:
     """An ASGI application that takes the console's sockets, and leaves all others."""
     settings = services.settings
     talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set())
-    own = SocketDoor(talk, _Admission(services, sessions), rules._replace(origins=Origins(()), allow_anonymous=False))
+    rules = SocketRules(
+        Origins(()),
+        HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),
+        allow_anonymous=False,
+        auth_timeout_s=settings.auth_timeout_s,
+        max_sockets_per_user=settings.max_sockets_per_user,
+    )
+    own = SocketDoor(talk, _Admission(services, sessions), rules)
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == PATH:

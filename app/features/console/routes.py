@@ -176,7 +176,10 @@ def _sign_routes(front: _FrontDesk) -> Sequence[HTTPRouteHandler]:
     async def sign_out(request: _Request) -> Response[Any]:
         session = await front.session(request)
         if session is not None:
-            gate.check_form(request, Form.read(await request.body()).text(gate.FORM_TOKEN))
+            try:
+                gate.check_form(request, Form.read(await request.body()).text(gate.FORM_TOKEN))
+            except AppError as error:
+                return await front.show(request, session, PAGES[0], error=error)
             await front.console.sessions.sign_out(session.id)
             front.console.live.close(session.id)
             front.note(request, "console_sign_out", session.caller)

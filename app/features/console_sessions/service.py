@@ -44,6 +44,7 @@ class Sessions:
         if not key:
             raise Unauthenticated("an API key is needed")
         caller = await self._guard.identify([(b"authorization", b"Bearer " + key.encode())], address, ANY)
+        self._guard.count(caller).check()
         cookie = new_cookie()
         ends_at = min(filter(None, (utc_now() + LASTS, caller.expires_at)))
         row = ConsoleSessionRow(id=_id_of(cookie), key_id=caller.key_id, key_digest=digest_of(key), ends_at=ends_at)

@@ -23,6 +23,7 @@ from app.auth.failures import Failures
 from app.auth.from_settings import make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
+from app.auth.known_ids import KnownIds
 from app.auth.origins import Origins
 from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
@@ -199,7 +200,7 @@ def _build(settings: Settings) -> Parts:
         async with database.reading() as session:
             return await all_ids(session)
 
-    key_ring = KeyRing(find, admin_key=settings.admin_key, used=key_usage.used)
+    key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
     hub = Hub(
         _make_journal(settings, member.roster.node, redis_deadline),
         outbox_bytes=settings.outbox_bytes,
@@ -220,7 +221,7 @@ def _build(settings: Settings) -> Parts:
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
         key_ring=key_ring,
-        guard=Guard(key_ring, Failures(find_ids, settings.api_rate_per_min), rate_per_min=settings.api_rate_per_min),
+        guard=Guard(key_ring, Failures(settings.api_rate_per_min), rate_per_min=settings.api_rate_per_min),
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,

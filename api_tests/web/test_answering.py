@@ -88,12 +88,6 @@ async def test_every_wrong_parameter_is_named_in_one_answer(api: ApiClient) -> N
     assert {"?limit", "?cursor", "?state"} == {error["pointer"] for error in answer.json()["errors"]}
 
 
-async def test_the_last_of_several_values_counts(api: ApiClient) -> None:
-    for _ in range(3):
-        await api.post("/announcements", {"message": "x", "priority": "low"})
-    assert 1 == len((await api.get("/announcements?limit=3&limit=1")).json()["items"])
-
-
 def test_what_stands_in_the_query_may_be_left_out() -> None:
     for route in ROUTES:
         operation = route.opt["operation"]

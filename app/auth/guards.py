@@ -30,8 +30,7 @@ class Guard:
         if scheme.lower() != "bearer" or not text:
             message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
             raise Unauthenticated(message)
-        among = await self._failures.only(address) if self._failures.of else None
-        caller = await self._ring.caller(text.strip(), among)
+        caller = await self._ring.caller(text.strip(), guesses=self._failures.is_over(address))
         if caller is None:
             self._failures.failed(address)
             message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"

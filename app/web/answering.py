@@ -83,7 +83,7 @@ class Operation(NamedTuple):
     body: JsonBody | None
     is_post: bool
     changes: bool
-    """Whether it may change something: then the audit log has each call."""
+    """Whether it may change something: then the audit log has each call, and each dry run, which pages do not show."""
     keeps_answer: bool
     """Whether its answer may be kept to be given again: not where it holds a secret."""
     dry_run: Optional["Operation"] = None
@@ -148,7 +148,8 @@ class Operation(NamedTuple):
             asked = idempotency.asked(key, call.scope, caller, body)
             answer = await office.once.carry_out(asked, lambda: self._called(call), keeps_answer=self.keeps_answer)
         if call.operation.changes:
-            self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else "", office)
+            done = "" if call.operation is self else DRY_RUN
+            self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else done, office)
         return answer
 
     async def _called(self, call: _Call) -> Answer:

@@ -1,5 +1,9 @@
-"""Parameters of paths and queries. Names that an operation does not have are refused: a mistyped filter would find everything."""
+"""Parameters of paths and queries. Names that an operation does not have are refused: a mistyped filter would find everything.
 
+So is a name that is given twice: of two values only one can be meant.
+"""
+
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -43,9 +47,15 @@ class Parameters:
         return texts
 
     def _asked(self, scope: Scope) -> dict[str, str]:
-        asked = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        asked = dict(given)
         if unknown := sorted(asked.keys() - self._query_names.values()):
             raise InvalidFields([FieldError(f"?{name}", f"no such parameter; {self._there_are}") for name in unknown])
+        if len(given) > len(asked):
+            times = Counter(name for name, _ in given)
+            raise InvalidFields(
+                [FieldError(f"?{name}", f"given {count} times; give it once") for name, count in sorted(times.items()) if count > 1]
+            )
         return {name: asked[spelled] for name, spelled in self._query_names.items() if spelled in asked}
 
 

@@ -24,6 +24,7 @@ HOUR_S = 3_600
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refusals are written down at once, and sessions looked at all the time."""
     monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
+    monkeypatch.setattr(recorder, "STRANGERS_S", 10 * MS)
     monkeypatch.setattr(live, "EVERY_S", 20 * MS)
 
 

@@ -63,7 +63,7 @@ CONSTANTS = {
     "HTML that becomes of a template": sandbox.MAX_RENDERED_BYTES,
     "what a template does": filters.MAX_WORK / filters.STEP_WORK,
     "HTML of a call": service.MAX_CALL_BYTES,
-    "addresses, and keys, that are counted": failures.MAX_ADDRESSES,
+    "addresses whose failed tries are counted": failures.MAX_ADDRESSES,
     "updates in a batch": MAX_BATCH,
     "text of a message, an announcement, a notification": MAX_MESSAGE_CHARS,
     "roles of a user": MAX_ROLES,

@@ -39,6 +39,13 @@ async def test_a_template_is_filled_in_and_escaped_wherever_html_may_stand(serve
             assert ("#b", SHOWN, "innerHTML") == (second["target"], second["html"], second["swap"])
 
 
+async def test_what_is_null_is_shown_as_nothing(api: ApiClient) -> None:
+    card = {"template": "card", "context": {"title": None, "text": "Open", "link": None}}
+    told = await api.post("/broadcasts?dry_run=true", {"audience": EVERYONE, "target": "#a", **card})
+    (shown,) = told.json()["updates"]
+    assert '<article class="card">\n  <h3></h3>\n  <p>Open</p>\n</article>' == shown["html"]
+
+
 async def test_templates_are_listed_with_their_fields_for_any_key(server: Running, api: ApiClient) -> None:
     async with ApiClient(server.url, await api.key_with("follows:read")) as weak:
         pages = [await weak.get("/templates?limit=2")]
@@ -65,7 +72,8 @@ async def test_templates_are_listed_with_their_fields_for_any_key(server: Runnin
         ({"template": "notice"}, "/context/title", "missing"),
         ({"template": "notice", "context": {"title": "x", "a/b~": 1}}, "/context/a~1b~0", "there are kind, message, title"),
         ({"template": "notice", "context": ["x"]}, "/context", "Expected `object`"),
-        ({"template": "list", "context": {"items": 5}}, "/context", "cannot be filled in with this"),
+        ({"template": "list", "context": {"items": 5}}, "/context", "cannot be filled in with this: a value is of another kind"),
+        ({"template": "list", "context": {"items": [{}]}}, "/context", "an object or a list stands where a text"),
         ({"template": "card", "context": {"title": "x", "text": "x", "link": "java\tscript:x"}}, "/context", "must be relative"),
         ({"html": "x", "oob": [{"target": "#b", "template": "nope"}]}, "/oob/0/template", "no such template"),
         ({"html": "x", "oob": [{"target": "#b", "html": "y", "template": "notice"}]}, "/oob/0/template", "not both"),

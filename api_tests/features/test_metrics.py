@@ -109,6 +109,7 @@ async def test_without_a_key_there_are_no_numbers(server: Running) -> None:
     assert "wsx_" not in answer.text.replace("wsx_<", "")
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_who_is_refused_them_is_in_the_audit_log(server: Running, api: ApiClient) -> None:
     async with ApiClient(server.url, await api.key_with("broadcasts:write")) as weak, ApiClient(server.url, None) as stranger:
         for one in (weak, stranger):

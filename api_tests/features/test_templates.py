@@ -33,7 +33,7 @@ def offers_of(folder: Path, source: str, name: str = "shop/order") -> Offers:
         ("<p>{{ a }}</p>", "a", {"a": None}, "<p></p>"),
         ("{% if a is defined %}{{ a }}{% endif %}{{ b|default('-') }}", "a? b?", {}, "-"),
         ("{% for one in rows %}{{ one.name }}{{ loop.index }}{% endfor %}", "rows", {"rows": [{"name": "<"}]}, "&lt;1"),
-        ("{% set x = a %}{{ x }}{{ range(2)|list }}", "a", {"a": 1}, "1[0, 1]"),
+        ("{% set x = a %}{{ x }}{{ range(2)|join }}", "a", {"a": 1}, "101"),
         ("{{ '*' * stars }}", "stars", {"stars": 3}, "***"),
         ("{{ a|tojson }}", "a", {"a": "</script>"}, '"\\u003c/script\\u003e"'),
         ("<a href='{{ a|url }}'>", "a", {"a": "/x?y=1:2&'"}, "<a href='/x?y=1:2&amp;&#39;'>"),
@@ -81,8 +81,8 @@ def test_a_template_of_the_site_is_offered_with_what_it_needs(
         ("{{ a|map(b, n)|list }}", {"a": ["x"], "b": "center", "n": 10**9}, "No filter named 'center'"),
         ("{{ a|round(n) }}", {"a": 5, "n": -(10**9)}, "15 digits at most"),
         ("{{ a|round(n, 'ceil') }}", {"a": 5, "n": 10**9}, "15 digits at most"),
-        ("{{ a|tojson(indent=n) }}", {"a": [1], "n": 10**9}, "unexpected keyword"),
-        ("{{ a|sum(start=[]) }}", {"a": [[1]]}, "unexpected keyword"),
+        ("{{ a|tojson(indent=n) }}", {"a": [1], "n": 10**9}, "another kind"),
+        ("{{ a|sum(start=[]) }}", {"a": [[1]]}, "another kind"),
         ("{{ a.b }}", {"a": {}}, "has no attribute 'b'"),
         ("{% if a is defined %}{% endif %}{{ a }}", {}, "'a' is undefined"),
         ("{{ a|url }}", {"a": "JaVaScRiPt:alert(1)"}, "must be relative, or begin with http:, https:, mailto:, tel:"),
@@ -104,8 +104,8 @@ def test_a_template_does_nothing_but_show_whatever_it_is_given(tmp_path: Path, s
 
 
 NUMBERS = [0] * 15_000
-WORDS = ["ab"] * 5_000
-LONG = "x" * 15_000
+WORDS = ["ab"] * 4_000
+LONG = "x" * 10_000
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ LONG = "x" * 15_000
         ("{% for b in a %}{% if 1 is in a %}{% endif %}{% endfor %}", {"a": NUMBERS}),
         ("{{ a|select('in', a)|list|length }}", {"a": NUMBERS}),
         ("{% for b in a %}{% if a|sort|first %}{% endif %}{% endfor %}", {"a": NUMBERS}),
-        ("{% for b in a %}{% if c|upper == b %}{% endif %}{% endfor %}", {"a": NUMBERS, "c": LONG}),
-        ("{% for b in a %}{% if c.count('y') %}{% endif %}{% endfor %}", {"a": NUMBERS, "c": LONG}),
+        ("{% for b in a %}{% if c|upper == b %}{% endif %}{% endfor %}", {"a": NUMBERS[:10_000], "c": LONG}),
+        ("{% for b in a %}{% if c.count('y') %}{% endif %}{% endfor %}", {"a": NUMBERS[:10_000], "c": LONG}),
         ("{% for b in range(a) %}{% endfor %}", {"a": 90_000}),
     ],
 )

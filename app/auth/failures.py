@@ -21,9 +21,12 @@ class Failures:
         self._burst = per_min
         self._per_s = per_min / 60
         self._buckets = Buckets(per_min, MAX_ADDRESSES)
+        self.were_there = False
+        """Whether any address ever failed: while none did, no request asks about its own."""
 
     def failed(self, address: str) -> None:
         """Count a failed try. Raises RateLimited when it was one too many."""
+        self.were_there = True
         bucket = self._buckets.to_take_from(network_of(address))
         if not bucket.take(self._per_s, self._burst):
             message = (
@@ -34,5 +37,5 @@ class Failures:
 
     def is_over(self, address: str) -> bool:
         """Whether the next failed try of this address would be one too many."""
-        bucket = self._buckets.find(network_of(address)) if self._buckets else None
+        bucket = self._buckets.find(network_of(address))
         return bucket is not None and bucket.is_empty(self._per_s, self._burst)

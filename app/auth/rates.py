@@ -6,13 +6,13 @@ bounded is the work of a process.
 
 from typing import Final, NamedTuple
 
-from app.kernel.bucket import Buckets
+from app.kernel.bucket import Bucket
 from app.kernel.errors import RateLimited
 
 POLICY: Final = "key"
 """Its name in the headers."""
 MAX_KEYS: Final = 10_000
-"""Keys that are counted at a time; past it the one that asked least recently begins anew: who makes keys cannot fill the memory."""
+"""Keys that are counted at a time; past it all begin anew, so that a tool that makes keys cannot fill the memory."""
 
 
 class Standing(NamedTuple):
@@ -36,7 +36,7 @@ class Rates:
     def __init__(self, per_min: int) -> None:
         self._burst = per_min
         self._per_s = per_min / 60
-        self._buckets = Buckets(per_min, MAX_KEYS)
+        self._buckets: dict[str, Bucket] = {}
         self._policy = b"ratelimit-policy", b'"%s";q=%d;w=60' % (POLICY.encode(), per_min)
         self._refusal = (
             f"more than {per_min} requests a minute with this key (WSX_API_RATE_PER_MIN); `Retry-After` says when to go on"
@@ -44,7 +44,11 @@ class Rates:
 
     def count(self, key_id: str) -> Standing:
         """One request more of this key."""
-        bucket = self._buckets.to_take_from(key_id)
+        bucket = self._buckets.get(key_id)
+        if bucket is None:
+            if len(self._buckets) >= MAX_KEYS:
+                self._buckets.clear()
+            bucket = self._buckets[key_id] = Bucket(self._burst)
         is_allowed = bucket.take(self._per_s, self._burst)
         left, one_more_in_s = bucket.left(self._per_s)
         told = b"ratelimit", b'"%s";r=%d;t=%d' % (POLICY.encode(), left, one_more_in_s)

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app.cli.console import migrated, say, with_database
@@ -14,6 +14,7 @@ from app.kernel.clock import utc_now
 SHOWN = 50
 MAX_SHOWN = 10_000
 LOOK_EVERY_S = 1.0
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 LOOKS_BACK = timedelta(seconds=30)
 """The clocks of nodes differ, and a transaction takes its time."""
 
@@ -21,7 +22,8 @@ LOOKS_BACK = timedelta(seconds=30)
 def list_events(options: argparse.Namespace) -> None:
     wanted = _wanted(options)
     if options.since is not None:
-        wanted = wanted._replace(since=utc_now() - options.since)
+        now = utc_now()
+        wanted = wanted._replace(since=now - min(options.since, now - _EARLIEST))
 
     async def show(database: Database) -> None:
         async with database.reading() as session:

@@ -18,7 +18,10 @@ class Bucket:
 
     def take(self, per_s: float, burst: int) -> bool:
         """Whether one more message is allowed now."""
-        if self.is_empty(per_s, burst):
+        now = monotonic()
+        self._tokens = min(burst, self._tokens + (now - self._at) * per_s)
+        self._at = now
+        if self._tokens < 1:
             self.refused_in_a_row += 1
             return False
         self._tokens -= 1
@@ -27,10 +30,7 @@ class Bucket:
 
     def is_empty(self, per_s: float, burst: int) -> bool:
         """Whether one more message would be refused now."""
-        now = monotonic()
-        self._tokens = min(burst, self._tokens + (now - self._at) * per_s)
-        self._at = now
-        return self._tokens < 1
+        return min(burst, self._tokens + (monotonic() - self._at) * per_s) < 1
 
     def left(self, per_s: float) -> tuple[int, int]:
         """How many more were allowed when the last one asked, and in how many whole seconds it would be one more than that."""
@@ -45,10 +45,6 @@ class Buckets:
         self._burst = burst
         self._at_most = at_most
         self._by_name: OrderedDict[str, Bucket] = OrderedDict()
-
-    def __len__(self) -> int:
-        """How many are remembered."""
-        return len(self._by_name)
 
     def to_take_from(self, name: str) -> Bucket:
         """The bucket of this name: a full one where there is none."""

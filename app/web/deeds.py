@@ -69,14 +69,11 @@ def targets_of(path: Mapping[str, Any], data: Any, returned: Any) -> dict[str, s
     for holder in (data, returned.content if isinstance(returned, Response) else returned):
         for name in _TARGETS:
             if name not in found and (value := getattr(holder, name, None)):
-                found[name] = _shown(value)
+                if isinstance(value, frozenset | list):
+                    found[name] = " ".join(sorted(value))[:MAX_NAMES_CHARS]
+                else:
+                    found[name] = "true" if value is True else str(value)[:MAX_ID_CHARS]
     return found
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, frozenset | list):
-        return " ".join(sorted(value))[:MAX_NAMES_CHARS]
-    return "true" if value is True else str(value)[:MAX_ID_CHARS]
 
 
 def counts_of(returned: Any) -> dict[str, int]:

@@ -106,10 +106,11 @@ class AuditLog:
     def note(self, deed: Deed) -> None:
         """Note what was done now, or refused."""
         noted = _Noted(new_short_id(), utc_now(), deed)
-        outcome = deed.status, deed.code, network_of(deed.address)
         if deed.status < HTTPStatus.BAD_REQUEST:
             self._done.add(noted.id, noted)
-        elif deed.actor == NOBODY:
+            return
+        outcome = deed.status, deed.code, network_of(deed.address)
+        if deed.actor == NOBODY:
             self._strangers.add(outcome, noted)
         else:
             self._refused.add((deed.actor, deed.operation, *outcome), noted)

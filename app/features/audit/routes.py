@@ -57,7 +57,11 @@ class AuditEvent(msgspec.Struct, kw_only=True):
     counts: Annotated[dict[str, int], Meta(description="How many it reached, as the answer said")]
     status: Annotated[int, Meta(description="As HTTP has it; 0 of an event `others`")]
     code: Annotated[
-        str, Meta(description="The end of the problem's `type`; `replayed`: the first answer was given again; empty: done")
+        str,
+        Meta(
+            description="The end of the problem's `type`; `replayed`: the first answer was given again; "
+            "`dry_run`: it was only asked what the call would do; empty: done"
+        ),
     ]
     times: Annotated[int, Meta(description="Refusals that are alike and came within 10 s, of nobody: 60 s, are one event")]
     request_id: Annotated[str, Meta(description="Of the first one: to be found in the server's log")]

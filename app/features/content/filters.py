@@ -167,8 +167,8 @@ def _tojson(context: Any, value: Any) -> str:
 
 
 def _url(value: object) -> str:
-    """An address that leads somewhere and does nothing. Raises ValueError."""
-    text = str(value).strip()
+    """An address that leads somewhere and does nothing; of what is no text: that of the page itself. Raises ValueError."""
+    text = value.strip() if isinstance(value, str) else ""
     scheme = _SCHEME.match(_IGNORED_IN_URLS.sub("", text))
     if scheme is not None and scheme[1].lower() not in URL_SCHEMES:
         message = f"an address must be relative, or begin with {', '.join(f'{one}:' for one in sorted(URL_SCHEMES))}"

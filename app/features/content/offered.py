@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2 import Template, TemplateError, TemplateSyntaxError, meta, nodes
 
 from app.features.content.filters import bounded
 from app.features.content.model import MAX_NAME_CHARS
@@ -23,6 +23,7 @@ from app.settings import SettingsError
 FOLDER: Final = "content"
 SHIPPED: Final = Path(__file__).parent / "templates"
 
+_OTHER_KIND: Final = "a value is of another kind than the template wants, such as a number where it wants a list"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_/-]*")
 
 
@@ -48,10 +49,10 @@ class Offered(NamedTuple):
                     size += len(piece.encode())
                     if size > MAX_RENDERED_BYTES:
                         break
-        except UndefinedError as error:
-            raise CannotRender(error.message or "something is missing") from None
-        except Exception as error:  # whatever a template does with a number where it wants a list
+        except (TemplateError, ValueError) as error:
             raise CannotRender(str(error)) from None
+        except Exception:  # whatever a template does with a number where it wants a list
+            raise CannotRender(_OTHER_KIND) from None
         if size > MAX_RENDERED_BYTES:
             message = f"becomes more than {MAX_RENDERED_BYTES} bytes of HTML"
             raise CannotRender(message)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateSyntaxError, nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateRuntimeError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
 
@@ -40,7 +40,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             autoescape=True,
             auto_reload=False,
             undefined=StrictUndefined,
-            finalize=lambda value: "" if value is None else value,
+            finalize=_shown,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -67,6 +67,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             message = f"the result of {operator} may be too large; numbers, or a text times a small one, are no trouble"
             raise SecurityError(message)
         return super().call_binop(context, operator, left, right)
+
+
+def _shown(value: Any) -> Any:
+    """What people are to read. Raises TemplateRuntimeError for what they cannot."""
+    if isinstance(value, dict | list | tuple):
+        message = "an object or a list stands where a text or a number is shown"
+        raise TemplateRuntimeError(message)
+    return "" if value is None else value
 
 
 def _is_small(operator: str, left: Any, right: Any) -> bool:

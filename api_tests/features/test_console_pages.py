@@ -251,6 +251,9 @@ async def test_a_key_that_only_writes_composes_and_sees_no_list(server: Running,
             assert f'action="/console{path}/{act}"' in text
             assert "Secret" not in text
             assert "curtain" not in text
+        form = {"message": "Hello", "title": "", "priority": "low", "audience": "rooms", "names": "lobby"}
+        tried = await operator.post("/announcements/announce", **form, publish_at="", expires_at="", button="preview")
+        assert "is for keys with <code>connections:read</code>" in tried.text
         made = await operator.post("/rooms/create", id="lobby", name="")
         assert "/console/rooms?done=room_made" == made.headers["location"]
 

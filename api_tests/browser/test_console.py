@@ -113,9 +113,12 @@ async def test_the_list_follows_who_comes_and_goes_and_the_focus_stays(page: Pag
         await _is_live(page)
         await page.focus("tbody a")
         focused = await page.evaluate("document.activeElement.id")
+        await page.set_viewport_size({"width": 375, "height": 740})
+        await page.evaluate("document.getElementById('table').scrollLeft = 120")
         async with server.socket("bob", name="Bob"):
             await expect(page.locator("tbody tr")).to_have_count(2)
             assert focused == await page.evaluate("document.activeElement.id")
+            assert 120 == await page.evaluate("document.getElementById('table').scrollLeft")
         await expect(page.locator("tbody tr")).to_have_count(1)
         await expect(page.locator("tbody th")).to_contain_text(XSS)
 

@@ -35,6 +35,7 @@ from app.features import FEATURES
 from app.features import demo as demo_page
 from app.features.audit import AuditLog, admin_action
 from app.features.background import Rest, background
+from app.features.console import Console, console_routes
 from app.features.content import offered
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
@@ -135,13 +136,15 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
-    office = answering(_office(parts, services))
+    office = _office(parts, services)
+    answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([office]),
-        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=[office], include_in_schema=False),
+        _api_router(answers),
+        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=answers, include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         *client_routes(),
+        *console_routes(services, office),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -161,7 +164,8 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         max_sockets_per_user=settings.max_sockets_per_user,
     )
     proxies = TrustedProxies(settings.trusted_proxies)
-    door = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
+    others = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
+    door = services.of(Console).in_front_of(others, litestar.routes)
     return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
 
 

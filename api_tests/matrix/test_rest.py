@@ -18,6 +18,8 @@ OPEN = {"/docs", "/health/live", "/health/ready", "/openapi.json", "/ws", "/wsx.
     f"/docs/{name}" for name in ("docs.js", *FILES)
 }
 """Paths that answer without a key."""
+DOORS = {f"/console/{name}" for name in ("sign-in", "sign-out", "console.css", "console.js")}
+"""Of the console, what answers who is not signed in; where they are sent from its pages is in `test_console`."""
 
 Wanted = dict[tuple[str, str], str]
 
@@ -72,7 +74,7 @@ async def test_nothing_opens_without_a_key_that_is_valid(server: Running, api: A
 
 def test_what_opens_without_a_key_is_a_short_list(settings: Settings):
     paths = {route.path_format for route in create_app(settings)._http.routes if not route.path.startswith("/api/v1")}
-    assert {*OPEN, "/metrics"} == paths
+    assert {*OPEN, "/metrics", *DOORS} == {path for path in paths if path in DOORS or not path.startswith("/console")}
 
 
 async def test_the_metrics_want_their_scope(api: ApiClient):

@@ -73,11 +73,12 @@ class Others:
     async def open(self, *names: str, extra: str = "") -> Self:
         """Open pages; `extra` is more of their bodies. They are not yet connected."""
         await self._context.route(f"{self._url}/others/*", self._serve)
+        await self._context.route(f"{self._url}/docs/*", lambda route: route.abort())
         host = self._url.removeprefix("http://")
         for name in names:
             page = self.pages[name] = await self._context.new_page()
             page.set_default_timeout(PATIENCE_MS)
-            await page.goto(f"{self._url}/health/live")  # a page that was made up is of no server, and may open no sockets
+            await page.goto(f"{self._url}/docs")  # a page that was made up is of no server, and may open no sockets
             await page.set_content(f"<!doctype html>{PAGES[name].replace('HOST', host)}{SHOWN}{extra}</body>")
         return self
 

@@ -1,9 +1,9 @@
 """Pages of clients that know nothing of ours, one of each, beside one of ours."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from playwright.async_api import Browser, BrowserContext, Page, Route
 
@@ -106,9 +106,12 @@ async def shown(page: Page) -> str:
 
 
 @asynccontextmanager
-async def others(browser: Browser, url: str, scripts: Mapping[str, str], **how: Any) -> Any:
+async def others(
+    browser: Browser, url: str, scripts: Mapping[str, str], *, cookies: Mapping[str, str] | None = None
+) -> AsyncIterator[Others]:
     """A browser for them, closed behind the block."""
-    context = await browser.new_context(bypass_csp=True, **how)
+    context = await browser.new_context(bypass_csp=True)
+    await context.add_cookies([{"name": name, "value": value, "url": url} for name, value in (cookies or {}).items()])
     try:
         yield Others(context, url, scripts)
     finally:

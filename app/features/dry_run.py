@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.auth.keys import Caller
 from app.auth.scopes import allows
+from app.features.left_out import LeftOuts, left_out
 from app.features.listing import Incomplete
 from app.features.services import Services
 from app.hub.audience import MAX_AUDIENCES, AnyOf, Audience
@@ -99,12 +100,13 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     bytes: Annotated[int, Meta(description="Of all the HTML, in UTF-8")]
     updates: Annotated[list[DryUpdate], Meta(description="What they would be shown")]
     incomplete: Incomplete
+    left_out: LeftOuts = UNSET
 
 
 async def dry_run(services: Services, caller: Caller, audience: Audience, *updates: Update) -> DryRun:
     """Of updates that go to one audience, or to somebody of it each. Raises Unavailable."""
     heard, examples = await asyncio.gather(services.everywhere.count(audience), _examples(services, caller, audience))
-    return _told(heard, examples, [DryUpdate.of(update) for update in updates], heard.missing)
+    return _told(heard, examples, [DryUpdate.of(update) for update in updates], heard.missing, left_out(updates))
 
 
 async def dry_run_of_batch(services: Services, caller: Caller, parts: Sequence[Part]) -> DryRun:
@@ -117,7 +119,7 @@ async def dry_run_of_batch(services: Services, caller: Caller, parts: Sequence[P
     examples = await _examples(services, caller, together or audiences[0])
     updates = [DryUpdate.of(part.update, by_audience[part.audience]) for part in parts]
     missing = {node for heard in (*counted, in_all) if heard is not None for node in heard.missing}
-    return _told(in_all, examples, updates, missing)
+    return _told(in_all, examples, updates, missing, left_out(part.update for part in parts))
 
 
 def _together(audiences: Sequence[Audience]) -> Audience | None:
@@ -136,7 +138,9 @@ async def _examples(services: Services, caller: Caller, audience: Audience) -> l
     return [Hearer.of(one) for one in (await services.everywhere.connections(audience, limit=EXAMPLES)).items]
 
 
-def _told(heard: Count | None, examples: list[Hearer] | None, updates: list[DryUpdate], missing: Collection[str]) -> DryRun:
+def _told(
+    heard: Count | None, examples: list[Hearer] | None, updates: list[DryUpdate], missing: Collection[str], left: LeftOuts
+) -> DryRun:
     return DryRun(
         matched=None if heard is None else heard.connections,
         users=None if heard is None else heard.users,
@@ -144,4 +148,5 @@ def _told(heard: Count | None, examples: list[Hearer] | None, updates: list[DryU
         bytes=sum(update.bytes for update in updates),
         updates=updates,
         incomplete=sorted(missing),
+        left_out=left,
     )

@@ -202,7 +202,7 @@ async def test_a_stream_that_is_to_stay_away_is_told_so(server: Running, api: Ap
 
 
 async def test_a_stream_whose_token_ends_is_ended(server: Running):
-    token = server.token("ada", ttl_s=0.5)
+    token = server.token("ada", ttl_s=2)
     async with EventClient(f"{server.url}/sse", {**OWN, "Cookie": f"wsx_token={token}"}) as stream:
         await eventually(lambda: (list(close_ended(server.hub)), len(server.hub.registry) == 0)[1])
         (told,) = await stream.all()
@@ -237,8 +237,17 @@ async def test_a_page_that_goes_away_is_noticed(server: Running):
 
 @pytest.mark.parametrize("path", ["/ws/htmx", "/ws/turbo"])
 async def test_a_socket_of_another_client_passes_the_same_checks(server: Running, path: str):
-    async with server.socket("ada", path=path) as _:
-        pass
+    cookie = {"Cookie": f"wsx_token={server.token('ada')}"}
+    async with (
+        server.socket(path=path, v1=False, headers=cookie),
+        server.socket(path=path, v1=False, origin=server.url, headers=cookie),
+    ):
+        await server.connected(2)
+        assert [None, "ada"] == [one.user and one.user.id for one in server.hub.registry]
+    for refused in ({"origin": "https://evil.example"}, {"headers": {"Cookie": "wsx_token=bad"}, "origin": server.url}):
+        with pytest.raises(Exception, match=r"40[13]"):
+            async with server.socket(path=path, v1=False, **refused):
+                pass
 
 
 @pytest.mark.parametrize("path", ["/ws/htmx", "/ws/turbo"])

@@ -146,3 +146,17 @@ async def test_a_socket_of_turbo_is_opened_again_by_a_script(
         await api.post("/broadcasts", {"audience": EVERYONE, "target": "#status", "html": "back"})
         await there.all_show("back")
         assert "back" in await shown(page)
+
+
+@pytest.mark.parametrize(("client", "told"), [("htmx2-sse", "htmx:sseClose"), ("htmx4-sse", "htmx:sse:close")])
+async def test_a_stream_that_is_to_stay_away_is_closed_by_htmx(
+    browser: Browser, server: Running, scripts: Mapping[str, str], client: str, told: str
+) -> None:
+    async with others(browser, server.url, scripts) as there:
+        await there.open(client)
+        await server.connected(1)
+        page = there.pages[client]
+        await page.evaluate("name => document.addEventListener(name, ({ detail }) => ended = detail.type ?? detail.reason)", told)
+        (connection,) = server.hub.registry
+        connection.close()
+        await page.wait_for_function("globalThis.ended === 'message'")

@@ -288,3 +288,13 @@ async def test_a_stream_is_closed_like_any_other_connection(server: Running):
         (connection,) = server.hub.registry
         server.hub.close(connection, Close.SLOW)
         assert [] == await stream.all()
+
+
+async def test_a_stream_that_is_dropped_is_gone_at_once(server: Running):
+    async with server.events() as stream:
+        (connection,) = server.hub.registry
+        connection.outbox.sink.abort()
+        connection.outbox.sink.abort()
+        await server.connected(0)
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError, StopAsyncIteration)):
+            await stream.next()

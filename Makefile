@@ -41,17 +41,21 @@ PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
 HOW.processes := $(MEASURED)
-HOW.features := $(MEASURED)
-HOW.postgresql := PYTHONASYNCIODEBUG=1 $(BIN)/python
+HOW.features-1 := $(MEASURED)
+HOW.features-2 := $(MEASURED)
+HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
+HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
-PARTS := features processes rest postgresql
+PARTS := processes rest features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
 PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
 PART.processes := $(PROCESSES)
 PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
-PART.features := api_tests/features
+PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
+PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))
 # All that is stored, on the other database.
-PART.postgresql := --database postgresql api_tests/features api_tests/db
+PART.postgresql-1 := --database postgresql $(PART.features-1)
+PART.postgresql-2 := --database postgresql $(PART.features-2) api_tests/db
 
 tests-of-%:
 	$(PYTEST) || touch .build/tests/$*.failed

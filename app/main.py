@@ -23,6 +23,7 @@ from app.auth.failures import Failures
 from app.auth.from_settings import make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
+from app.auth.known_ids import KnownIds
 from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
 from app.cluster.client import make_client
@@ -67,7 +68,7 @@ from app.web.doors import make_front
 from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
-from app.web.metrics import metrics_route
+from app.web.metrics import metrics_routes
 from app.web.operation import GIVEN
 from app.web.options import options_routes
 
@@ -131,12 +132,13 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
+    office = answering(_office(parts, services))
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([answering(_office(parts, services))]),
+        _api_router([office]),
+        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=[office], include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         file_route("/wsx.js", SHIPPED / "wsx.js"),
-        metrics_route(parts.hub, parts.member.lease, parts.guard),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -182,7 +184,7 @@ def _build(settings: Settings) -> Parts:
         async with database.reading() as session:
             return await all_ids(session)
 
-    key_ring = KeyRing(find, admin_key=settings.admin_key, used=key_usage.used)
+    key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
     hub = Hub(
         _make_journal(settings, member.roster.node, redis_deadline),
         outbox_bytes=settings.outbox_bytes,
@@ -203,7 +205,7 @@ def _build(settings: Settings) -> Parts:
         drain=Drain(hub, settings.drain_s),
         tokens=tokens,
         key_ring=key_ring,
-        guard=Guard(key_ring, Failures(find_ids, settings.api_rate_per_min), rate_per_min=settings.api_rate_per_min),
+        guard=Guard(key_ring, Failures(settings.api_rate_per_min), rate_per_min=settings.api_rate_per_min),
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,

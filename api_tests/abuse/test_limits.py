@@ -7,9 +7,12 @@ import msgspec
 import pytest
 
 from api_tests.server import Running, run_server
-from app.auth import tokens
+from app.auth import failures, tokens
 from app.db.page import MAX_LIMIT
+from app.features.audit import recorder
 from app.features.broadcasts.routes import MAX_BATCH
+from app.features.content import filters, sandbox, service
+from app.features.content.model import MAX_HTML_CHARS
 from app.features.locations.service import MAX_RADIUS_OF_USERS_KM
 from app.features.messages.service import MAX_MESSAGE_CHARS
 from app.features.users.routes import MAX_ROLES
@@ -31,6 +34,10 @@ CONSTANTS = {
     "time for each 262,144 bytes of a body": http.BODY_TIMEOUT_S,
     "requests that wait behind another on one connection": http.MAX_QUEUED_REQUESTS,
     "items on a page of a list": MAX_LIMIT,
+    "kinds of refusals of callers without a valid key in the [audit log](rest.md#the-audit-log)": recorder.MAX_STRANGERS,
+    "days for which these are kept": recorder.STRANGERS_KEPT_DAYS,
+    "kinds of other refusals in the audit log": recorder.MAX_ALIKE,
+    "events of the audit log that wait for the database": recorder.MAX_WAITING,
     "bytes that wait to be accepted by the system": run.MAX_UNSENT_BYTES,
     "fragments of a message": rfc6455.MAX_FRAGMENTS,
     "control frame": rfc6455.MAX_CONTROL_BYTES,
@@ -47,8 +54,16 @@ CONSTANTS = {
     "names in an audience": audience.MAX_IDS,
     "audiences beside each other": audience.MAX_AUDIENCES,
     "audiences within audiences": audience.MAX_DEPTH,
+    "audiences in one, at whatever depth": audience.MAX_PARTS,
+    "… in all audiences of a batch": audience.MAX_PARTS_IN_BATCH,
+    "HTML of an update": MAX_HTML_CHARS,
     "target of an update": update.MAX_TARGET_CHARS,
     "further places in an update": update.MAX_OOB,
+    "values of a template": service.MAX_CONTEXT_BYTES,
+    "HTML that becomes of a template": sandbox.MAX_RENDERED_BYTES,
+    "what a template does": filters.MAX_WORK / filters.STEP_WORK,
+    "HTML of a call": service.MAX_CALL_BYTES,
+    "addresses whose failed tries are counted": failures.MAX_ADDRESSES,
     "updates in a batch": MAX_BATCH,
     "text of a message, an announcement, a notification": MAX_MESSAGE_CHARS,
     "roles of a user": MAX_ROLES,

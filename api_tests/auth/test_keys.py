@@ -9,6 +9,7 @@ import pytest
 from api_tests.waiting import eventually
 from app.auth import keys
 from app.auth.keys import ADMIN_CALLER, Caller, KeyRecord, KeyRing, NewKey, digest_of, id_of, make_key
+from app.auth.known_ids import KnownIds
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 
@@ -27,8 +28,11 @@ class Rows:
         self.asked.append(key_id)
         return self.by_id.get(key_id)
 
+    async def find_ids(self) -> frozenset[str]:
+        return frozenset(self.by_id)
+
     def ring(self, admin_key: str = ADMIN_KEY) -> KeyRing:
-        return KeyRing(self.find, admin_key=admin_key, used=self.used.append)
+        return KeyRing(self.find, KnownIds(self.find_ids), admin_key=admin_key, used=self.used.append)
 
 
 def record(key, *, expires_at=None, revoked_at=None) -> KeyRecord:

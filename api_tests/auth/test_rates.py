@@ -1,6 +1,5 @@
 """How often a key may ask, and how that is told; and what becomes of those who send keys that are none."""
 
-import asyncio
 from http import HTTPStatus
 
 import msgspec
@@ -8,11 +7,12 @@ import pytest
 
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, run_server
-from app.auth import failures, rates
-from app.auth.failures import MAX_ADDRESSES, Failures, network_of
+from app.auth import failures, known_ids, rates
+from app.auth.failures import Failures
 from app.auth.keys import make_key
 from app.auth.rates import Rates
 from app.kernel import bucket
+from app.kernel.addresses import network_of
 from app.kernel.errors import RateLimited
 
 HOME = "192.0.2.1"
@@ -22,7 +22,7 @@ HOME = "192.0.2.1"
 def clock(monkeypatch):
     """The time in a list of one; it stands still while the test does not move it."""
     now = [1_000.0]
-    for module in (bucket, failures):
+    for module in (bucket, known_ids):
         monkeypatch.setattr(module, "monotonic", lambda: now[0])
     return now
 
@@ -70,34 +70,31 @@ def test_of_ipv6_a_network_counts_as_one_address(one, other, same):
     assert same is (network_of(one) == network_of(other))
 
 
-async def test_who_guesses_is_slowed_down_and_costs_one_look_up_a_second(clock):
-    asked = []
-
-    async def find_ids():
-        asked.append(1)
-        return {"known"}
-
-    counted = Failures(find_ids, 60)
+def test_who_guesses_is_slowed_down_until_its_time_has_come_again(clock):
+    counted = Failures(60)
     for _ in range(60):
+        assert not counted.is_over(HOME)
         counted.failed(HOME)
-    assert await counted.only(HOME) is None
+    assert counted.is_over(HOME)
     with pytest.raises(RateLimited, match="a valid key is let in") as refused:
         counted.failed(HOME)
     assert "1" == refused.value.headers["Retry-After"]
-    assert [{"known"}] * 3 == await asyncio.gather(*(counted.only(HOME) for _ in range(3)))
-    assert ([1], None) == (asked, await counted.only("192.0.2.2"))
+    assert not counted.is_over("192.0.2.2")
     clock[0] += 1
-    await counted.only(HOME)
-    assert [1, 1] == asked
+    assert not counted.is_over(HOME)  # though nothing was tried since
     counted.failed(HOME)  # one a second more
-    assert await counted.only(HOME) is None
+    assert counted.is_over(HOME)
 
 
-def test_addresses_that_are_remembered_are_bounded():
-    counted = Failures(None, 60)
-    for number in range(MAX_ADDRESSES + 10):
-        counted.failed(f"host-{number}")
-    assert (MAX_ADDRESSES, False, True) == (len(counted.of), "host-9" in counted.of, "host-10" in counted.of)
+def test_of_the_addresses_that_are_remembered_the_one_that_goes_on_failing_stays(monkeypatch, clock):
+    monkeypatch.setattr(failures, "MAX_ADDRESSES", 2)
+    counted = Failures(1)
+    counted.failed(HOME)
+    for number in range(5):
+        with pytest.raises(RateLimited):
+            counted.failed(HOME)
+        counted.failed(f"198.51.100.{number}")
+    assert [True, False, True] == [counted.is_over(address) for address in (HOME, "198.51.100.3", "198.51.100.4")]
 
 
 async def test_an_answer_says_where_its_key_stands_whatever_it_is(settings, clock):
@@ -127,8 +124,7 @@ async def test_an_answer_says_where_its_key_stands_whatever_it_is(settings, cloc
         assert HTTPStatus.OK == (await stranger.http.get("/health/live")).status_code
 
 
-async def test_good_keys_come_in_from_an_address_that_guesses_also_new_ones(settings, clock, monkeypatch):
-    monkeypatch.setattr(failures, "RENEW_S", 0.0)
+async def test_good_keys_come_in_from_an_address_that_guesses_also_new_ones(settings, clock):
     slow = msgspec.structs.replace(settings, api_rate_per_min=4)
     async with run_server(slow) as server, ApiClient(server.url, ADMIN_KEY) as api, ApiClient(server.url, None) as stranger:
         known = await api.key_with("connections:read")
@@ -140,6 +136,8 @@ async def test_good_keys_come_in_from_an_address_that_guesses_also_new_ones(sett
         assert [HTTPStatus.UNAUTHORIZED] * 4 + [HTTPStatus.TOO_MANY_REQUESTS] * 2 == guesses
         assert HTTPStatus.OK == await status_of(known)
         assert HTTPStatus.OK == await status_of(ADMIN_KEY)
+        assert HTTPStatus.OK == await status_of(await api.key_with("connections:read"))
+        assert HTTPStatus.TOO_MANY_REQUESTS == await status_of(make_key().text)
         assert HTTPStatus.OK == await status_of(await api.key_with("connections:read"))
         assert HTTPStatus.TOO_MANY_REQUESTS == await status_of(known[:-1] + ("a" if known[-1] != "a" else "b"))
         assert HTTPStatus.UNAUTHORIZED == (await stranger.get("/connections")).status_code  # without a key nothing was guessed

@@ -1,8 +1,9 @@
 """Nodes of a cluster in one loop, with what their features keep: without servers, on one Redis and one database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from api_tests.waiting import eventually
 from app.cluster.member import make_member
 from app.db.session import Database
 from app.features import announcements, messages, notifications, rooms, tokens
+from app.features.announcements import service as announcements_service
+from app.features.announcements.model import AnnouncementRow, new
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
 from app.features.notifications.service import notify
@@ -30,6 +33,9 @@ from app.wire.dialect import Dialect
 FEATURES: Sequence[Feature] = [announcements.FEATURE, messages.FEATURE, notifications.FEATURE, rooms.FEATURE, tokens.FEATURE]
 
 
+NEWS: Mapping[str, Any] = MappingProxyType({"title": "News", "priority": "high", "author": "test"})
+
+
 class Node:
     """One of them."""
 
@@ -43,6 +49,10 @@ class Node:
 
     def tab(self, user_id: str, *roles: str, form: Dialect = PLAIN) -> Tab:
         return tab(self.hub, user_id, *roles, form=form)
+
+    async def announce(self, message: str, **how: Any) -> AnnouncementRow:
+        """Store and show an announcement, to everyone signed in unless `how` says otherwise."""
+        return (await announcements_service.announce(self.services, new(message=message, **NEWS, **how))).row
 
     def close(self, page: Tab) -> None:
         page.sink.abort()

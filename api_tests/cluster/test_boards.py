@@ -29,9 +29,6 @@ class _Message(msgspec.Struct):
     message: str
 
 
-NEWS = {"title": "News", "priority": "high", "author": "test"}
-
-
 @pytest.fixture
 async def nodes(redis: RedisServer, settings: Settings) -> AsyncIterator[list[Node]]:
     async with run_services(settings, redis.url, "aaaaaaaa", "bbbbbbbb") as two:
@@ -61,10 +58,12 @@ async def test_whoever_connects_while_it_is_published_is_shown_it_once_on_each_n
             await asyncio.sleep(0)
 
     connecting = [asyncio.create_task(connect(node)) for node in nodes]
-    for number in range(5):
-        await service.announce(nodes[number % 2].services, message=str(number), **NEWS)
-    over.set()
-    await asyncio.gather(*connecting)
+    try:
+        for number in range(5):
+            await nodes[number % 2].announce(str(number))
+    finally:
+        over.set()
+        await asyncio.gather(*connecting)
     for node, other in (nodes, nodes[::-1]):
         await node.heard(other)
         await node.hub.delivery.until_written()
@@ -78,7 +77,7 @@ async def test_one_that_the_other_node_changed_before_it_was_shown_is_never_show
     a, b = nodes
     live = [node.tab("ada") for node in nodes]
     held = Held(a, monkeypatch)
-    announcing = asyncio.create_task(service.announce(a.services, message="as it was", **NEWS))
+    announcing = asyncio.create_task(a.announce("as it was"))
     await held.came.wait()
     (made,) = await _rows(b)
     if is_recalled:
@@ -99,7 +98,7 @@ async def test_of_two_edits_on_two_nodes_the_later_one_counts_in_whichever_order
     nodes: list[Node], monkeypatch: pytest.MonkeyPatch
 ):
     a, b = nodes
-    made = (await service.announce(a.services, message="first", **NEWS)).row
+    made = await a.announce("first")
     await b.heard(a)
     live = [node.tab("ada") for node in nodes]
     held = Held(a, monkeypatch)
@@ -129,7 +128,7 @@ async def test_a_follower_who_comes_before_the_followers_are_looked_up_is_shown_
     await _follow(a, "zoe", "bob")
     bob = b.tab("bob")
     await a.knows("bob")
-    await service.announce(a.services, message="x", audience=followers_of("ada"), **NEWS)
+    await a.announce("x", audience=followers_of("ada"))
     await looked_up.wait()
     zoe, eve = b.tab("zoe"), b.tab("eve")
     assert [[], []] == [zoe.heard, eve.heard]
@@ -143,12 +142,12 @@ async def test_a_follower_who_comes_before_the_followers_are_looked_up_is_shown_
 # -- what is lost -----------------------------------------------------------------------------------------------------------
 async def test_when_entries_are_lost_the_board_is_read_anew_and_shown_to_all(nodes: list[Node], redis: RedisServer):
     a, b = nodes
-    gone = (await service.announce(a.services, message="is recalled", **NEWS)).row
+    gone = await a.announce("is recalled")
     await b.heard(a)
     page = b.tab("ada")
     await redis.stop()
     await service.recall(a.services, gone.id)
-    await service.announce(a.services, message="new", **NEWS)
+    await a.announce("new")
     await shows(page, "is recalled")
     redis.empty()
     await redis.start()
@@ -161,7 +160,7 @@ async def test_what_is_heard_while_the_board_is_read_counts_and_nobody_is_shown_
     nodes: list[Node], monkeypatch: pytest.MonkeyPatch
 ):
     a, b = nodes
-    old, gone = [(await service.announce(a.services, message=text, **NEWS)).row for text in ("old", "is recalled")]
+    old, gone = [await a.announce(text) for text in ("old", "is recalled")]
     await b.heard(a)
     read, has_read, may_go_on = service.store.newest_in_force, asyncio.Event(), asyncio.Event()
 
@@ -178,7 +177,7 @@ async def test_what_is_heard_while_the_board_is_read_counts_and_nobody_is_shown_
     assert [] == page.heard
     await service.edit(a.services, old.id, _Message("edited"))
     await service.recall(a.services, gone.id)
-    await service.announce(a.services, message="new", **NEWS)
+    await a.announce("new")
     await b.heard(a)
     may_go_on.set()
     await shows(page, "new", "edited")
@@ -188,7 +187,7 @@ async def test_what_is_heard_while_the_board_is_read_counts_and_nobody_is_shown_
 async def test_one_that_is_read_before_it_is_heard_of_is_shown_once(nodes: list[Node], monkeypatch: pytest.MonkeyPatch):
     a, b = nodes
     held = Held(a, monkeypatch)
-    announcing = asyncio.create_task(service.announce(a.services, message="x", **NEWS))
+    announcing = asyncio.create_task(a.announce("x"))
     await held.came.wait()
     b.services.of(Board)._has_lost()
     page = b.tab("ada")

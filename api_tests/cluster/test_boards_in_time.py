@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from api_tests.cluster.services import Node, run_services
-from api_tests.cluster.test_boards import NEWS, Held, shows
+from api_tests.cluster.test_boards import Held, shows
 from api_tests.hub.recording import Tab
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
@@ -45,10 +45,6 @@ def live(nodes: list[Node]) -> list[Tab]:
     return [node.tab("ada") for node in nodes]
 
 
-async def announce(node: Node, **how: Any) -> Any:
-    return (await service.announce(node.services, message="x", **NEWS, **how)).row
-
-
 async def is_over(node: Node, expires_at: datetime) -> None:
     """Wait until the node has taken down what it was to take down by then."""
     await eventually(lambda: node.services.of(Schedule)._expired_until > expires_at)
@@ -65,7 +61,7 @@ async def test_one_that_is_given_more_time_while_it_is_taken_down_is_on_every_sc
     nodes: list[Node], live: list[Tab], monkeypatch: pytest.MonkeyPatch
 ):
     a, b = nodes
-    made = await announce(a, expires_at=utc_now() + MOMENT)
+    made = await a.announce("x", expires_at=utc_now() + MOMENT)
     await b.heard(a)
     held = Held(a, monkeypatch)
     await eventually(lambda: made.id not in a.services.of(service.Board)._posted)
@@ -79,7 +75,7 @@ async def test_one_whose_edit_began_before_its_time_was_over_is_on_every_screen(
     nodes: list[Node], live: list[Tab], monkeypatch: pytest.MonkeyPatch
 ):
     a, b = nodes
-    made = await announce(a, expires_at=utc_now() + MOMENT)
+    made = await a.announce("x", expires_at=utc_now() + MOMENT)
     await b.heard(a)
     settle, has_changed, may_go_on = service.settled_audience, asyncio.Event(), asyncio.Event()
 
@@ -104,7 +100,7 @@ async def test_one_that_is_shown_so_late_that_its_time_is_over_is_on_no_screen(
     a, b = nodes
     expires_at = utc_now() + MOMENT
     held = Held(b, monkeypatch)
-    announcing = asyncio.create_task(announce(b, expires_at=expires_at))
+    announcing = asyncio.create_task(b.announce("x", expires_at=expires_at))
     await held.came.wait()
     await is_over(a, expires_at)
     held.may_go_on.set()
@@ -117,7 +113,7 @@ async def test_one_that_another_node_has_given_an_end_by_then_is_on_no_screen(
 ):
     a, b = nodes
     held = Held(b, monkeypatch)
-    announcing = asyncio.create_task(announce(b))
+    announcing = asyncio.create_task(b.announce("x"))
     await held.came.wait()
     async with b.services.database.reading() as session:
         (made,) = await service.store.newest_in_force(session, utc_now(), 1)

@@ -6,6 +6,7 @@ import msgspec
 
 from api_tests.client import ApiClient
 from api_tests.cluster.nodes import Cluster
+from api_tests.cluster.services import NEWS
 from api_tests.hub.recording import make_hub, tab
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, run_server
@@ -13,6 +14,7 @@ from api_tests.waiting import MS, eventually
 from app.cluster import clerk
 from app.db.session import Database
 from app.features.announcements import service
+from app.features.announcements.model import new
 from app.features.announcements.service import Schedule
 from app.features.services import Services
 from app.hub.lease import Owner, OwnLease
@@ -60,11 +62,10 @@ async def test_announcements_wait_for_the_node_that_has_the_lease_and_are_shown_
     lease.owner = Owner.ELSEWHERE
     services = Services(settings, Database(settings.database_url), make_hub(), None, lease=lease)
     page = tab(services.hub, "ada")
-    how = {"title": "News", "priority": "high", "author": "test"}
     now, board = utc_now(), services.of(service.Board)
     async with board.running(), services.of(Schedule).running():
-        await service.announce(services, message="later", publish_at=now + timedelta(seconds=60), **how)
-        short = await service.announce(services, message="short", expires_at=now + timedelta(seconds=30), **how)
+        await service.announce(services, new(message="later", publish_at=now + timedelta(seconds=60), **NEWS))
+        short = await service.announce(services, new(message="short", expires_at=now + timedelta(seconds=30), **NEWS))
         clock.skip(60)
         await eventually(lambda: len(page.sink.messages) == 2)  # what is over leaves its screens, whose ever the lease is
         assert ("delete", False) == (page.sink.messages[1]["swap"], short.row.id in board._posted)

@@ -94,20 +94,21 @@ def is_done(settings: Settings, statement: str) -> bool:
     return True
 
 
-def all_stored(settings: Settings) -> str:
-    """Every row of every table, as text."""
+def all_stored(settings: Settings, *, but: str = "") -> str:
+    """Every row of every table, but for one where it is named, as text."""
     if is_sqlite(settings.database_url):
         with closing(sqlite3.connect(path_of(settings))) as connection:
-            return "\n".join(connection.iterdump())
-    return in_a_thread(_copied(settings.database_url))
+            return "\n".join(line for line in connection.iterdump() if not line.startswith(f'INSERT INTO "{but}"'))
+    return in_a_thread(_copied(settings.database_url, but))
 
 
-async def _copied(url: str) -> str:
+async def _copied(url: str, but: str) -> str:
     copied = BytesIO()
     connection = await asyncpg.connect(plain(url))
     try:
         for (table,) in await connection.fetch(_TABLES):
-            await connection.copy_from_table(table, output=copied)
+            if table != but:
+                await connection.copy_from_table(table, output=copied)
     finally:
         await connection.close()
     return copied.getvalue().decode()

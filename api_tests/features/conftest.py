@@ -2,8 +2,10 @@
 
 import pytest
 
-from api_tests.waiting import SOON_S
+from api_tests.waiting import MS, SOON_S
 from app.db import postgresql, sqlite
+from app.features import gathering
+from app.features.audit import recorder
 
 SOON_MS = round(1_000 * SOON_S)
 
@@ -17,3 +19,12 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(postgresql, name, SOON_S)
     for name in ("STATEMENT_TIMEOUT_MS", "LOCK_TIMEOUT_MS", "IDLE_TIMEOUT_MS"):
         monkeypatch.setattr(postgresql, name, SOON_MS)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events of the audit log are written at once."""
+    monkeypatch.setattr(recorder, "PAUSE_S", 1 * MS)
+    monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
+    monkeypatch.setattr(recorder, "STRANGERS_S", 10 * MS)
+    monkeypatch.setattr(gathering, "REST", 0)

@@ -12,8 +12,7 @@ import pytest
 from api_tests.client import ApiClient
 from api_tests.db.beside import rows
 from api_tests.server import ADMIN_KEY, Running, run_server
-from api_tests.waiting import MS, eventually_told
-from app.features import gathering
+from api_tests.waiting import eventually_told
 from app.features.audit import recorder
 from app.kernel.clock import utc_now
 from app.main import ROUTES
@@ -24,15 +23,9 @@ BROADCAST = {"audience": {"kind": "everyone"}, "target": "#a", "html": "<p>a sen
 COUNTED = "SELECT count(*), sum(times) FROM audit_events"
 DEED = Deed(Actor("key", "k", "shop"), "do", {}, None, {}, 200, "", "req", "192.0.2.1")
 
+pytestmark = pytest.mark.usefixtures("hasty")
+
 Reader = Callable[..., Awaitable[list[Any]]]
-
-
-@pytest.fixture(autouse=True)
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Events are written at once."""
-    monkeypatch.setattr(recorder, "PAUSE_S", 1 * MS)
-    monkeypatch.setattr(recorder, "REFUSALS_S", 10 * MS)
-    monkeypatch.setattr(gathering, "REST", 0)
 
 
 @pytest.fixture
@@ -93,6 +86,32 @@ async def test_ids_of_path_and_body_are_its_targets(api: ApiClient, events: Read
     assert ("delete_room", {"room_id": "lobby"}, None, 204) == found[4]
 
 
+async def test_what_is_given_to_whom_is_in_it(api: ApiClient, events: Reader) -> None:
+    await api.post("/connection-tokens", {"user_id": "ada", "roles": ["premium", "admin"]})
+    many = [f"a{number:0127}" for number in range(49)]
+    await api.put("/users/ada", {"name": "Ada", "roles": [*many, "admin"]})
+    await api.post("/users/ada/disconnect", {"revoke_tokens": True})
+    await api.post("/users/updates", {"updates": [{"user_id": f"{n:02}", "target": "#a", "html": "x"} for n in range(30)]})
+    minted, put, disconnected, updated = await events(4)
+    assert {"user_id": "ada", "roles": "admin premium"} == minted["targets"]
+    assert {*many, "admin"} == set(put["targets"]["roles"].split())
+    assert {"user_id": "ada", "revoke_tokens": "true"} == disconnected["targets"]
+    assert {"kind": "users", "ids": [f"{n:02}" for n in range(20)], "count": 30} == updated["audience"]
+
+
+async def test_what_nobody_did_can_be_left_out_or_shown_alone(server: Running, api: ApiClient, events: Reader) -> None:
+    await api.post("/rooms", {"id": "a"})
+    await api.post("/rooms", {"id": "b"})
+    async with ApiClient(server.url, "none of ours") as nobody:
+        await nobody.post("/rooms", {"id": "c"})
+    assert ["create_room"] * 3 == [event["operation"] for event in await events(3)]
+    assert ["a", "b"] == [event["targets"]["id"] for event in await events(2, known="true")]
+    assert ["nobody"] == [event["actor"] for event in await events(1, known="false")]
+    first = await api.get("/audit-events", params={"limit": "1", "known": "true"})
+    second = await api.http.get(f"/api/v1/audit-events{first.links['next']['url']}")
+    assert (["a"], None) == ([one["targets"]["id"] for one in second.json()["items"]], second.json()["next_cursor"])
+
+
 async def test_what_changes_nothing_is_not_in_it(api: ApiClient, events: Reader) -> None:
     await api.get("/rooms")
     await api.get("/rooms/nowhere")
@@ -101,18 +120,30 @@ async def test_what_changes_nothing_is_not_in_it(api: ApiClient, events: Reader)
     assert ["put_user"] == [event["operation"] for event in await events(1)]
 
 
-async def test_a_dry_run_is_not_in_it_and_uses_no_key_up(settings: Settings, api: ApiClient, events: Reader) -> None:
+async def test_a_dry_run_is_in_it_as_one_and_uses_no_key_up(api: ApiClient, events: Reader) -> None:
     once = {"Idempotency-Key": "a"}
     assert HTTPStatus.OK == (await api.post("/broadcasts?dry_run=true", BROADCAST, headers=once)).status_code
     assert HTTPStatus.ACCEPTED == (await api.post("/broadcasts", BROADCAST, headers=once)).status_code
-    assert ["create_broadcast"] == [event["operation"] for event in await events(1)]
+    told = [
+        (event["code"], event["status"], event["counts"], event["audience"])
+        for event in await events(2, operation="create_broadcast")
+    ]
+    everyone = {"kind": "everyone"}
+    assert [("dry_run", 200, {"matched": 0, "users": 0}, everyone), ("", 202, {"matched": 0, "queued": 0}, everyone)] == told
+
+
+async def test_a_dry_run_that_is_refused_is_in_it_too(api: ApiClient, events: Reader) -> None:
+    await api.post("/connections/none/updates?dry_run=true", {"target": "#a", "html": "x"})
+    assert [("send_update", 404, "not_found")] == [
+        (event["operation"], event["status"], event["code"]) for event in await events(1)
+    ]
 
 
 async def test_refusals_and_failures_are_in_it_with_their_reason(
     server: Running, api: ApiClient, events: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weak_key = await api.key_with("rooms:read")
-    for key, method, path in ((None, "GET", "/rooms"), ("x", "GET", "/connections"), (weak_key, "POST", "/rooms")):
+    for key, method, path in ((None, "GET", "/rooms"), (weak_key, "POST", "/rooms")):
         async with ApiClient(server.url, key) as refused:
             await refused.call(method, path, {})
     await api.post("/broadcasts", {"target": "#a"})
@@ -124,11 +155,10 @@ async def test_refusals_and_failures_are_in_it_with_their_reason(
 
     monkeypatch.setattr(server.hub, "publish", broken)
     await api.post("/broadcasts", BROADCAST)
-    found = {(event["actor"], event["operation"], event["status"], event["code"]) for event in await events(8)}
+    found = {(event["actor"], event["operation"], event["status"], event["code"]) for event in await events(7)}
     assert {
         ("key", "create_api_key", 201, ""),
         ("nobody", "list_rooms", 401, "unauthenticated"),
-        ("nobody", "list_connections", 401, "unauthenticated"),
         ("key", "create_room", 403, "forbidden"),
         ("key", "create_broadcast", 422, "invalid_fields"),
         ("key", "create_broadcast", 413, ""),
@@ -217,6 +247,7 @@ async def test_it_is_listed_in_pages_and_by_key_operation_and_time(server: Runni
         ({"since": "2026-11-23T20:16:03"}, "?since"),
         ({"until": "yesterday"}, "?until"),
         ({"actor": "key"}, "?actor"),
+        ({"known": "perhaps"}, "?known"),
     ],
 )
 async def test_a_wrong_filter_is_named(api: ApiClient, asked: dict[str, str], pointer: str) -> None:
@@ -233,6 +264,7 @@ async def test_only_its_own_scope_reads_it(server: Running, api: ApiClient) -> N
 async def test_what_was_done_last_is_written_down_at_the_end(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder, "PAUSE_S", 3600)
     monkeypatch.setattr(recorder, "REFUSALS_S", 3600)
+    monkeypatch.setattr(recorder, "STRANGERS_S", 3600)
     async with run_server(settings) as server, ApiClient(server.url, ADMIN_KEY) as api:
         await api.post("/rooms", {"id": "lobby"})
         await api.delete("/rooms/nowhere")
@@ -252,3 +284,14 @@ async def test_a_call_that_cannot_be_noted_is_answered_all_the_same(
     monkeypatch.setattr("app.web.deeds.targets_of", None)
     assert HTTPStatus.CREATED == (await api.post("/rooms", {})).status_code
     assert "a call is missing in the audit log" in logged()
+
+
+async def test_all_that_was_since_any_day_can_be_asked(api: ApiClient) -> None:
+    await api.post("/rooms", {"id": "lobby"})
+    for since in ("0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"):
+
+        async def noted(since: str = since) -> bool:
+            found = (await api.get(f"/audit-events?since={since}&operation=create_room")).json()
+            return 1 == len(found["items"])
+
+        await eventually_told(noted)

@@ -1,9 +1,12 @@
 """POST /broadcasts and /broadcasts/batch: who hears, what they hear, what is refused."""
 
+from typing import Any
+
 import pytest
 
 from api_tests.client import ApiClient
 from api_tests.server import Running
+from app.hub.audience import MAX_PARTS_IN_BATCH
 
 
 async def test_a_page_that_only_listens_hears_a_broadcast(server: Running, api: ApiClient) -> None:
@@ -192,6 +195,17 @@ async def test_a_hundred_updates_are_a_batch_and_more_are_not(api: ApiClient) ->
     assert 202 == (await api.post("/broadcasts/batch", {"updates": [GOOD] * 100})).status_code
     assert 422 == (await api.post("/broadcasts/batch", {"updates": [GOOD] * 101})).status_code
     assert "/updates" == (await api.post("/broadcasts/batch", {"updates": []})).json()["errors"][0]["pointer"]
+
+
+async def test_the_audiences_of_a_batch_are_bounded_together(api: ApiClient) -> None:
+    def updates(parts: int) -> list[Any]:
+        wide = {"kind": "any_of", "audiences": [{"kind": "signed_in"}] * 32}
+        return [{**GOOD, "audience": wide}] * (parts // 32) + [GOOD] * (parts % 32)
+
+    assert 202 == (await api.post("/broadcasts/batch", {"updates": updates(MAX_PARTS_IN_BATCH)})).status_code
+    refused = await api.post("/broadcasts/batch", {"updates": updates(MAX_PARTS_IN_BATCH + 1)})
+    (error,) = refused.json()["errors"]
+    assert (422, "/updates", True) == (refused.status_code, error["pointer"], "more than 256 audiences" in error["detail"])
 
 
 async def test_an_unknown_broadcast_is_not_found(api: ApiClient) -> None:

@@ -1,19 +1,16 @@
 """What callers put into pages: by template or as HTML, where they may, and how much."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from api_tests.client import ApiClient
-from api_tests.server import ADMIN_KEY, Running, run_server
+from api_tests.server import Running
 from app.features.content import service
 from app.features.content.model import MAX_HTML_CHARS, MAX_NAME_CHARS
-from app.features.content.offered import MAX_RENDERED_BYTES, CannotRender, Offers
+from app.features.content.sandbox import MAX_RENDERED_BYTES
 from app.features.content.service import MAX_CALL_BYTES, MAX_CONTEXT_BYTES
-from app.main import create_app
-from app.settings import Settings, SettingsError
 from app.wire.update import MAX_OOB, MAX_TARGET_CHARS
 
 EVERYONE = {"kind": "everyone"}
@@ -42,6 +39,13 @@ async def test_a_template_is_filled_in_and_escaped_wherever_html_may_stand(serve
             assert ("#b", SHOWN, "innerHTML") == (second["target"], second["html"], second["swap"])
 
 
+async def test_what_is_null_is_shown_as_nothing(api: ApiClient) -> None:
+    card = {"template": "card", "context": {"title": None, "text": "Open", "link": None}}
+    told = await api.post("/broadcasts?dry_run=true", {"audience": EVERYONE, "target": "#a", **card})
+    (shown,) = told.json()["updates"]
+    assert '<article class="card">\n  <h3></h3>\n  <p>Open</p>\n</article>' == shown["html"]
+
+
 async def test_templates_are_listed_with_their_fields_for_any_key(server: Running, api: ApiClient) -> None:
     async with ApiClient(server.url, await api.key_with("follows:read")) as weak:
         pages = [await weak.get("/templates?limit=2")]
@@ -68,7 +72,8 @@ async def test_templates_are_listed_with_their_fields_for_any_key(server: Runnin
         ({"template": "notice"}, "/context/title", "missing"),
         ({"template": "notice", "context": {"title": "x", "a/b~": 1}}, "/context/a~1b~0", "there are kind, message, title"),
         ({"template": "notice", "context": ["x"]}, "/context", "Expected `object`"),
-        ({"template": "list", "context": {"items": 5}}, "/context", "cannot be filled in with this"),
+        ({"template": "list", "context": {"items": 5}}, "/context", "cannot be filled in with this: a value is of another kind"),
+        ({"template": "list", "context": {"items": [{}]}}, "/context", "an object or a list stands where a text"),
         ({"template": "card", "context": {"title": "x", "text": "x", "link": "java\tscript:x"}}, "/context", "must be relative"),
         ({"html": "x", "oob": [{"target": "#b", "template": "nope"}]}, "/oob/0/template", "no such template"),
         ({"html": "x", "oob": [{"target": "#b", "html": "y", "template": "notice"}]}, "/oob/0/template", "not both"),
@@ -127,99 +132,3 @@ async def test_what_one_call_may_send_counts_over_all_its_updates(api: ApiClient
     assert 202 == (await api.post("/broadcasts/batch", {"updates": [update] * 2})).status_code
     ((at, _),) = await wrong(api, {"updates": [update] * 3}, "/broadcasts/batch")
     assert "/updates/2/template" == at
-
-
-def offers_of(folder: Path, source: str, name: str = "shop/order") -> Offers:
-    """With one template of the site's own."""
-    file = folder / "content" / f"{name}.html"
-    file.parent.mkdir(parents=True)
-    file.write_text(source)
-    offers = Offers()
-    offers.replace_from(str(folder))
-    return offers
-
-
-@pytest.mark.parametrize(
-    ("source", "fields", "context", "shown"),
-    [
-        ("<p>{{ a }}</p>", "a", {"a": None}, "<p></p>"),
-        ("{% if a is defined %}{{ a }}{% endif %}{{ b|default('-') }}", "a? b?", {}, "-"),
-        ("{% for one in rows %}{{ one.name }}{{ loop.index }}{% endfor %}", "rows", {"rows": [{"name": "<"}]}, "&lt;1"),
-        ("{% set x = a %}{{ x }}{{ range(2)|list }}", "a", {"a": 1}, "1[0, 1]"),
-        ("{{ '*' * stars }}", "stars", {"stars": 3}, "***"),
-        ("{{ a|tojson }}", "a", {"a": "</script>"}, '"\\u003c/script\\u003e"'),
-        ("<a href='{{ a|url }}'>", "a", {"a": "/x?y=1:2&'"}, "<a href='/x?y=1:2&amp;&#39;'>"),
-        ("<a href='{{ a|url }}'>", "a", {"a": "mailto:ada@example.org"}, "<a href='mailto:ada@example.org'>"),
-    ],
-)
-def test_a_template_of_the_site_is_offered_with_what_it_needs(
-    tmp_path: Path, source: str, fields: str, context: Any, shown: str
-) -> None:
-    one = offers_of(tmp_path, source).find("shop/order")
-    assert one is not None
-    assert fields.split() == sorted([*one.required, *(f"{name}?" for name in one.optional)])
-    assert shown == one.render(context)
-
-
-@pytest.mark.parametrize(
-    ("source", "context", "said"),
-    [
-        ("{{ '*' * stars }}", {"stars": 10**12}, "may be too large"),
-        ("{{ 9 ** power }}", {"power": 10**9}, "may be too large"),
-        ("{{ a.__class__.__mro__ }}", {"a": "x"}, "unsafe"),
-        ("{{ a|attr('__class__') }}", {"a": "x"}, "unsafe"),
-        ("{{ a.format(a) }}", {"a": "{0.__class__}"}, "unsafe"),
-        ("{{ a.append(1) }}", {"a": []}, "unsafe"),
-        ("{{ a.b }}", {"a": {}}, "has no attribute 'b'"),
-        ("{% if a is defined %}{% endif %}{{ a }}", {}, "'a' is undefined"),
-        ("{{ a|url }}", {"a": "JaVaScRiPt:alert(1)"}, "must be relative, or begin with http:, https:, mailto:, tel:"),
-        ("{{ a|url }}", {"a": "\x01java\nscript\t:alert(1)"}, "must be relative"),
-        ("{{ a|url }}", {"a": "data:text/html,x"}, "must be relative"),
-        (
-            "{% for a in rows %}{% for b in rows %}{% for c in rows %}x{% endfor %}{% endfor %}{% endfor %}",
-            {"rows": "x" * 9_000},
-            "bytes",
-        ),
-    ],
-)
-def test_a_template_does_nothing_but_show_whatever_it_is_given(tmp_path: Path, source: str, context: Any, said: str) -> None:
-    one = offers_of(tmp_path, source).find("shop/order")
-    assert one is not None
-    with pytest.raises(CannotRender) as refused:
-        one.render(context)
-    assert said in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "source", "said"),
-    [
-        ("one", "{{ a|safe }}", "content/one.html: line 1: No filter named 'safe'"),
-        ("one", "\n{{ a", "content/one.html: line 2: unexpected end of template"),
-        ("one", "{% autoescape false %}{{ a }}{% endautoescape %}", "escaping cannot be turned off"),
-        ("one", "{% include 'card.html' %}", "must stand alone"),
-        ("one", "{% extends parent %}", "must stand alone"),
-        ("one", "{% from 'card.html' import x %}", "must stand alone"),
-        ("One", "x", "a name of at most"),
-        ("x" * (MAX_NAME_CHARS + 1), "x", "a name of at most"),
-    ],
-)
-def test_a_template_that_is_not_safe_or_cannot_be_known_keeps_the_server_from_starting(
-    settings: Settings, tmp_path: Path, name: str, source: str, said: str
-) -> None:
-    with pytest.raises(SettingsError, match="WSX_TEMPLATES") as refused:
-        offers_of(tmp_path, source, name)
-    assert said in str(refused.value)
-    with pytest.raises(SettingsError):
-        create_app(msgspec.structs.replace(settings, templates=str(tmp_path)))
-
-
-async def test_a_template_of_the_site_takes_the_place_of_a_shipped_one(settings: Settings, tmp_path: Path) -> None:
-    offers_of(tmp_path, "<b>{{ title }}</b>", "notice")
-    async with (
-        run_server(msgspec.structs.replace(settings, templates=str(tmp_path))) as server,
-        ApiClient(server.url, ADMIN_KEY) as api,
-        server.socket() as page,
-    ):
-        await api.post("/broadcasts", {"audience": EVERYONE, "target": "#a", **NOTICE})
-        assert "<b>&lt;b&gt;Fish &amp; chips&lt;/b&gt;</b>" == (await page.next())["html"]
-        assert 3 == len((await api.get("/templates")).json()["items"])

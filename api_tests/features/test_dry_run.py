@@ -1,5 +1,6 @@
-"""`?dry_run=true`: who would hear and what they would see; nothing is sent, nothing is stored."""
+"""`?dry_run=true`: who would hear and what they would see; nothing is sent, and nothing is stored but that it was asked."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from api_tests.server import Running
 from api_tests.waiting import eventually
 from app.features import dry_run
 from app.features.users import service
+from app.hub.audience import Audience
+from app.hub.everywhere import Count, Everywhere
 from app.main import ROUTES
 
 EVERYONE = {"kind": "everyone"}
@@ -74,7 +77,7 @@ async def test_a_dry_run_tells_what_the_call_would_do_and_does_nothing(server: R
         for one in (page, other):
             await one.next_of("#status")
         await eventually(lambda: [(0,)] == rows(server.settings, NOT_WRITTEN_YET))
-        before = all_stored(server.settings)
+        before = all_stored(server.settings, but="audit_events")
         path = path.format(connection=page.id, room=room)
         tried = await key.post(f"{path}?dry_run=true", body)
         assert 200 == tried.status_code, tried.text
@@ -87,7 +90,7 @@ async def test_a_dry_run_tells_what_the_call_would_do_and_does_nothing(server: R
         assert shown in update["html"]
         size = len(update["html"].encode()) + sum(len(part["html"].encode()) for part in update["oob"])
         assert size == update["bytes"] == told["bytes"]
-        assert before == all_stored(server.settings)
+        assert before == all_stored(server.settings, but="audit_events")
         await api.broadcast("the end")
         for one in (page, other):
             await one.hears_nothing_but("the end")
@@ -126,8 +129,9 @@ async def test_a_dry_run_refuses_what_the_call_refuses(server: Running, api: Api
     async with ApiClient(server.url, await api.key_with("follows:read")) as weak:
         refused = await weak.post(f"{path}?dry_run=true", body)
         assert (403, True) == (refused.status_code, scope in refused.json()["detail"])
-    unclear = await api.post(f"{path}?dry_run=maybe", body)
-    assert (422, "?dry_run") == (unclear.status_code, unclear.json()["errors"][0]["pointer"])
+    for query in ("dry_run=maybe", "dry_run=true&dry_run=false"):
+        unclear = await api.post(f"{path}?{query}", body)
+        assert (422, "?dry_run") == (unclear.status_code, unclear.json()["errors"][0]["pointer"])
 
 
 async def test_who_they_are_is_for_keys_that_may_see_connections(server: Running, api: ApiClient) -> None:
@@ -136,6 +140,109 @@ async def test_who_they_are_is_for_keys_that_may_see_connections(server: Running
         told = (await blind.post("/broadcasts?dry_run=true", body)).json()
         assert (1, 1, None) == (told["matched"], told["users"], told["examples"])
         assert 1 == len((await api.post("/broadcasts?dry_run=true", body)).json()["examples"])
+
+
+ADA = {"kind": "users", "ids": ["ada"]}
+BOB = {"kind": "users", "ids": ["bob"]}
+CIRCLE = {"kind": "near", "latitude": 52.5, "longitude": 13.4, "radius_km": 0.05}
+STAFF = {"kind": "roles", "names": ["staff"]}
+FOLLOWERS = {"kind": "followers_of", "user_id": "bob"}
+FRIENDS = {"kind": "friends_of", "user_id": "bob"}
+LOBBY = {"kind": "rooms", "ids": ["lobby"]}
+
+
+def any_of(*audiences: Any) -> Any:
+    return {"kind": "any_of", "audiences": audiences}
+
+
+def all_of(*audiences: Any) -> Any:
+    return {"kind": "all_of", "audiences": audiences}
+
+
+def except_(audience: Any, excluded: Any) -> Any:
+    return {"kind": "except", "audience": audience, "excluded": excluded}
+
+
+async def test_a_key_that_may_not_see_connections_cannot_find_out_where_somebody_is(server: Running, api: ApiClient) -> None:
+    async with ApiClient(server.url, await api.key_with("broadcasts:write")) as blind, server.socket("ada") as page:
+        await page.ask("set-location", NEAR)
+
+        async def told(key: ApiClient, audience: Any) -> tuple[Any, ...]:
+            content = {"audience": audience, "target": "#a", "html": "x"}
+            alone = (await key.post("/broadcasts?dry_run=true", content)).json()
+            (in_batch,) = (await key.post("/broadcasts/batch?dry_run=true", {"updates": [content]})).json()["updates"]
+            assert (alone["matched"], alone["users"]) == (in_batch["matched"], in_batch["users"])
+            return alone["matched"], alone["users"]
+
+        hidden = (
+            CIRCLE,
+            LOBBY,
+            FOLLOWERS,
+            FRIENDS,
+            all_of(ADA, CIRCLE),
+            except_(ADA, CIRCLE),
+            any_of(CIRCLE, BOB),
+            all_of(STAFF, ADA),
+        )
+        for audience in hidden:
+            assert (None, None) == await told(blind, audience)
+        for audience in (all_of(ADA, CIRCLE), any_of(CIRCLE, BOB)):
+            assert (1, 1) == await told(api, audience)
+        for audience in (ADA, any_of(ADA, BOB), except_(SIGNED_IN, STAFF), any_of(EVERYONE, STAFF)):
+            assert (1, 1) == await told(blind, audience)
+        updates = [{"audience": audience, "target": "#a", "html": "x"} for audience in (ADA, CIRCLE, ADA)]
+        batch = (await blind.post("/broadcasts/batch?dry_run=true", {"updates": updates})).json()
+        assert ([1, None, 1], None, None, None) == (
+            [update["matched"] for update in batch["updates"]],
+            *(batch[name] for name in ("matched", "users", "examples")),
+        )
+        event = {"title": "x", "location": NEAR, "radius_km": 0.05}
+        assert (await blind.post("/local-events?dry_run=true", event)).json()["matched"] is None
+
+
+async def test_own_lines_are_those_of_nobody_for_a_key_that_may_not_see_whose_they_are(server: Running, api: ApiClient) -> None:
+    async with server.socket("ada", name="Ada Secret"):
+        for scopes in (["users:write"], ["users:*"], ["users:write", "connections:read"]):
+            async with ApiClient(server.url, await api.key_with(*scopes)) as key:
+                told = (await key.post("/users/updates?dry_run=true", {"updates": None})).json()
+            assert (1, 1) == (told["matched"], told["users"])
+            assert ['<div class="user-update">NAME - STATUS</div>'] == [update["html"] for update in told["updates"]]
+        async with ApiClient(server.url, await api.key_with("users:*", "connections:read")) as key:
+            assert "Ada Secret" in (await key.post("/users/updates?dry_run=true", {"updates": None})).text
+
+
+async def test_how_many_notifications_wait_is_for_keys_that_may_read_them(server: Running, api: ApiClient) -> None:
+    body = {"user_ids": ["ada"], "title": "x"}
+    for _ in range(2):
+        await api.post("/notifications", body)
+    for scope, shown in (("notifications:write", "1"), ("notifications:*", "3")):
+        async with ApiClient(server.url, await api.key_with(scope)) as key:
+            (update,) = (await key.post("/notifications?dry_run=true", body)).json()["updates"]
+        assert [shown] == [part["html"] for part in update["oob"]]
+
+
+async def test_of_a_batch_each_audience_is_counted_in_a_turn_of_its_own(
+    server: Running, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, turns, count = [], [0], Everywhere.count
+
+    def turn() -> None:
+        turns[0] += 1
+        ticking[0] = asyncio.get_running_loop().call_soon(turn)
+
+    async def counting(everywhere: Everywhere, audience: Audience) -> Count:
+        counted.append(turns[0])
+        return await count(everywhere, audience)
+
+    monkeypatch.setattr(Everywhere, "count", counting)
+    names = [f"user-{number}" for number in range(20)]
+    updates = [{"audience": {"kind": "users", "ids": [name]}, "target": "#a", "html": "x"} for name in names]
+    ticking = [asyncio.get_running_loop().call_soon(turn)]
+    try:
+        assert 200 == (await api.post("/broadcasts/batch?dry_run=true", {"updates": updates})).status_code
+    finally:
+        ticking[0].cancel()
+    assert 21 == len(counted) == len(set(counted))
 
 
 async def test_examples_are_few_however_many_hear(server: Running, api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:

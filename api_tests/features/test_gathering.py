@@ -57,6 +57,18 @@ async def test_a_batch_has_a_largest_size():
     assert [MAX_BATCH, 1] == [len(batch) for batch in work.done]
 
 
+async def test_where_it_has_to_keep_up_full_batches_wait_for_no_pause_and_no_rest(monkeypatch):
+    monkeypatch.setattr(gathering, "REST", 1_000_000_000)
+    monkeypatch.setattr(gathering, "MAX_REST_S", NEVER_S)
+    work = Work()
+    gathered = Gathering("work", work, pause_s=NEVER_S, keeps_up=True)
+    async with gathered.running():
+        for number in range(2 * MAX_BATCH):
+            gathered.add(f"key-{number}", number)
+        await eventually(lambda: 2 == len(work.done))
+    assert [MAX_BATCH] * 2 == [len(batch) for batch in work.done]
+
+
 async def test_a_key_is_in_it_until_its_batch_is_done():
     work = Work()
     work.gate.clear()

@@ -97,6 +97,17 @@ async def test_a_key_cannot_give_what_it_has_not(api: ApiClient) -> None:
     assert (403, True) == (answer.status_code, "admin" in answer.json()["detail"])
 
 
+async def test_a_key_revokes_itself_and_none_that_may_do_more(api: ApiClient) -> None:
+    stronger, weaker, key = [await api.key_with(*scopes) for scopes in (["admin"], ["keys:admin"], ["keys:admin", "rooms:read"])]
+    async with ApiClient(api.url, key) as client:
+        refused = await client.delete(f"/api-keys/{stronger.split('_')[1]}")
+        assert (403, True) == (refused.status_code, "has not admin" in refused.json()["detail"])
+        for one in (weaker, key):
+            assert 204 == (await client.delete(f"/api-keys/{one.split('_')[1]}")).status_code
+    async with ApiClient(api.url, stronger) as client:
+        assert 200 == (await client.get("/rooms")).status_code
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

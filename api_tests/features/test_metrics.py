@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api_tests.client import ApiClient
 from api_tests.server import Running
-from api_tests.waiting import eventually
+from api_tests.waiting import eventually, eventually_told
 from app import wsx
 from app.hub.paced import QueueFull
 
@@ -97,7 +97,7 @@ async def test_odd_names_of_queues_are_read_back_as_they_are(server: Running, ap
 async def test_the_numbers_need_their_scope(server: Running, api: ApiClient, scopes: tuple[str, ...], status: int) -> None:
     async with ApiClient(server.url, await api.key_with(*scopes)) as other:
         answer = await other.http.get("/metrics")
-    assert status == answer.status_code
+    assert (status, True) == (answer.status_code, "ratelimit" in answer.headers)
     problem: Any = answer.json() if status == 403 else {"detail": "metrics:read"}
     assert "metrics:read" in problem["detail"]
 
@@ -107,3 +107,16 @@ async def test_without_a_key_there_are_no_numbers(server: Running) -> None:
         answer = await stranger.http.get("/metrics")
     assert (401, "application/problem+json") == (answer.status_code, answer.headers["content-type"])
     assert "wsx_" not in answer.text.replace("wsx_<", "")
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_who_is_refused_them_is_in_the_audit_log(server: Running, api: ApiClient) -> None:
+    async with ApiClient(server.url, await api.key_with("broadcasts:write")) as weak, ApiClient(server.url, None) as stranger:
+        for one in (weak, stranger):
+            await one.http.get("/metrics")
+
+    async def noted() -> bool:
+        found = (await api.get("/audit-events?operation=metrics")).json()["items"]
+        return {401, 403} == {one["status"] for one in found}
+
+    await eventually_told(noted)

@@ -34,7 +34,8 @@ async def test_a_room_needs_neither_id_nor_name(api):
 async def test_there_is_one_room_of_an_id(api):
     made = (await api.post("/rooms", {"id": "lobby"})).json()
     again = await api.post("/rooms", {"id": "lobby", "name": "another"})
-    assert (409, "there is a room 'lobby' already; PATCH changes it") == (again.status_code, again.json()["detail"])
+    told = "there is a room 'lobby' already; PATCH changes it, and its members stay"
+    assert (409, told) == (again.status_code, again.json()["detail"])
     assert made == (await api.get("/rooms/lobby")).json()
 
 

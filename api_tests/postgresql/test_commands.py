@@ -10,6 +10,7 @@ from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
 from api_tests.postgresql_server import SECRET, Postgres, query
 from api_tests.server import ADMIN_KEY
+from app.auth.keys import NewKey
 from app.cli import console, main
 from app.db.session import Database
 from app.features.keys import first_key
@@ -116,7 +117,12 @@ async def test_it_serves_an_empty_database_and_no_line_has_the_password(tmp_path
 
 async def test_of_nodes_that_start_at_once_one_gets_the_first_key(database_url: str) -> None:
     nodes = [Database(database_url) for _ in range(6)]
-    made = await asyncio.gather(*map(first_key, nodes))
+
+    async def start(node: Database) -> NewKey | None:
+        async with node.transaction() as session:
+            return await first_key(session)
+
+    made = await asyncio.gather(*map(start, nodes))
     assert 1 == len([key for key in made if key is not None])
     for node in nodes:
         await node.close()

@@ -1,6 +1,5 @@
 """A commit of which nobody knows is settled by its idempotency key: done or not, and never twice."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from sqlalchemy import text
 from api_tests.clock import Clock
 from api_tests.db.beside import rows
 from api_tests.features.bare import bare_services
-from api_tests.postgresql_server import Postgres, run_postgres
+from api_tests.postgresql_server import Postgres
 from api_tests.waiting import eventually_told
 from app.db import postgresql
 from app.db.session import Database
@@ -24,17 +23,9 @@ DONE = Answer(201, [], b"{}")
 ROOMS = "SELECT id FROM rooms"
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[Postgres]:
-    """A cluster that may be stopped."""
-    with run_postgres(durable=True) as running:
-        yield running
-
-
 @pytest.fixture
-def database_url(own: Postgres) -> Iterator[str]:
-    with own.migrated() as url:
-        yield url
+def database_url(own_url: str) -> str:
+    return own_url
 
 
 async def test_a_commit_whose_answer_is_lost_is_settled_by_its_key(

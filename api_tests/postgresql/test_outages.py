@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from api_tests.client import ApiClient
 from api_tests.db.beside import rows, storing
-from api_tests.postgresql_server import Postgres, query, run_postgres
+from api_tests.postgresql_server import Postgres, query
 from api_tests.server import ADMIN_KEY, run_server
 from api_tests.waiting import MS, eventually
 from app.db import postgresql
@@ -26,17 +26,9 @@ WELL_AGAIN_S = 10.0
 ROOMS = "SELECT id FROM rooms ORDER BY id"
 
 
-@pytest.fixture(scope="module")
-def own() -> Iterator[Postgres]:
-    """A cluster that may be stopped."""
-    with run_postgres(durable=True) as running:
-        yield running
-
-
 @pytest.fixture
-def database_url(own: Postgres) -> Iterator[str]:
-    with own.migrated() as url:
-        yield url
+def database_url(own_url: str) -> str:
+    return own_url
 
 
 @pytest.fixture

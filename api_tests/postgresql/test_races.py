@@ -19,6 +19,7 @@ from app.db.insert import ensure
 from app.db.session import Database
 from app.features.announcements import service as announcements
 from app.features.announcements import store as announcement_store
+from app.features.announcements.model import new
 from app.features.notifications import service as notifications
 from app.features.rooms.model import RoomRow
 from app.features.services import Services
@@ -121,7 +122,7 @@ async def test_two_who_read_at_once_leave_a_count_that_is_right(nodes: list[Serv
 async def test_an_edit_that_meets_its_hour_is_shown(clock, settings: Settings, nodes: list[Services]) -> None:
     """One node edits what the other one is about to show: the edit waits, and finds it shown."""
     how = {"title": "News", "priority": "high", "author": "test"}
-    row = (await announcements.announce(nodes[0], message="old", publish_at=utc_now() + timedelta(seconds=60), **how)).row
+    row = (await announcements.announce(nodes[0], new(message="old", publish_at=utc_now() + timedelta(seconds=60), **how))).row
     clock.skip(120)
 
     class Change(msgspec.Struct):
@@ -138,6 +139,6 @@ async def test_an_edit_that_meets_its_hour_is_shown(clock, settings: Settings, n
 
 async def test_of_two_who_recall_one_does(nodes: list[Services]) -> None:
     for _ in range(TURNS):
-        row = (await announcements.announce(nodes[0], message="x", title="x", priority="low", author="test")).row
+        row = (await announcements.announce(nodes[0], new(message="x", title="x", priority="low", author="test"))).row
         outcomes = await asyncio.gather(*(announcements.recall(node, row.id) for node in nodes), return_exceptions=True)
         assert {None: 1, NotFound: 1} == Counter(outcome if outcome is None else type(outcome) for outcome in outcomes)

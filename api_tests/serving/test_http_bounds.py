@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api_tests.serving.raw import Running, serving
+from api_tests.serving.raw import Ear, Running, detaching, request, serving
 from api_tests.serving.test_http import FAR_S, POST, SOON_S, WHOLE, deadlines, gone, pages
 from api_tests.waiting import eventually
 from app.serving import http, patience
@@ -215,3 +215,24 @@ def test_a_uvicorn_that_lacks_what_we_lean_on_is_refused_by_name() -> None:
         setattr(Other, name, None)
     with pytest.raises(ImportError, match="this uvicorn has no pipeline in Other"):
         check_names(Other)
+
+
+async def test_what_stands_behind_a_body_is_no_header() -> None:
+    """RFC 9110, 6.5.1: else who sends it could say who it is, or from where, behind the back of a proxy."""
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["headers"])
+        await pages(scope, receive, send)
+
+    async with serving(app) as server, server.peer() as peer:
+        peer.send(CHUNKED + b"authorization: Bearer x\r\n\r\n" + CHUNKED + b"\r\n")
+        await eventually(lambda: len(seen) == 2)
+    assert [[(b"host", b"here"), (b"transfer-encoding", b"chunked")]] * 2 == seen
+
+
+@pytest.mark.parametrize(("length", "status"), [(60_000, 101), (70_000, 431)])
+async def test_the_head_of_a_handshake_has_its_bound_also_in_one_write(length: int, status: int) -> None:
+    async with serving(detaching(Ear())) as server, server.peer() as peer:
+        peer.send(request(cookie="x" * length))
+        assert f"HTTP/1.1 {status}".encode() == (await peer.reader.readuntil(b"\r\n"))[:12]

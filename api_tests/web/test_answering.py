@@ -18,8 +18,8 @@ from app.main import ROUTES, create_app
 from app.settings import Settings
 
 NOBODY = {"audience": {"kind": "users", "ids": ["nobody"]}, "target": "#a", "html": "x"}
-MAX_CALLS = 142
-"""Calls of Python functions in one broadcast to nobody, from our front door on. It is 136, of which 34 are the rate limit and the
+MAX_CALLS = 156
+"""Calls of Python functions in one broadcast to nobody, from our front door on. It is 155, of which 50 are the rate limit and the
 audit log; in Litestar's own way, without these, it was 391."""
 
 
@@ -86,12 +86,6 @@ async def test_every_wrong_parameter_is_named_in_one_answer(api: ApiClient) -> N
     answer = await api.get("/announcements?limit=0&cursor=" + "x" * 300 + "&state=sideways")
     assert HTTPStatus.UNPROCESSABLE_ENTITY == answer.status_code
     assert {"?limit", "?cursor", "?state"} == {error["pointer"] for error in answer.json()["errors"]}
-
-
-async def test_the_last_of_several_values_counts(api: ApiClient) -> None:
-    for _ in range(3):
-        await api.post("/announcements", {"message": "x", "priority": "low"})
-    assert 1 == len((await api.get("/announcements?limit=3&limit=1")).json()["items"])
 
 
 def test_what_stands_in_the_query_may_be_left_out() -> None:

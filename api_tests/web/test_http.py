@@ -199,6 +199,13 @@ async def test_a_parameter_that_does_not_exist_is_refused_and_nothing_is_done(
         await page.hears_nothing_but("marker")
 
 
+@pytest.mark.parametrize("query", ["user_id=ada&user_id=bob", "user_id=ada&user_id=", "limit=5&user_id=ada&user_id=ada"])
+async def test_a_parameter_that_is_given_twice_is_refused(api: ApiClient, query: str) -> None:
+    answer = await api.get(f"/connections?{query}")
+    told = [{"pointer": "?user_id", "detail": "given 2 times; give it once"}]
+    assert (422, told) == (answer.status_code, answer.json()["errors"])
+
+
 async def test_a_broken_fragment_leaves_nothing_half_done(settings: Settings) -> None:
     folder = Path(settings.database_url.partition(":///")[2]).parent / "own"
     for name in ("announcements/published.html", "notifications/arrived.html"):

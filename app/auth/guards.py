@@ -30,8 +30,8 @@ class Guard:
         if scheme.lower() != "bearer" or not text:
             message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
             raise Unauthenticated(message)
-        among = await self._failures.only(address) if self._failures.of else None
-        caller = await self._ring.caller(text.strip(), among)
+        guesses = self._failures.were_there and self._failures.is_over(address)
+        caller = await self._ring.caller(text.strip(), guesses=guesses)
         if caller is None:
             self._failures.failed(address)
             message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"

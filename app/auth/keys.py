@@ -9,12 +9,13 @@ import asyncio
 import hashlib
 import secrets
 import zlib
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
 
+from app.auth.known_ids import KnownIds
 from app.auth.scopes import ADMIN
 from app.kernel.clock import monotonic, utc_now
 
@@ -108,8 +109,16 @@ class KeyRing:
     looked up anew behind them. Those that must wait for the same key wait for one look-up.
     """
 
-    def __init__(self, find: Callable[[str], Awaitable[KeyRecord | None]], *, admin_key: str, used: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        find: Callable[[str], Awaitable[KeyRecord | None]],
+        known_ids: KnownIds,
+        *,
+        admin_key: str,
+        used: Callable[[str], None],
+    ) -> None:
         self._find = find
+        self._known_ids = known_ids
         self._used = used
         self._admin_digest = digest_of(admin_key) if admin_key else None
         self._cache: dict[str, _Found] = {}
@@ -117,10 +126,10 @@ class KeyRing:
         """The newest look-up of each key that is under way, and when it began."""
         self._running: set[asyncio.Task[_Found]] = set()
 
-    async def caller(self, text: str, among: Container[str] | None = None) -> Caller | None:
+    async def caller(self, text: str, *, guesses: bool = False) -> Caller | None:
         """Who holds this key; None when it is not a key of ours, or expired, or revoked. Raises what looking it up raises.
 
-        `among`: where given, only these ids are looked up.
+        `guesses`: whoever sends it tries many keys that are none, so only ids that there are are looked up.
         """
         digest = digest_of(text)
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
@@ -129,7 +138,7 @@ class KeyRing:
         now = monotonic()
         found = self._cache.get(key_id)
         if found is None or now >= found.until:
-            if not text.isascii() or id_of(text) is None or (among is not None and key_id not in among):
+            if not text.isascii() or id_of(text) is None or (guesses and not await self._known_ids.has(key_id)):
                 return None
             found = await asyncio.shield(self._look_up(key_id, now))
         elif now >= found.renew_at:
@@ -141,6 +150,10 @@ class KeyRing:
             return None
         self._used(key_id)
         return found.caller
+
+    def made(self, key_id: str) -> None:
+        """There is a new key, which may be used at once."""
+        self._known_ids.add(key_id)
 
     def forget(self, key_id: str) -> None:
         """Look this key up anew at its next use: it was changed."""

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from app.cli.console import migrated, say, with_database
@@ -14,14 +14,16 @@ from app.kernel.clock import utc_now
 SHOWN = 50
 MAX_SHOWN = 10_000
 LOOK_EVERY_S = 1.0
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 LOOKS_BACK = timedelta(seconds=30)
-"""Refusals are written up to ten seconds after the first of them, and the clocks of nodes differ."""
+"""The clocks of nodes differ, and a transaction takes its time."""
 
 
 def list_events(options: argparse.Namespace) -> None:
     wanted = _wanted(options)
     if options.since is not None:
-        wanted = wanted._replace(since=utc_now() - options.since)
+        now = utc_now()
+        wanted = wanted._replace(since=now - min(options.since, now - _EARLIEST))
 
     async def show(database: Database) -> None:
         async with database.reading() as session:
@@ -37,7 +39,7 @@ def tail(options: argparse.Namespace) -> None:
         seen: set[UUID] = set()
         while True:
             async with database.reading() as session:
-                events = await since(session, wanted._replace(since=utc_now() - LOOKS_BACK))
+                events = await since(session, wanted._replace(written_since=utc_now() - LOOKS_BACK))
             _show(event for event in events if event.id not in seen)
             seen = {event.id for event in events}
             await asyncio.sleep(LOOK_EVERY_S)
@@ -46,11 +48,12 @@ def tail(options: argparse.Namespace) -> None:
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:
+    wanted = Wanted(operation=options.operation, known=options.known)
     if options.key is not None:
-        return Wanted("key", options.key, options.operation)
+        return wanted._replace(actor="key", actor_id=options.key)
     if options.user is not None:
-        return Wanted("user", options.user, options.operation)
-    return Wanted(operation=options.operation)
+        return wanted._replace(actor="user", actor_id=options.user)
+    return wanted
 
 
 def _show(events: Iterable[AuditEventRow]) -> None:

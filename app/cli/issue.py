@@ -29,9 +29,10 @@ def create(options: argparse.Namespace) -> None:
         raise Failure(str(error), 2) from None
 
     async def make(database: Database) -> str:
-        row, key = await create_key(database, wanted, OPERATOR)
-        made = {"id": key.id, "name": row.name, "scopes": " ".join(row.scopes)}
-        await record(database, by_command("keys create", made))
+        async with database.transaction() as session:
+            row, key = create_key(session, wanted, OPERATOR)
+            made = {"id": key.id, "name": row.name, "scopes": " ".join(row.scopes)}
+            await record(session, by_command("keys create", made))
         return key.text
 
     say(with_database(settings, make))
@@ -55,8 +56,9 @@ def list_all(_options: argparse.Namespace) -> None:
 
 def revoke(options: argparse.Namespace) -> None:
     async def carry_out(database: Database) -> None:
-        await revoke_key(database, options.id)
-        await record(database, by_command("keys revoke", {"key_id": options.id}))
+        async with database.transaction() as session:
+            await revoke_key(session, options.id, OPERATOR)
+            await record(session, by_command("keys revoke", {"key_id": options.id}))
 
     with_database(migrated(), carry_out)
     say(f"{options.id}: revoked")

@@ -82,9 +82,10 @@ def _greet(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
 
 
 async def _make_first_key(database: Database) -> NewKey | None:
-    key = await first_key(database)
-    if key is not None:
-        await record(database, by_command("first key", {"id": key.id, "scopes": ADMIN}))
+    async with database.transaction() as session:
+        key = await first_key(session)
+        if key is not None:
+            await record(session, by_command("first key", {"id": key.id, "scopes": ADMIN}))
     return key
 
 

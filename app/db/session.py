@@ -17,7 +17,7 @@ from app.db.backend import WRITES, Backend
 from app.db.postgresql import Postgresql
 from app.db.sqlite import Sqlite
 from app.db.url import is_sqlite
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, Unclear
 from app.kernel.transaction import marked_open
 
 BEFORE_COMMIT: ContextVar[Callable[[AsyncSession], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
@@ -39,7 +39,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session that is committed at the end of the block, or rolled back when it raises. Publish only after the block.
 
-        Raises Unavailable when the database cannot be used now; then nothing was stored, unless it says otherwise.
+        Raises Unavailable when the database cannot be used now; then nothing was stored, unless it is Unclear.
         """
         commit = _Commit()
         with self._told(commit):
@@ -66,7 +66,7 @@ class Database:
             async with asyncio.timeout(self._backend.check_timeout_s), self.reading() as session:
                 await session.execute(text("SELECT 1"))
         except TimeoutError as error:
-            raise _unavailable(error, _NOT_STORED) from error
+            raise _noted(Unavailable(_NOT_STORED), error) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -81,7 +81,7 @@ class Database:
             if isinstance(error, DBAPIError) and not self._backend.is_passing(error):
                 raise
             unclear = commit.has_begun and self._backend.may_be_stored(error)
-            raise _unavailable(error, _UNCLEAR if unclear else _NOT_STORED) from error
+            raise _noted(Unclear(_UNCLEAR) if unclear else Unavailable(_NOT_STORED), error) from error
 
 
 class _Commit:
@@ -95,10 +95,9 @@ async def _connect(session: AsyncSession, *, writes: bool) -> None:
     try:
         await session.connection(execution_options={WRITES: writes})
     except (DBAPIError, OSError) as error:
-        raise _unavailable(error, _NOT_STORED) from error
+        raise _noted(Unavailable(_NOT_STORED), error) from error
 
 
-def _unavailable(error: Exception, detail: str) -> Unavailable:
-    failure = Unavailable(detail)
+def _noted(failure: Unavailable, error: Exception) -> Unavailable:
     failure.add_note(str(getattr(error, "orig", error)) or type(error).__name__)
     return failure

@@ -1,11 +1,13 @@
 """`?dry_run=true`: who would hear a call, and what they would be shown. Nothing is sent, and nothing is stored.
 
-It wants what the real call wants: the same scope, and a body that is right. Who they are is for keys with `connections:read` alone:
-else any key that may send could ask who is near a place.
+It wants what the real call wants: the same scope, and a body that is right; and like that it is in the audit log. But no page sees
+it: asked again and again, with audiences that differ by a step, it could find out where somebody is, in which room, or whom they
+follow. So who hears is told to keys with `connections:read` alone. Others are told how many they are, where the audience is made of
+everybody and roles, or of nothing but users or connections that they name themselves.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Final, Self
 
 import msgspec
@@ -16,7 +18,7 @@ from app.auth.scopes import allows
 from app.features.left_out import LeftOuts, left_out
 from app.features.listing import Incomplete
 from app.features.services import Services
-from app.hub.audience import MAX_AUDIENCES, AnyOf, Audience
+from app.hub.audience import MAX_AUDIENCES, AllOf, AnyOf, Audience, Connections, Everyone, Except, Roles, SignedIn, Users
 from app.hub.everywhere import Count
 from app.hub.listed import ConnectionInfo
 from app.hub.publication import Part
@@ -26,6 +28,12 @@ from app.wire.update import Fragment, Update
 EXAMPLES: Final = 20
 """Connections that are shown of those who would hear."""
 SEES_WHO: Final = "connections:read"
+COUNTED_FOR_ALL: Final[Sequence[frozenset[type]]] = (
+    frozenset({Everyone, SignedIn, Roles}),
+    frozenset({Users}),
+    frozenset({Connections}),
+)
+"""Kinds of audiences that may be combined with each other, and still tell a key without `SEES_WHO` no more than it says itself."""
 
 
 class Hearer(msgspec.Struct, frozen=True):
@@ -54,15 +62,15 @@ class DryUpdate(msgspec.Struct, frozen=True, kw_only=True):
     swap: str
     oob: list[Fragment]
     bytes: Annotated[int, Meta(description="Of its HTML, that of `oob` included, in UTF-8")]
-    matched: Matched | UnsetType = UNSET
-    users: HearingUsers | UnsetType = UNSET
-    """Where a call gives each update an audience of its own."""
+    matched: Matched | UnsetType | None = UNSET
+    users: HearingUsers | UnsetType | None = UNSET
+    """Where a call gives each update an audience of its own; null: the key may not know."""
 
     @classmethod
-    def of(cls, update: Update, heard: Count | None = None) -> Self:
+    def of(cls, update: Update, heard: Count | UnsetType | None = UNSET) -> Self:
         """As the REST interface shows it."""
         size = len(update.html.encode()) + sum(len(part.html.encode()) for part in update.oob)
-        matched, users = (UNSET, UNSET) if heard is None else (heard.connections, heard.users)
+        matched, users = (UNSET, UNSET) if heard is UNSET else _numbers(heard)
         return cls(
             target=update.target,
             html=update.html,
@@ -90,9 +98,13 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
 
     matched: Annotated[
         int | None,
-        Meta(description="Connections that would hear; null: a batch for more different audiences than can be counted together"),
+        Meta(
+            description=f"Connections that would hear. null: the key has not the scope {SEES_WHO}, and the audience "
+            "names places, rooms, followers or friends, or combines users or connections with others; or it is a batch "
+            "for more different audiences than can be counted together"
+        ),
     ]
-    users: Annotated[int | None, Meta(description="Users among them; null: as above")]
+    users: Annotated[int | None, Meta(description="Users among them; null: as `matched`")]
     examples: Annotated[
         list[Hearer] | None,
         Meta(description=f"Some of them, {EXAMPLES} at most; null: the key has not the scope {SEES_WHO}"),
@@ -105,21 +117,51 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
 
 async def dry_run(services: Services, caller: Caller, audience: Audience, *updates: Update) -> DryRun:
     """Of updates that go to one audience, or to somebody of it each. Raises Unavailable."""
-    heard, examples = await asyncio.gather(services.everywhere.count(audience), _examples(services, caller, audience))
-    return _told(heard, examples, [DryUpdate.of(update) for update in updates], heard.missing, left_out(updates))
+    heard, examples = await asyncio.gather(_count(services, caller, audience), _examples(services, caller, audience))
+    return _told(heard, examples, [DryUpdate.of(update) for update in updates], [heard], left_out(updates))
 
 
 async def dry_run_of_batch(services: Services, caller: Caller, parts: Sequence[Part]) -> DryRun:
     """Of updates with an audience each. Raises Unavailable."""
     audiences = list(dict.fromkeys(part.audience for part in parts))
+    by_audience = dict(zip(audiences, await _count_each(services, caller, audiences), strict=True))
     together = _together(audiences)
-    counted = await asyncio.gather(*(services.everywhere.count(audience) for audience in audiences))
-    by_audience = dict(zip(audiences, counted, strict=True))
-    in_all = None if together is None else by_audience.get(together) or await services.everywhere.count(together)
+    in_all = None
+    if together is not None:
+        in_all = by_audience[together] if together in by_audience else await _count(services, caller, together)
     examples = await _examples(services, caller, together or audiences[0])
     updates = [DryUpdate.of(part.update, by_audience[part.audience]) for part in parts]
-    missing = {node for heard in (*counted, in_all) if heard is not None for node in heard.missing}
-    return _told(in_all, examples, updates, missing, left_out(part.update for part in parts))
+    return _told(in_all, examples, updates, [*by_audience.values(), in_all], left_out(part.update for part in parts))
+
+
+async def _count_each(services: Services, caller: Caller, audiences: Sequence[Audience]) -> list[Count | None]:
+    """All nodes are asked at once, but each count on this one has a turn of the loop of its own: it may look at all connections."""
+    counting = []
+    for audience in audiences:
+        counting.append(asyncio.create_task(_count(services, caller, audience)))
+        await asyncio.sleep(0)
+    return await asyncio.gather(*counting)
+
+
+async def _count(services: Services, caller: Caller, audience: Audience) -> Count | None:
+    """None: the caller may not know."""
+    kinds = frozenset(_kinds(audience))
+    if not _sees_who(caller) and not any(kinds <= told for told in COUNTED_FOR_ALL):
+        return None
+    return await services.everywhere.count(audience)
+
+
+def _kinds(audience: Audience) -> Iterator[type]:
+    """The kinds of audiences in it, but for those that combine others."""
+    match audience:
+        case AnyOf(audiences) | AllOf(audiences):
+            for one in audiences:
+                yield from _kinds(one)
+        case Except(included, excluded):
+            yield from _kinds(included)
+            yield from _kinds(excluded)
+        case _:
+            yield type(audience)
 
 
 def _together(audiences: Sequence[Audience]) -> Audience | None:
@@ -132,21 +174,34 @@ def _together(audiences: Sequence[Audience]) -> Audience | None:
         return None
 
 
+def _sees_who(caller: Caller) -> bool:
+    return allows(caller.scopes, SEES_WHO)
+
+
 async def _examples(services: Services, caller: Caller, audience: Audience) -> list[Hearer] | None:
-    if not allows(caller.scopes, SEES_WHO):
+    if not _sees_who(caller):
         return None
     return [Hearer.of(one) for one in (await services.everywhere.connections(audience, limit=EXAMPLES)).items]
 
 
+def _numbers(heard: Count | None) -> tuple[int | None, int | None]:
+    return (None, None) if heard is None else (heard.connections, heard.users)
+
+
 def _told(
-    heard: Count | None, examples: list[Hearer] | None, updates: list[DryUpdate], missing: Collection[str], left: LeftOuts
+    in_all: Count | None,
+    examples: list[Hearer] | None,
+    updates: list[DryUpdate],
+    counted: Collection[Count | None],
+    left: LeftOuts,
 ) -> DryRun:
+    matched, users = _numbers(in_all)
     return DryRun(
-        matched=None if heard is None else heard.connections,
-        users=None if heard is None else heard.users,
+        matched=matched,
+        users=users,
         examples=examples,
         bytes=sum(update.bytes for update in updates),
         updates=updates,
-        incomplete=sorted(missing),
+        incomplete=sorted({node for heard in counted if heard is not None for node in heard.missing}),
         left_out=left,
     )

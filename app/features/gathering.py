@@ -32,13 +32,17 @@ class Gathering(Generic[Key, Item]):
     """Holds items until a batch of them is carried out. Of several under one key the newest counts.
 
     `carry_out` is given at most `MAX_BATCH` at a time. When it raises Unavailable they wait and are tried again; when it raises
-    anything else, that is logged and they are given up.
+    anything else, that is logged and they are given up. `keeps_up`: while a full batch waits there is neither pause nor rest, for
+    what comes must not be more than what is carried out.
     """
 
-    def __init__(self, what: str, carry_out: Callable[[dict[Key, Item]], Awaitable[None]], *, pause_s: float) -> None:
+    def __init__(
+        self, what: str, carry_out: Callable[[dict[Key, Item]], Awaitable[None]], *, pause_s: float, keeps_up: bool = False
+    ) -> None:
         self._what = what
         self._carry_out = carry_out
         self._pause_s = pause_s
+        self._keeps_up = keeps_up
         self._waiting: dict[Key, Item] = {}
         self._some = asyncio.Event()
 
@@ -107,7 +111,8 @@ class Gathering(Generic[Key, Item]):
         rested_at = monotonic()
         while True:
             await rest.wait(self._some)
-            await rest.sleep(max(self._pause_s, rested_at - monotonic()))
+            if not self._keeps_up or len(self._waiting) < MAX_BATCH:
+                await rest.sleep(max(self._pause_s, rested_at - monotonic()))
             began = monotonic()
             try:
                 await self._carry_out_batch()

@@ -23,6 +23,9 @@ MAX_PARTS = 64
 """Audiences in one, at whatever depth: each may find everybody. Those that name their users or connections one by one are not
 counted, for they find no more than they name; nor are those that combine others."""
 
+MAX_PARTS_IN_BATCH = 256
+"""The same of all updates of a batch that the back office sends: each looks at every connection, in one turn of the loop."""
+
 _DEPTH_OF_MANY = 3
 """What `users` makes of up to a million ids: room for those in whose place followers and friends stand."""
 
@@ -259,12 +262,13 @@ def _depth(audience: Audience) -> int:
             return 1
 
 
-def _parts(audience: Audience) -> int:
+def parts_of(audience: Audience) -> int:
+    """How many audiences it holds that may find everybody."""
     match audience:
         case AnyOf(audiences) | AllOf(audiences):
-            return sum(map(_parts, audiences))
+            return sum(map(parts_of, audiences))
         case Except(included, excluded):
-            return _parts(included) + _parts(excluded)
+            return parts_of(included) + parts_of(excluded)
         case Users() | Connections():
             return 0
         case _:
@@ -272,7 +276,7 @@ def _parts(audience: Audience) -> int:
 
 
 def _check_limits(audience: Audience, field: str) -> None:
-    if _parts(audience) > MAX_PARTS:
+    if parts_of(audience) > MAX_PARTS:
         message = f"holds more than {MAX_PARTS} audiences beside those of users and connections; a role or a room says it in one"
         raise WrongField(field, message)
     if _depth(audience) > MAX_DEPTH:

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import structlog
 
+from app.hub.audience import Audience
 from app.hub.connection import Connection
 from app.hub.held import Held
 from app.hub.outbox import CatchingUp, Offer, Outbox
@@ -88,17 +89,20 @@ class Delivery:
         parts = publication.parts
         if len(parts) == 1 and not publication.is_batch:
             return self._deliver_one(publication, cursor)
-        heard: dict[Connection, list[int]] = {}
+        audiences: dict[Audience, list[int]] = {}
         for place, part in enumerate(parts):
-            for connection in self._registry.resolve(part.audience):
-                heard.setdefault(connection, []).append(place)
+            audiences.setdefault(part.audience, []).append(place)
+        heard: dict[Connection, list[Audience]] = {}
+        for audience in audiences:
+            for connection in self._registry.resolve(audience):
+                heard.setdefault(connection, []).append(audience)
         messages: dict[tuple[str, tuple[int, ...]], tuple[Prepared, dict[Pending, Pending]]] = {}
         queued = 0
-        for connection, places in heard.items():
-            key = connection.dialect.name, tuple(places)
+        for connection, its_own in heard.items():
+            key = connection.dialect.name, tuple(map(id, its_own))
             if key not in messages:
-                heard_parts = [parts[place] for place in places]
-                messages[key] = prepared(connection.dialect, publication, heard_parts, cursor), {}
+                places = sorted(place for audience in its_own for place in audiences[audience])
+                messages[key] = prepared(connection.dialect, publication, [parts[place] for place in places], cursor), {}
             queued += connection.outbox.catch_up is not None or self.offer(connection, *messages[key])
         return Receipt(publication.id, len(heard), queued)
 

@@ -20,6 +20,7 @@ from app.hub.audience import (
     SignedIn,
     Unsettled,
     Users,
+    everyone,
     hears,
 )
 from app.hub.connection import Connection
@@ -193,12 +194,12 @@ class Registry:
             case Connections(ids):
                 return [connection for one in ids if (connection := self._all.get(one)) is not None]
             case AnyOf(audiences):
-                return {connection for one in audiences for connection in self.resolve(one)}
+                return set[Connection]().union(*map(self.resolve, set(audiences)))
             case AllOf(audiences):
-                fewest = min((self.resolve(one) for one in audiences), key=len)
-                return [connection for connection in fewest if hears(connection, audience)]
+                fewest, *others = sorted(map(self.resolve, set(audiences) - {everyone} or {everyone}), key=len)
+                return set(fewest).intersection(*others)
             case Except(included, excluded):
-                return [connection for connection in self.resolve(included) if not hears(connection, excluded)]
+                return set(self.resolve(included)).difference(self.resolve(excluded))
 
     def page(self, audience: Audience, after: str, limit: int) -> list[Connection]:
         """The first so many of an audience with ids after this one, in the order of their ids. Raises Unsettled.

@@ -10,6 +10,7 @@ AppError                  code                  status
 ├─ Refused                refused               403   a handler's no to a page, in a sentence for people; with a code of its own
 ├─ RateLimited            rate_limited          429   too often; names the limit, says when to come back
 └─ Unavailable            unavailable           503   try again later; says when
+   └─ Unclear             unavailable           503   it may have been done all the same
 """
 
 from collections.abc import Sequence
@@ -102,6 +103,10 @@ class Unavailable(AppError):
     def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
         super().__init__(detail)
         self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class Unclear(Unavailable):
+    """Not now; and what was asked for may have been done."""
 
 
 class RateLimited(AppError):

@@ -23,6 +23,6 @@ def new_node_id() -> str:
 
 
 def first_id_of(moment: datetime) -> UUID:
-    """The smallest UUIDv7 that can be made at this moment: ids of later things are not smaller."""
-    milliseconds = int(moment.timestamp() * 1000)
+    """The smallest UUIDv7 that can be made at this moment: ids of later things are not smaller. Before 1970 none can be."""
+    milliseconds = max(0, int(moment.timestamp() * 1000))
     return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

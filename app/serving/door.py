@@ -49,7 +49,7 @@ class Door(asyncio.Protocol):
         seen = self._seen = self._seen + data
         if _END not in seen and len(seen) <= MAX_HEAD_BYTES and _METHOD.match(seen):
             return
-        if seen.startswith(_GET):
+        if seen.startswith(_GET) and 0 <= seen.find(_END) <= MAX_HEAD_BYTES:
             request = read_request(seen)
             if request is not None:
                 self._hand_over(self._config.ws_protocol_class).requested(request)

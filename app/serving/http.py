@@ -80,6 +80,9 @@ class HttpProtocol(HttpToolsProtocol):
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise _Unwanted
         self.scope["extensions"] = {CUT: {"cut": self._cut}}
+        self.scope["headers"] = list(
+            self.headers
+        )  # what comes behind the body is added to the other list, and is none (RFC 9110, 6.5.1)
         super().on_headers_complete()
         if len(self.pipeline) > MAX_QUEUED_REQUESTS:
             raise _Unwanted

@@ -1,21 +1,17 @@
 """How many sockets one address may open: so many handshakes at once, and so many a second for long."""
 
-from collections import OrderedDict
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_network
 from typing import Final
 
 import structlog
 
-from app.kernel.bucket import Bucket
+from app.kernel.addresses import as_address, network_of
+from app.kernel.bucket import Buckets
 from app.kernel.clock import monotonic
 from app.kernel.errors import AppError
-from app.web.proxies import as_address
 
 MAX_ADDRESSES: Final = 20_000
 """Addresses that are remembered, some 5 MiB; the one that was silent for longest goes first."""
-IPV6_PREFIX: Final = 64
-"""Bits of an IPv6 address that count: whoever has one has all that begin so (RFC 6177)."""
 TOLD_EVERY_S: Final = 60.0
 """Seconds between two lines of the log about addresses over the limit."""
 
@@ -38,7 +34,7 @@ class HandshakeLimit:
     def __init__(self, rate_per_s: float, burst: int) -> None:
         self._rate_per_s = rate_per_s
         self._burst = burst
-        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        self._buckets = Buckets(burst, MAX_ADDRESSES)
         self._told_at = -TOLD_EVERY_S
 
     def check(self, address: str) -> None:
@@ -46,14 +42,7 @@ class HandshakeLimit:
         name = counted_as(address)
         if name is None:
             return
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            bucket = self._buckets[name] = Bucket(self._burst)
-            if len(self._buckets) > MAX_ADDRESSES:
-                self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(name)
-        if not bucket.take(self._rate_per_s, self._burst):
+        if not self._buckets.to_take_from(name).take(self._rate_per_s, self._burst):
             self._tell(name)
             message = "too many handshakes from this address (WSX_HANDSHAKE_RATE_PER_S, WSX_HANDSHAKE_BURST)"
             raise TooManyHandshakes(message)
@@ -69,6 +58,4 @@ class HandshakeLimit:
 def counted_as(address: str) -> str | None:
     """What stands for all addresses of one client; None: it is this machine's, or none is known."""
     known = as_address(address)
-    if known is None or known.is_loopback:
-        return None
-    return str(ip_network((known, IPV6_PREFIX), strict=False)) if isinstance(known, IPv6Address) else str(known)
+    return None if known is None or known.is_loopback else network_of(address)

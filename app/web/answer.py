@@ -28,11 +28,14 @@ def rendered(returned: Any, status: int) -> Answer:
     if isinstance(returned, Response):
         headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in returned.headers.items()]
         returned, status = returned.content, returned.status_code or status
-    body = b""
-    if returned is not None:
+    if returned is None:
+        return Answer(status, headers, b"")
+    if isinstance(returned, bytes):  # of the type that its headers name
+        body = returned
+    else:
         body = _encode(returned)
-        headers += [_JSON, (b"content-length", b"%d" % len(body))]
-    return Answer(status, headers, body)
+        headers.append(_JSON)
+    return Answer(status, [*headers, (b"content-length", b"%d" % len(body))], body)
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

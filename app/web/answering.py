@@ -19,7 +19,6 @@ from app.web import deeds, idempotency
 from app.web.answer import Answer, rendered, send_answer
 from app.web.body import JsonBody
 from app.web.deeds import Deed, NoteDeed
-from app.web.errors import problem
 from app.web.front import Asgi, Receive, Scope, Send
 from app.web.idempotency import Once
 from app.web.parameters import Parameters
@@ -72,7 +71,7 @@ class Operation(NamedTuple):
     body: JsonBody | None
     is_post: bool
     changes: bool
-    """Whether it may change something: then the audit log has each call."""
+    """Whether it may change something: then the audit log has each call, and each dry run, which pages do not show."""
     keeps_answer: bool
     """Whether its answer may be kept to be given again: not where it holds a secret."""
     dry_run: Optional["Operation"] = None
@@ -109,25 +108,20 @@ class Operation(NamedTuple):
         if self.body is not None:
             body = await self.body.receive(headers, receive, office.max_body_bytes)
             call.arguments["data"] = self.body.decode(body)
-        key = idempotency.key_in(headers) if call.operation.is_post else None
-        if key is None:
+        key = idempotency.key_in(headers) if self.is_post else None
+        if key is None or not self.changes or call.operation is not self:  # what changes nothing may be done again and again
             call.returned = await call.operation.function(**call.arguments)
             answer = rendered(call.returned, call.operation.status)
         else:
             asked = idempotency.asked(key, scope, caller, body)
-            answer = await office.once.carry_out(asked, lambda: self._settled(call), keeps_answer=self.keeps_answer)
+            answer = await office.once.carry_out(asked, lambda: self._called(call), keeps_answer=self.keeps_answer)
         if call.operation.changes:
-            self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else "", office)
+            done = "" if call.operation is self else DRY_RUN
+            self._note(call, answer.status, deeds.REPLAYED if idempotency.REPLAYED in answer.headers else done, office)
         return answer
 
-    async def _settled(self, call: _Call) -> Answer:
-        """An answer that is given again: also a refusal that would be the same. Raises what may be otherwise at the next try."""
-        try:
-            call.returned = await self.function(**call.arguments)
-        except AppError as error:
-            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == HTTPStatus.TOO_MANY_REQUESTS:
-                raise
-            return problem(error, call.scope["path"], call.scope["state"]["request_id"])
+    async def _called(self, call: _Call) -> Answer:
+        call.returned = await self.function(**call.arguments)
         return rendered(call.returned, self.status)
 
     def _note_refusal(self, call: _Call, error: Exception, office: Office) -> None:

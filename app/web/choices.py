@@ -12,32 +12,32 @@ def choices_at(kind: Any, path: Sequence[str]) -> list[str]:
     `path`: names and indexes, `["updates", "0", "audience", "kind"]`.
     """
     whole = types.type_info(kind)
-    literals = {str(word) for found in _at(whole, path) if isinstance(found, types.LiteralType) for word in found.values}
-    around = (found for found in _at(whole, path[:-1]) if isinstance(found, types.StructType))
+    literals = {str(word) for found in types_at(whole, path) if isinstance(found, types.LiteralType) for word in found.values}
+    around = (found for found in types_at(whole, path[:-1]) if isinstance(found, types.StructType))
     return sorted(literals | {str(found.tag) for found in around if path and found.tag_field == path[-1]})
 
 
 def description_at(kind: Any, path: Sequence[str]) -> str:
     """What the documentation says of this place; empty: nothing."""
-    described = (found.extra_json_schema for found in _at(types.type_info(kind), path) if isinstance(found, types.Metadata))
+    described = (found.extra_json_schema for found in types_at(types.type_info(kind), path) if isinstance(found, types.Metadata))
     return next((str(words["description"]) for words in described if words and "description" in words), "")
 
 
-def _at(found: types.Type, path: Sequence[str]) -> Iterator[types.Type]:
+def types_at(found: types.Type, path: Sequence[str]) -> Iterator[types.Type]:
     """All types that may stand at this place, each behind what wraps it."""
     if not path:
         yield found
     match found:
         case types.Metadata():
-            yield from _at(found.type, path)
+            yield from types_at(found.type, path)
         case types.UnionType():
             for one in found.types:
-                yield from _at(one, path)
+                yield from types_at(one, path)
         case types.ListType() | types.VarTupleType() | types.SetType() | types.FrozenSetType() if path:
-            yield from _at(found.item_type, path[1:])
+            yield from types_at(found.item_type, path[1:])
         case types.StructType() if path:
             for field in found.fields:
                 if field.encode_name == path[0]:
-                    yield from _at(field.type, path[1:])
+                    yield from types_at(field.type, path[1:])
         case _:
             return

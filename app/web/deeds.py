@@ -11,6 +11,8 @@ from app.auth.keys import Caller
 ADMIN_KEY_ID: Final = "WSX_ADMIN_KEY"
 """Who used the key of the settings, which has no id."""
 MAX_ID_CHARS: Final = 128
+MAX_NAMES_CHARS: Final = 6_500
+"""Of roles or scopes, in one line: 50 of 128 characters fit, so that none can hide behind others."""
 MAX_NAMED: Final = 20
 """Ids of an audience that are named; of more, how many there are."""
 MAX_AUDIENCE_BYTES: Final = 2_000
@@ -19,7 +21,7 @@ REPLAYED: Final = "replayed"
 """The code of an answer that was given again: nothing was done."""
 
 _COUNTS: Final = ("matched", "queued", "offline", "users", "closed", "unread_count", "unseen_count")
-_TARGETS: Final = ("id", "user_id", "room_id", "follower_id", "followee_id", "priority", "name", "scopes")
+_TARGETS: Final = ("id", "user_id", "room_id", "follower_id", "followee_id", "priority", "name", "scopes", "roles", "revoke_tokens")
 _PLACES: Final = frozenset({"latitude", "longitude"})
 
 
@@ -27,7 +29,7 @@ class Actor(NamedTuple):
     """Who did it."""
 
     kind: str
-    """key, user, command (of the operator, on the machine itself) or nobody."""
+    """key, user, command (of the operator, on the machine itself), nobody, or several (together, in one row)."""
     id: str
     name: str
 
@@ -51,6 +53,7 @@ class Deed(NamedTuple):
 
 
 NOBODY: Final = Actor("nobody", "", "")
+SEVERAL: Final = Actor("several", "", "")
 
 NoteDeed = Callable[[Deed], None]
 
@@ -66,8 +69,10 @@ def targets_of(path: Mapping[str, Any], data: Any, returned: Any) -> dict[str, s
     for holder in (data, returned.content if isinstance(returned, Response) else returned):
         for name in _TARGETS:
             if name not in found and (value := getattr(holder, name, None)):
-                shown = " ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
-                found[name] = shown[:MAX_ID_CHARS]
+                if isinstance(value, frozenset | list):
+                    found[name] = " ".join(sorted(value))[:MAX_NAMES_CHARS]
+                else:
+                    found[name] = "true" if value is True else str(value)[:MAX_ID_CHARS]
     return found
 
 
@@ -84,7 +89,8 @@ def audience_of(data: Any) -> Any:
     if user_ids := getattr(data, "user_ids", None):
         return _bounded({"kind": "users", "ids": sorted(user_ids)})
     if updates := getattr(data, "updates", None):
-        return {"kind": "updates", "count": len(updates)}
+        user_ids = [one.user_id for one in updates if hasattr(one, "user_id")]
+        return _bounded({"kind": "users", "ids": user_ids}) if user_ids else {"kind": "updates", "count": len(updates)}
     return None
 
 

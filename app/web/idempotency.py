@@ -1,7 +1,7 @@
 """`Idempotency-Key`: what a POST is asked under, and the port of whoever carries it out once.
 
-As draft-ietf-httpapi-idempotency-key-header-07 has it. What is refused before the operation begins (400, 401, 403, 413, 422 of the
-body, 429) uses no key up: it may be corrected and asked under the same.
+As draft-ietf-httpapi-idempotency-key-header-07 has it. What is refused, and stored nothing, uses no key up: it may be corrected and
+asked under the same.
 """
 
 import re
@@ -39,7 +39,7 @@ class Once(Protocol):
     async def carry_out(self, asked: Asked, work: Callable[[], Awaitable[Answer]], *, keeps_answer: bool) -> Answer:
         """The answer of `work`, or the one that it gave before. Raises what `work` raises, and AppError where there is none.
 
-        `keeps_answer` False: the answer, unless it is a refusal, holds a secret, which is stored nowhere.
+        `keeps_answer` False: the answer holds a secret, which is stored nowhere.
         """
 
 

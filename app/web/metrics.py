@@ -1,20 +1,17 @@
 """`/metrics`: numbers for Prometheus, in its text format. Needs a key with the scope `metrics:read`."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from litestar import Request, Response, get
+from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from app.auth.guards import Guard, check_scope
 from app.hub.hub import Hub
 from app.hub.lease import Lease, Owner
-
-SCOPE = "metrics:read"
+from app.web.operation import operation
 
 
 class HubCollector(Collector):
@@ -81,15 +78,13 @@ class HubCollector(Collector):
         yield from (waiting, sent, failed, refused)
 
 
-def metrics_route(hub: Hub, lease: Lease, guard: Guard) -> HTTPRouteHandler:
-    """The route `/metrics`."""
+def metrics_routes(hub: Hub, lease: Lease) -> Sequence[HTTPRouteHandler]:
+    """`/metrics`: an operation like those of the back office, but for its place and its format."""
     registry = CollectorRegistry()
     registry.register(HubCollector(hub, lease))
 
-    @get("/metrics", include_in_schema=False)
-    async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
-        address = request.client.host if request.client else ""
-        check_scope(await guard.identify(request.scope["headers"], address, SCOPE), SCOPE)
-        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
+    @operation("GET", "/metrics", scope="metrics:read", tag="", summary="Numbers for Prometheus")
+    async def metrics() -> Response[bytes]:
+        return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
-    return metrics
+    return [metrics]

@@ -104,7 +104,7 @@ def operation(
             keeps_answer=keeps_answer,
         )
         if dry_run is not None:
-            told = answered._replace(function=dry_run, status=200, given=_given(dry_run), is_post=False, changes=False)
+            told = answered._replace(function=dry_run, status=200, given=_given(dry_run), is_post=False)
             answered = answered._replace(dry_run=told)
         route: HTTPRouteHandler = _VERBS[method](
             path,

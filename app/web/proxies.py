@@ -1,13 +1,12 @@
 """Who is behind a proxy: `X-Forwarded-For` and `X-Forwarded-Proto`, believed from the proxies that the operator named."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
+from app.kernel.addresses import Address, as_address
 from app.settings import SettingsError
 from app.web.front import Asgi, Receive, Scope, Send
-
-Address = IPv4Address | IPv6Address
 
 MAX_HOPS: Final = 32
 """Addresses of one header that are looked at, from its end; what stands before them is whatever the client wrote."""
@@ -64,15 +63,6 @@ def _without_port(hop: str) -> str:
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
-
-
-def as_address(text: str) -> Address | None:
-    """An address of the Internet; of one of IPv4 that is written as IPv6, the former. None: it is none."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

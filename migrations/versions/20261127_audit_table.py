@@ -33,6 +33,7 @@ def upgrade() -> None:
         "audit_events",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("actor", sa.String(8), nullable=False),
         sa.Column("actor_id", sa.String(128), nullable=False),
         sa.Column("actor_name", sa.String(200), nullable=False),
@@ -47,6 +48,7 @@ def upgrade() -> None:
         sa.Column("address", sa.String(64), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
+    op.create_index("ix_audit_events_written_at", "audit_events", ["written_at"])
     op.create_index("ix_audit_events_actor_id_id", "audit_events", ["actor_id", "id"])
     op.create_index("ix_audit_events_operation_id", "audit_events", ["operation", "id"])
     for statement in [SQLITE_TRIGGER] if is_sqlite() else [POSTGRESQL_FUNCTION, POSTGRESQL_TRIGGER]:

@@ -4,7 +4,8 @@ Every call of the REST interface that may change something is in it, with its ou
 over the socket, and what the operator does by commands. No body, no HTML, no secret: the operation, ids, counts.
 
 Deeds are gathered and written behind the answers, within `PAUSE_S`; a killed process loses those of that time. Refusals and
-failures that are alike are one row each `REFUSALS_S`, which says how many they were: a flood makes a bounded number of rows.
+failures that are alike are one row each `REFUSALS_S`, which says how many they were: a flood makes a bounded number of rows. Those
+of nobody, which cost no key, have a smaller bound of their own, and are kept for `STRANGERS_KEPT_DAYS`.
 """
 
 from app.features.audit.model import AuditEventRow

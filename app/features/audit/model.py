@@ -19,8 +19,10 @@ class AuditEventRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     """Made at the time of the (first) call."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+    written_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """Later than `at`; by hours, where the database was away."""
     actor: Mapped[str] = mapped_column(String(8))
-    """key, user, command or nobody."""
+    """key, user, command, nobody or several."""
     actor_id: Mapped[str] = mapped_column(String(128))
     actor_name: Mapped[str] = mapped_column(String(200))
     operation: Mapped[str] = mapped_column(String(64))

@@ -1,7 +1,7 @@
 """Writes the audit log behind the answers."""
 
-from collections.abc import AsyncIterator, Collection, Hashable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.auth.failures import network_of
 from app.db.session import Database
 from app.features.audit import store
+from app.features.audit.store import Wanted
 from app.features.feature import Action
 from app.features.gathering import Gathering
 from app.features.particulars import particulars
@@ -19,18 +19,25 @@ from app.features.services import Services
 from app.features.sweeping import swept
 from app.hub.connection import Connection
 from app.hub.handlers import Reply, Request
+from app.kernel.addresses import network_of
 from app.kernel.clock import utc_now
-from app.kernel.errors import AppError
+from app.kernel.errors import AppError, Unavailable, Unclear
 from app.kernel.ids import new_short_id
-from app.web.deeds import MAX_ID_CHARS, NOBODY, Actor, Deed
+from app.web.deeds import MAX_ID_CHARS, NOBODY, SEVERAL, Actor, Deed
 
 PAUSE_S: Final = 0.5
 """Seconds in which deeds are gathered into one transaction."""
 REFUSALS_S: Final = 10.0
 """Seconds in which refusals that are alike become one row."""
 MAX_ALIKE: Final = 100
-"""Kinds of refusals that are told apart in that time; what comes beside them is one row that says how many. 864,000 rows in a day
-is the most that a flood from ever new addresses makes."""
+"""Kinds of refusals that are told apart in that time; what comes beside them is one row that says how many."""
+STRANGERS_S: Final = 60.0
+"""Seconds in which refusals of nobody that are alike become one row: anybody can make them, without a key."""
+MAX_STRANGERS: Final = 20
+"""Kinds of them that are told apart in that time, beside those of known keys and users: nobody can hide what these did. A flood
+from ever new addresses makes 30,240 rows in a day at most, and the million of `STRANGERS_KEPT_DAYS` takes some 350 MB."""
+STRANGERS_KEPT_DAYS: Final = 30
+"""Days for which refusals of nobody are kept, where the operator wants everything else for ever, too."""
 MAX_WAITING: Final = 10_000
 """Deeds that wait while the database is away, some 20 MB; what comes beside them is counted, and the count is written down."""
 SWEEP_EVERY_S: Final = 600.0
@@ -38,7 +45,7 @@ MAX_ADDRESS_CHARS: Final = 64
 OTHERS: Final = "others"
 """The operation of a row that says how many more there were."""
 
-_OTHERS: Final = Deed(NOBODY, OTHERS, {}, None, {}, 0, "", "", "")
+_OTHERS: Final = Deed(SEVERAL, OTHERS, {}, None, {}, 0, "", "", "")
 
 
 class _Noted(NamedTuple):
@@ -54,17 +61,18 @@ class _Noted(NamedTuple):
 class _Counted:
     """Deeds that wait to be written, `at_most` of them told apart: those of one kind are counted, and so are those beside them."""
 
-    def __init__(self, what: str, database: Database, *, pause_s: float, at_most: int) -> None:
+    def __init__(self, what: str, database: Database, *, pause_s: float, at_most: int, others: Deed = _OTHERS) -> None:
         self._database = database
         self._at_most = at_most
-        self._in_flight: Collection[tuple[Hashable, int]] = ()
-        """What is being written: it cannot be counted on any more, and is not forgotten yet."""
-        self.gathering: Gathering[tuple[Hashable, int], _Noted] = Gathering(what, self._write, pause_s=pause_s)
+        self._others = others
+        self._in_flight: Mapping[tuple[Hashable, int], _Noted] = {}
+        """What is being written, or may be: it cannot be counted on any more, and is not forgotten yet."""
+        self.gathering: Gathering[tuple[Hashable, int], _Noted] = Gathering(what, self._write, pause_s=pause_s, keeps_up=True)
 
     def add(self, kind: Hashable, noted: _Noted) -> None:
         """One more of this kind."""
         if len(self.gathering) >= self._at_most and (kind, 0) not in self.gathering:
-            kind, noted = OTHERS, noted._replace(deed=_OTHERS)
+            kind, noted = OTHERS, noted._replace(deed=self._others)
         number = 0
         while (kind, number) in self._in_flight:
             number += 1
@@ -72,12 +80,16 @@ class _Counted:
         self.gathering.add((kind, number), noted if before is None else before._replace(times=before.times + 1))
 
     async def _write(self, batch: Mapping[tuple[Hashable, int], _Noted]) -> None:
-        self._in_flight = batch
+        before, self._in_flight = self._in_flight, {**self._in_flight, **batch}
+        left: Mapping[tuple[Hashable, int], _Noted] = {}
         try:
             async with self._database.transaction() as session:
                 await store.add(session, [_row(one) for one in batch.values()])
+        except Unavailable as error:
+            left = self._in_flight if isinstance(error, Unclear) else before
+            raise
         finally:
-            self._in_flight = ()
+            self._in_flight = left
 
 
 class AuditLog:
@@ -87,26 +99,32 @@ class AuditLog:
         database = services.database
         self._done = _Counted("audit log", database, pause_s=PAUSE_S, at_most=MAX_WAITING)
         self._refused = _Counted("audit log of refusals", database, pause_s=REFUSALS_S, at_most=MAX_ALIKE)
+        others = _OTHERS._replace(actor=NOBODY)
+        what = "audit log of strangers"
+        self._strangers = _Counted(what, database, pause_s=STRANGERS_S, at_most=MAX_STRANGERS, others=others)
 
     def note(self, deed: Deed) -> None:
         """Note what was done now, or refused."""
         noted = _Noted(new_short_id(), utc_now(), deed)
-        if deed.status >= HTTPStatus.BAD_REQUEST:
-            self._refused.add((deed.actor, deed.operation, deed.status, deed.code, network_of(deed.address)), noted)
-        else:
+        if deed.status < HTTPStatus.BAD_REQUEST:
             self._done.add(noted.id, noted)
+            return
+        outcome = deed.status, deed.code, network_of(deed.address)
+        if deed.actor == NOBODY:
+            self._strangers.add(outcome, noted)
+        else:
+            self._refused.add((deed.actor, deed.operation, *outcome), noted)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Write while the block runs, and the rest at its end."""
-        async with self._done.gathering.running(), self._refused.gathering.running():
+        async with self._done.gathering.running(), self._refused.gathering.running(), self._strangers.gathering.running():
             yield
 
 
-async def record(database: Database, deed: Deed) -> None:
-    """Write one deed down now."""
-    async with database.transaction() as session:
-        await store.add(session, [_row(_Noted(new_short_id(), utc_now(), deed))])
+async def record(session: AsyncSession, deed: Deed) -> None:
+    """Write one deed down, in the transaction that does it."""
+    await store.add(session, [_row(_Noted(new_short_id(), utc_now(), deed))])
 
 
 def by_command(command: str, targets: Mapping[str, str]) -> Deed:
@@ -163,14 +181,18 @@ def admin_action(name: str, action: Action) -> Action:
 
 @asynccontextmanager
 async def running(services: Services) -> AsyncIterator[None]:
-    """Write while the server runs; forget what is older than the operator wants."""
-    kept_for = timedelta(days=services.settings.audit_retention_days)
-
-    async def delete_old(session: AsyncSession, at_most: int) -> int:
-        return await store.delete_before(session, utc_now() - kept_for, at_most)
-
+    """Write while the server runs; forget what is older than the operator wants, and what nobody did earlier."""
+    days = services.settings.audit_retention_days
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(services.of(AuditLog).running())
-        if kept_for:
-            await stack.enter_async_context(swept(services, "the audit log", delete_old, every_s=SWEEP_EVERY_S))
+        await stack.enter_async_context(_forgotten(services, STRANGERS_KEPT_DAYS, Wanted(known=False)))
+        if days:
+            await stack.enter_async_context(_forgotten(services, days, Wanted()))
         yield
+
+
+def _forgotten(services: Services, days: int, unwanted: Wanted) -> AbstractAsyncContextManager[None]:
+    async def delete_old(session: AsyncSession, at_most: int) -> int:
+        return await store.delete_some(session, unwanted._replace(until=utc_now() - timedelta(days=days)), at_most)
+
+    return swept(services, "the audit log", delete_old, every_s=SWEEP_EVERY_S)

@@ -29,6 +29,9 @@ _Operation = Annotated[
     str | None, QueryParameter(max_length=64, pattern=NO_NUL, description="The operation's id, the handler's name, or the command")
 ]
 _Since = Annotated[datetime | None, QueryParameter(description="Not before; with a time zone")]
+_Known = Annotated[
+    bool | None, QueryParameter(description="true: of keys, users and the operator; false: of nobody, who had no valid key")
+]
 _Until = Annotated[datetime | None, QueryParameter(description="Before; with a time zone")]
 
 
@@ -37,18 +40,30 @@ class AuditEvent(msgspec.Struct, kw_only=True):
 
     id: UUID
     at: datetime
-    actor: Annotated[str, Meta(description="key, user (an admin, over the socket), command (of the operator) or nobody")]
+    actor: Annotated[
+        str,
+        Meta(
+            description="key, user (an admin, over the socket), command (of the operator), nobody (who had no valid key), or "
+            "several (of an event `others`)"
+        ),
+    ]
     actor_id: Annotated[str, Meta(description=f"The key's or user's id; `{ADMIN_KEY_ID}`: the key of the settings")]
     actor_name: str
-    operation: Annotated[str, Meta(description="The operation's id, the handler's name, or the command")]
-    targets: Annotated[dict[str, str], Meta(description="Ids of what it was done to, or made")]
+    operation: Annotated[str, Meta(description="The operation's id, the handler's name, or the command; of nobody: the first")]
+    targets: Annotated[
+        dict[str, str], Meta(description="Ids of what it was done to, or made; names, roles and scopes that were given")
+    ]
     audience: Annotated[dict[str, Any] | None, Meta(description="Whom it was meant for; long lists are shortened, places left out")]
     counts: Annotated[dict[str, int], Meta(description="How many it reached, as the answer said")]
     status: Annotated[int, Meta(description="As HTTP has it; 0 of an event `others`")]
     code: Annotated[
-        str, Meta(description="The end of the problem's `type`; `replayed`: the first answer was given again; empty: done")
+        str,
+        Meta(
+            description="The end of the problem's `type`; `replayed`: the first answer was given again; "
+            "`dry_run`: it was only asked what the call would do; empty: done"
+        ),
     ]
-    times: Annotated[int, Meta(description="Refusals that are alike and came within 10 s are one event")]
+    times: Annotated[int, Meta(description="Refusals that are alike and came within 10 s, of nobody: 60 s, are one event")]
     request_id: Annotated[str, Meta(description="Of the first one: to be found in the server's log")]
     address: Annotated[str, Meta(description="Where it came from")]
 
@@ -98,6 +113,7 @@ async def list_audit_events(
     operation: _Operation = None,
     since: _Since = None,
     until: _Until = None,
+    known: _Known = None,
 ) -> Response[AuditEventPage]:
     """Who did what, and who was refused, newest first: each call that changes something is there within a second of its answer."""
     if key_id is not None and user_id is not None:
@@ -106,7 +122,7 @@ async def list_audit_events(
         if moment is not None and moment.tzinfo is None:
             raise InvalidFields([FieldError(name, "a time zone is wanted, as in 2026-11-23T20:16:03Z")])
     actor = "key" if key_id is not None else "user" if user_id is not None else None
-    wanted = Wanted(actor, key_id if key_id is not None else user_id, operation, since, until)
+    wanted = Wanted(actor, key_id if key_id is not None else user_id, operation, since, until, known)
     async with database.reading() as session:
         found = await store.page(session, wanted, limit=limit, cursor=cursor)
     return linked(
@@ -117,6 +133,7 @@ async def list_audit_events(
         operation=operation,
         since=None if since is None else since.isoformat(),
         until=None if until is None else until.isoformat(),
+        known=None if known is None else str(known).lower(),
     )
 
 

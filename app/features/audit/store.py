@@ -1,20 +1,21 @@
 """Queries on the audit log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.base import table_of
+from app.db.insert import insert_into
 from app.db.page import Slice, newest_first
 from app.features.audit.model import AuditEventRow
+from app.kernel.clock import utc_now
 from app.kernel.ids import first_id_of
+from app.web.deeds import NOBODY
 
-_TABLE = table_of(AuditEventRow)
-_INSERT = insert(_TABLE)
+_OF_NOBODY = and_(AuditEventRow.actor_id == NOBODY.id, AuditEventRow.actor == NOBODY.kind)
+"""By the index on `actor_id`: sweeping away what nobody did reads few rows beside."""
 
 
 class Wanted(NamedTuple):
@@ -25,11 +26,16 @@ class Wanted(NamedTuple):
     operation: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    known: bool | None = None
+    """True: not what nobody did; False: only that."""
+    written_since: datetime | None = None
 
 
 async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Add events: one statement for all."""
-    await session.execute(_INSERT, rows)
+    """Add events, one statement for all; but for those that are there: the commit of an earlier try may have been unclear."""
+    statement = insert_into(session, AuditEventRow).on_conflict_do_nothing()
+    written_at = utc_now()
+    await session.execute(statement, [{**row, "written_at": written_at} for row in rows])
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, limit: int, cursor: str | None) -> Slice[AuditEventRow]:
@@ -48,12 +54,11 @@ async def since(session: AsyncSession, wanted: Wanted) -> Sequence[AuditEventRow
     return (await session.scalars(_asked(wanted).order_by(AuditEventRow.id))).all()
 
 
-async def delete_before(session: AsyncSession, moment: datetime, at_most: int) -> int:
-    """Delete some that are older; how many."""
-    old: Iterable[UUID] = (await session.scalars(select(_TABLE.c.id).where(_TABLE.c.id < first_id_of(moment)).limit(at_most))).all()
-    ids = list(old)
+async def delete_some(session: AsyncSession, unwanted: Wanted, at_most: int) -> int:
+    """Delete some of them; how many."""
+    ids = (await session.scalars(_asked(unwanted).with_only_columns(AuditEventRow.id).limit(at_most))).all()
     if ids:
-        await session.execute(delete(_TABLE).where(_TABLE.c.id.in_(ids)))
+        await session.execute(delete(AuditEventRow).where(AuditEventRow.id.in_(ids)))
     return len(ids)
 
 
@@ -69,4 +74,8 @@ def _asked(wanted: Wanted) -> Select[AuditEventRow]:
         query = query.where(AuditEventRow.id >= first_id_of(wanted.since))
     if wanted.until is not None:
         query = query.where(AuditEventRow.id < first_id_of(wanted.until))
+    if wanted.known is not None:
+        query = query.where(AuditEventRow.actor != NOBODY.kind if wanted.known else _OF_NOBODY)
+    if wanted.written_since is not None:
+        query = query.where(AuditEventRow.written_at >= wanted.written_since)
     return query

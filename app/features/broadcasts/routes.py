@@ -15,9 +15,9 @@ from app.features.dry_run import DryRun, dry_run, dry_run_of_batch
 from app.features.left_out import LeftOuts, left_out
 from app.features.listing import Incomplete
 from app.features.services import GivenServices, Services
-from app.hub.audience import Audience
+from app.hub.audience import MAX_PARTS_IN_BATCH, Audience, parts_of
 from app.hub.publication import Part, Publication, Receipt, one
-from app.kernel.errors import NotFound
+from app.kernel.errors import NotFound, WrongField
 from app.kernel.ids import new_short_id
 from app.web.given import GivenCaller
 from app.web.operation import operation
@@ -48,6 +48,12 @@ class NewBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Several updates, each with its audience."""
 
     updates: Annotated[tuple[AddressedContent, ...], Meta(min_length=1, max_length=MAX_BATCH)]
+
+    def __post_init__(self) -> None:
+        """Refuse too many audiences."""
+        if sum(parts_of(update.audience) for update in self.updates) > MAX_PARTS_IN_BATCH:
+            message = f"hold more than {MAX_PARTS_IN_BATCH} audiences beside those of users and connections; send several batches"
+            raise WrongField("updates", message)
 
 
 class Broadcast(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
-from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import structlog
@@ -85,7 +84,7 @@ class IdempotentCalls:
         except Exception:
             await self._stored(partial(store.end, now=utc_now(), is_done=False), claim)
             raise
-        if (keeps_answer or answer.status >= HTTPStatus.BAD_REQUEST) and len(answer.body) <= MAX_BODY_BYTES:
+        if keeps_answer and len(answer.body) <= MAX_BODY_BYTES:
             await self._stored(partial(store.keep, answer=answer), claim)
         else:
             await self._stored(partial(store.end, now=utc_now(), is_done=True), claim)

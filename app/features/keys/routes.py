@@ -80,9 +80,13 @@ _EXAMPLE = {
     gives={**_EXAMPLE, "key": "wsx_Qm3zT81bKpXa_<secret>"},
     keeps_answer=False,
 )
-async def create_api_key(data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller) -> CreatedApiKey:
+async def create_api_key(
+    data: JSONBody[NewKeyRequest], database: GivenDatabase, caller: GivenCaller, key_ring: GivenKeyRing
+) -> CreatedApiKey:
     """Make a key. It can be given only scopes and targets that the calling key has itself."""
-    row, key = await service.create_key(database, data, caller)
+    async with database.transaction() as session:
+        row, key = service.create_key(session, data, caller)
+    key_ring.made(key.id)
     return CreatedApiKey(**msgspec.structs.asdict(ApiKey.of(row)), key=key.text)
 
 
@@ -111,9 +115,10 @@ async def list_api_keys(database: GivenDatabase, limit: Limit = 50, cursor: Afte
     status=HTTPStatus.NO_CONTENT,
     errors=[404, 503],
 )
-async def revoke_api_key(key_id: FromPath[str], database: GivenDatabase, key_ring: GivenKeyRing) -> None:
-    """Revoke a key. It is refused within a second, for ever."""
-    await service.revoke_key(database, key_id)
+async def revoke_api_key(key_id: FromPath[str], database: GivenDatabase, key_ring: GivenKeyRing, caller: GivenCaller) -> None:
+    """Revoke a key: itself, or one that may do nothing that the calling key may not. It is refused within a second, for ever."""
+    async with database.transaction() as session:
+        await service.revoke_key(session, key_id, caller)
     key_ring.forget(key_id)
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.keys import Caller, NewKey, make_key
 from app.auth.scopes import ADMIN, SCOPES, allows, unknown_scopes
 from app.auth.targets import MAX_TARGETS, beyond, is_entry, trimmed
-from app.db.session import Database
 from app.db.turns import one_at_a_time
 from app.features.keys import store
 from app.features.keys.model import ApiKeyRow
@@ -45,16 +45,8 @@ class NewKeyRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-async def create_key(database: Database, wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
-    """Make and store a key. Raises InvalidFields, and Forbidden for a scope that its maker has not."""
-    row, key = _new(wanted, maker)
-    async with database.transaction() as session:
-        session.add(row)
-    return row, key
-
-
-def _new(wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
-    """A key that is not stored yet. Raises InvalidFields, Forbidden."""
+def create_key(session: AsyncSession, wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
+    """Make a key, stored at the end of the transaction. Raises InvalidFields, and Forbidden for a scope that its maker has not."""
     if unknown := unknown_scopes(wanted.scopes):
         message = f"no such scope: {', '.join(unknown)}; there are {', '.join(sorted(SCOPES))}"
         raise InvalidFields([FieldError("/scopes", message)])
@@ -80,6 +72,7 @@ def _new(wanted: NewKeyRequest, maker: Caller) -> tuple[ApiKeyRow, NewKey]:
         created_at=utc_now(),
         expires_at=wanted.expires_at,
     )
+    session.add(row)
     return row, key
 
 
@@ -96,20 +89,20 @@ def _checked_targets(wanted: Sequence[str] | None, maker: Caller) -> list[str] |
     return targets
 
 
-async def revoke_key(database: Database, key_id: str) -> ApiKeyRow:
-    """Revoke a key; once revoked it stays so. Raises NotFound."""
-    async with database.transaction() as session:
-        row = await store.find_to_change(session, key_id)
-        row.revoked_at = row.revoked_at or utc_now()
+async def revoke_key(session: AsyncSession, key_id: str, by: Caller) -> ApiKeyRow:
+    """Revoke a key; once revoked it stays so. Raises NotFound, and Forbidden for one that may do more than who revokes it."""
+    row = await store.find_to_change(session, key_id)
+    if by.key_id != key_id and (missing := sorted(scope for scope in row.scopes if not allows(by.scopes, scope))):
+        message = f"a key cannot revoke one that may do more: this one has not {', '.join(missing)}"
+        raise Forbidden(message)
+    row.revoked_at = row.revoked_at or utc_now()
     return row
 
 
-async def first_key(database: Database) -> NewKey | None:
+async def first_key(session: AsyncSession) -> NewKey | None:
     """An admin key, when there was never one; else None. Of several nodes that start at once, one gets it."""
-    async with database.transaction() as session:
-        await one_at_a_time(session, "first key")
-        if await store.exists_admin(session):
-            return None
-        row, key = _new(NewKeyRequest("back office", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN})))
-        session.add(row)
+    await one_at_a_time(session, "first key")
+    if await store.exists_admin(session):
+        return None
+    _, key = create_key(session, NewKeyRequest("back office", frozenset({ADMIN})), Caller("", "first start", frozenset({ADMIN})))
     return key

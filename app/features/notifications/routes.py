@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta
 
 from app.auth.keys import Caller
+from app.auth.scopes import allows
 from app.features.dry_run import DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
 from app.features.notifications import service, store
@@ -115,9 +116,19 @@ _NONE_WAITING = {"unread_count": 0, "unseen_count": 0}
 
 
 async def try_notifications(data: NewNotification, services: Services, caller: Caller) -> DryRun:
-    """What `create_notifications` would do: what the first of the users would be shown. Those who are away would see it later."""
+    """What `create_notifications` would do: what the first of the users would be shown. Those who are away would see it later.
+
+    How many wait for that user is for keys that may read it; others see it as for somebody for whom nothing waits.
+    """
     user_ids = sorted(data.user_ids)
-    shown = await service.would_arrive(services, user_ids[0], kind=data.type, title=data.title, message=data.message)
+    shown = await service.would_arrive(
+        services,
+        user_ids[0],
+        kind=data.type,
+        title=data.title,
+        message=data.message,
+        counts_waiting=allows(caller.scopes, "notifications:read"),
+    )
     return await dry_run(services, caller, users(*user_ids), shown)
 
 

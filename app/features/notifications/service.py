@@ -117,11 +117,13 @@ async def notify(
     return notifier.rows, notifier.queued
 
 
-async def would_arrive(services: Services, user_id: str, *, kind: str, title: str, message: str) -> Update:
-    """What a user would be shown by `notify`."""
-    async with services.database.reading() as session:
-        waiting = (await store.counts(session, [user_id]))[user_id]
-    return view.arrived(new(user_id, kind=kind, title=title, message=message), waiting.unread + 1)
+async def would_arrive(services: Services, user_id: str, *, kind: str, title: str, message: str, counts_waiting: bool) -> Update:
+    """What a user would be shown by `notify`; without `counts_waiting`, as if nothing waited."""
+    unread = 0
+    if counts_waiting:
+        async with services.database.reading() as session:
+            unread = (await store.counts(session, [user_id]))[user_id].unread
+    return view.arrived(new(user_id, kind=kind, title=title, message=message), unread + 1)
 
 
 async def inbox(services: Services, user_id: str) -> tuple[Sequence[NotificationRow], Counts]:

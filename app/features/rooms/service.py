@@ -63,7 +63,7 @@ async def create(services: Services, room_id: str, name: str, *, is_private: boo
     async with services.database.transaction() as session:
         row, is_new = await store.ensure_room(session, room_id, name, is_private=is_private)
         if not is_new:
-            message = f"there is a room {room_id!r} already; PATCH changes it"
+            message = f"there is a room {room_id!r} already; PATCH changes it, and its members stay"
             raise Conflict(message)
         return row
 

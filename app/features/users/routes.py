@@ -11,13 +11,14 @@ from litestar.params import JSONBody, PathParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from app.auth.keys import Caller
+from app.auth.scopes import allows
 from app.features.closing import ClosedConnections, Reasoned
 from app.features.content import Content, Making
-from app.features.dry_run import DryRun, dry_run
+from app.features.dry_run import SEES_WHO, DryRun, dry_run
 from app.features.listing import After, Limit, Page, linked
 from app.features.services import GivenServices, Services
 from app.features.tokens import revoke
-from app.features.users import service, store
+from app.features.users import service, store, view
 from app.features.users.model import UserRow
 from app.hub.audience import Id, signed_in, users
 from app.kernel.text import NO_NUL
@@ -157,6 +158,7 @@ async def get_user(user_id: UserId, database: GivenDatabase) -> User:
     scope="users:write",
     tag=TAG,
     summary="Create or replace a user",
+    also=HTTPStatus.CREATED,
     takes=_SAID,
     gives=_EXAMPLE,
 )
@@ -223,9 +225,11 @@ async def disconnect_user(user_id: UserId, data: JSONBody[Disconnecting], servic
 
 
 async def try_user_updates(data: UserUpdates, services: Services, caller: Caller) -> DryRun:
-    """What `send_user_updates` would do. Of own lines it shows the first."""
+    """What `send_user_updates` would do. Of own lines it shows the first; to keys that may not see whose they are, nobody's."""
     if data.updates is None:
-        return await dry_run(services, caller, signed_in, *await service.first_own_lines(services))
+        sees_them = all(allows(caller.scopes, scope) for scope in (SEES_WHO, "users:read"))
+        lines = await service.first_own_lines(services) if sees_them else [view.own_line("NAME", "STATUS")]
+        return await dry_run(services, caller, signed_in, *lines)
     updates = _updates(data.updates, caller)
     return await dry_run(services, caller, users(*(user_id for user_id, _ in updates)), *(update for _, update in updates))
 

@@ -91,7 +91,7 @@ def describe_socket() -> dict[str, Any]:
                 "`?cursor=`: what was missed since then comes first; `?session=`: rooms and session data of before.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _MESSAGES},
             },
-            **{f"socket of {dialect.name}": _channel_of(dialect.name, path) for path, dialect in OTHER_DIALECTS.items()},
+            **{f"socket-{dialect.name}": _channel_of(dialect.name, path) for path, dialect in OTHER_DIALECTS.items()},
             "events": {"address": stream.PATH, "description": _EVENTS},
         },
         "operations": {

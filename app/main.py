@@ -24,7 +24,6 @@ from app.auth.from_settings import make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.known_ids import KnownIds
-from app.auth.origins import Origins
 from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
 from app.cluster.client import make_client
@@ -62,19 +61,17 @@ from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
-from app.web.addresses import HandshakeLimit
 from app.web.answering import Office, answering
 from app.web.assets import client_routes
 from app.web.conversation import Talk
 from app.web.docs import docs_routes
+from app.web.doors import make_front
 from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
 from app.web.metrics import metrics_routes
 from app.web.operation import GIVEN
 from app.web.options import options_routes
-from app.web.proxies import TrustedProxies
-from app.web.socket import SocketDoor, SocketRules
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -156,17 +153,9 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         state=State({"settings": settings}),
         logging_config=None,
     )
-    rules = SocketRules(
-        Origins(settings.allowed_origins),
-        HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),
-        allow_anonymous=settings.allow_anonymous,
-        auth_timeout_s=settings.auth_timeout_s,
-        max_sockets_per_user=settings.max_sockets_per_user,
-    )
-    proxies = TrustedProxies(settings.trusted_proxies)
-    others = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
-    door = services.of(Console).in_front_of(others, litestar.routes)
-    return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
+    admission = Admission(parts.tokens, services.tickets)
+    console = partial(services.of(Console).in_front_of, routes=litestar.routes)
+    return make_front(settings, litestar, talk, admission, parts.drain.run, sockets_first=console)
 
 
 def describe() -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_a_slow_page_ends_up_with_what_a_fast_one_shows(sent: list[Update]):
     outbox = blocked_outbox(1_000_000)
     by_message = {}
     for update in sent:
-        prepared = Prepared.of_update(b"", update)
+        prepared = Prepared.of_update((b"",), update)
         by_message[id(prepared)] = update, prepared
         outbox.offer(prepared)
     assert shown(sent) == shown([by_message[id(left)][0] for left in outbox.pending])

@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.web.docs import FILES
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
-OPEN = {"/docs", "/health/live", "/health/ready", "/openapi.json", "/ws", "/wsx.d.ts", "/wsx.js"} | {
+OPEN = {"/docs", "/health/live", "/health/ready", "/openapi.json", "/sse", "/ws", "/ws/htmx", "/ws/turbo", "/wsx.d.ts", "/wsx.js"} | {
     f"/docs/{name}" for name in ("docs.js", *FILES)
 }
 """Paths that answer without a key."""
@@ -73,8 +73,9 @@ async def test_nothing_opens_without_a_key_that_is_valid(server: Running, api: A
 
 
 def test_what_opens_without_a_key_is_a_short_list(settings: Settings):
-    paths = {route.path_format for route in create_app(settings)._http.routes if not route.path.startswith("/api/v1")}
-    assert {*OPEN, "/metrics", *DOORS} == {path for path in paths if path in DOORS or not path.startswith("/console")}
+    front = create_app(settings)
+    paths = {route.path_format for route in front._http.routes if not route.path.startswith("/api/v1")}
+    assert {*OPEN, "/metrics", *DOORS} == {path for path in (*paths, *front._streams) if path in DOORS or not path.startswith("/console")}
 
 
 async def test_the_metrics_want_their_scope(api: ApiClient):

@@ -190,9 +190,10 @@ class Hub:
         if back is not None:
             self._connect_again(connection, back)
             return connection
-        hello = dialect.encode_hello(connection.id, self.returning.ids.of(connection.id), self.journal.head(), resumed=False)
-        if hello is not None:
-            self.delivery.offer(connection, Prepared(hello))
+        session, head = self.returning.ids.of(connection.id), self.journal.head()
+        for payload in (dialect.encode_hello(connection.id, session, head, resumed=False), dialect.encode_place(head)):
+            if payload is not None:
+                self.delivery.offer(connection, Prepared(payload))
         self._register(connection, was_here=is_back)
         self.on_arrival.fire(connection)
         return connection
@@ -250,13 +251,13 @@ class Hub:
 
     def send(self, connection: Connection, update: Update, message_id: str | None = None) -> None:
         """Put one update into one outbox, past the journal: answers, and what only this connection is told."""
-        payload = connection.dialect.encode_update(message_id or new_short_id(), update, "")
-        self.delivery.offer(connection, Prepared(payload))
+        payloads = connection.dialect.encode_update(message_id or new_short_id(), update, "")
+        self.delivery.offer(connection, Prepared.of(payloads))
 
     def send_batch(self, connection: Connection, updates: Sequence[Update]) -> None:
         """Put several updates into one outbox as one message, past the journal."""
-        payload = connection.dialect.encode_batch(new_short_id(), updates, "")
-        self.delivery.offer(connection, Prepared(payload))
+        payloads = connection.dialect.encode_batch(new_short_id(), updates, "")
+        self.delivery.offer(connection, Prepared.of(payloads))
 
     def close(self, connection: Connection, why: Close = Close.BACK_OFFICE, reason: str | None = None) -> None:
         """Say why and hang up. The connection hears nothing more from this moment on."""

@@ -38,6 +38,11 @@ def style_of(swap: str) -> str:
     return swap.partition(" ")[0]
 
 
+def modifiers_of(swap: str) -> list[str]:
+    """The words behind the first: `"beforeend scroll:bottom"` -> `["scroll:bottom"]`."""
+    return swap.split(" ")[1:]
+
+
 def check_swap(swap: str, field: str = "swap") -> None:
     """Raise WrongField when a word of the swap is not known, so that it fails here and not silently in the browser."""
     if swap in STYLES:

@@ -66,6 +66,11 @@ class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _settle_html(self)
 
 
+def fragments_of(update: Update) -> tuple[Fragment, ...]:
+    """All of its places, in the order in which they are swapped in."""
+    return Fragment(update.target, update.html, update.swap), *update.oob
+
+
 def _settle_html(fragment: Fragment | Update) -> None:
     """`html` may be missing where none is needed, and a Markup, which is a text that encoders do not take for one."""
     if fragment.html is _MISSING:

@@ -47,14 +47,14 @@ def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live
     """An ASGI application that takes the console's sockets, and leaves all others."""
     settings = services.settings
     talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set())
-    rules = SocketRules(
+    rules = EntryRules(
         Origins(()),
         HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),
         allow_anonymous=False,
         auth_timeout_s=settings.auth_timeout_s,
         max_sockets_per_user=settings.max_sockets_per_user,
     )
-    own = SocketDoor(talk, _Admission(services, sessions), rules)
+    own = SocketDoor(talk, Entry(live.hub, _Admission(services, sessions), rules))
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == PATH:

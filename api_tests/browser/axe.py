@@ -1,41 +1,19 @@
 """axe-core, from npm, looks at a page as those who test accessibility do."""
 
-import shutil
-import subprocess
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from playwright.async_api import Page
 
-from api_tests.missing import missing
-
-VERSION: Final = "4.14.1"
-FOLDER: Final = Path(__file__).parents[2] / ".build" / f"axe-core-{VERSION}"
-NPM_WITHIN_S: Final = 60
+from api_tests.npm import package
 
 RUN: Final = "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
 
 
 @cache
 def script() -> str:
-    """The source of axe-core, fetched once into `.build`."""
-    file = FOLDER / "package" / "axe.min.js"
-    if not file.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        npm = shutil.which("npm") or missing("npm is missing: apt install npm")
-        packed = subprocess.run(
-            [npm, "pack", "--silent", f"axe-core@{VERSION}"],
-            cwd=FOLDER,
-            capture_output=True,
-            text=True,
-            timeout=NPM_WITHIN_S,
-            check=False,
-        )
-        if packed.returncode:
-            missing(f"axe-core cannot be had from npm: {packed.stderr.strip()[-200:]}")
-        shutil.unpack_archive(FOLDER / packed.stdout.strip().splitlines()[-1], FOLDER, filter="data")
-    return file.read_text()
+    """The source of axe-core."""
+    return (package("axe") / "axe.min.js").read_text()
 
 
 async def violations(page: Page) -> list[str]:

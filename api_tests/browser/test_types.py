@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from api_tests.browser.npm import node, package
+from api_tests.npm import node, package
 from app.web.assets import CLIENT_TYPES
 
 RIGHT = """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_tests.browser.npm import node, package
+from api_tests.npm import node, package
 from app.web.assets import client_script
 from app.web.shortened import UnreadableScriptError, shortened
 

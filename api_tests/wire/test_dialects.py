@@ -24,6 +24,7 @@ def told(dialect: Dialect, update: Update) -> list[str]:
         (Update("#a", "<b>x</b>"), '<wsx-part hx-swap-oob="innerHTML: #a"><b>x</b></wsx-part>'),
         (Update("#a", "x", "beforeend scroll:bottom"), '<wsx-part hx-swap-oob="beforeend: #a">x</wsx-part>'),
         (Update("#a", "<b>&", "textContent"), '<wsx-part hx-swap-oob="innerHTML: #a">&lt;b&gt;&amp;</wsx-part>'),
+        (Update("#a", "x", "morph"), '<wsx-part hx-swap-oob="innerHTML: #a">x</wsx-part>'),
         (Update("#a", swap="delete"), '<wsx-part hx-swap-oob="delete: #a"></wsx-part>'),
         (Update("#a", " <div id=a>x</div> ", "outerHTML"), '<div hx-swap-oob="outerHTML: #a" id=a>x</div> '),
         (Update('[x="a"] > b:hover', "x"), '<wsx-part hx-swap-oob="innerHTML: [x=&quot;a&quot;] &gt; b:hover">x</wsx-part>'),
@@ -49,6 +50,10 @@ def test_what_may_be_several_elements_takes_the_place_of_a_mark_that_htmx_is_tol
     ("update", "html"),
     [
         (Update("#a", "<b>x</b>"), '<turbo-stream action="update" target="a"><template><b>x</b></template></turbo-stream>'),
+        (
+            Update("#a", "x", "morph"),
+            '<turbo-stream action="update" method="morph" target="a"><template>x</template></turbo-stream>',
+        ),
         (
             Update("#a", "<b>", "textContent"),
             '<turbo-stream action="update" target="a"><template>&lt;b&gt;</template></turbo-stream>',

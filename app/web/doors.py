@@ -24,7 +24,10 @@ def make_front(
     *,
     sockets_first: Callable[[Asgi], Asgi],
 ) -> Front:
-    """The front door. `sockets_first` stands in front of that of sockets. Raises SettingsError for origins and proxies that are none."""
+    """The front door. `sockets_first`: what stands before the door of sockets.
+
+    Raises SettingsError for origins and proxies that are none.
+    """
     rules = EntryRules(
         Origins(settings.allowed_origins),
         HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),

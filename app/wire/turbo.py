@@ -17,6 +17,7 @@ from app.wire.update import Fragment, Update, fragments_of
 _ACTIONS: Final = {
     "innerHTML": "update",
     "textContent": "update",
+    "morph": 'update" method="morph',
     "outerHTML": "replace",
     "beforebegin": "before",
     "afterbegin": "prepend",
@@ -24,6 +25,7 @@ _ACTIONS: Final = {
     "afterend": "after",
     "delete": "remove",
 }
+"""The attribute `action`, with what belongs to it."""
 _ID: Final = re.compile(r"#([A-Za-z_][\w-]*)", re.ASCII)
 
 

@@ -13,9 +13,10 @@ from app.kernel.errors import Unauthenticated
 from app.kernel.identity import User
 from app.web.addresses import HandshakeLimit
 from app.web.conversation import Talk
+from app.web.entry import Entry, EntryRules
 from app.web.front import Asgi, Receive, Scope, Send
 from app.web.socket import PATH as OTHERS
-from app.web.socket import SocketDoor, SocketRules
+from app.web.socket import SocketDoor
 
 PATH: Final = f"{gate.PATH}/ws"
 

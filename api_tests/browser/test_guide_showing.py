@@ -6,10 +6,10 @@ from pathlib import Path
 from playwright.async_api import Page, expect
 
 from api_tests.browser.conftest import Example
-from api_tests.npm import package
 from api_tests.browser.page_guide import answer_next, blocks
 from api_tests.browser.reading import events, handlers, inner
 from api_tests.browser.scripted import Site
+from api_tests.npm import package
 
 
 def test_each_example_of_the_guide_is_opened_by_a_test() -> None:

@@ -24,8 +24,8 @@ HANDLER, TARGET, SWAP = "wx-send", "wx-target", "wx-swap"
 """Fields that say what the attributes of these names say on a page of WSX: `<input type="hidden" name="wx-send" value="like">`."""
 
 _STYLES: Final = {"textContent": "innerHTML", "morph": "innerHTML"}
-"""All others are htmx's own words. Text goes as HTML that shows it: htmx knows no text out of band. What morphs is called otherwise in
-each version, and must not be asked for where it is not there."""
+"""All others are htmx's own words. Text goes as HTML that shows it: htmx knows no text out of band. What morphs is
+called otherwise in each version, and must not be asked for where it is not there."""
 _FIRST_TAG: Final = re.compile(r"(?>\s+|<!--.*?-->)*+<([a-zA-Z]+)", re.DOTALL)
 _AROUND: Final = {
     "tr": "tbody",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient
 from api_tests.server import Running
 from app.hub.audience import MAX_PARTS_IN_BATCH
@@ -144,7 +145,7 @@ for _ in range(8):
     DEEP = {"kind": "any_of", "audiences": [DEEP]}
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("body", "pointer", "detail"),
     [
         ({**GOOD, "color": "red"}, "/color", "unknown field"),

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient
 from api_tests.server import Running
 from app.features.content import service
@@ -58,7 +59,7 @@ async def test_templates_are_listed_with_their_fields_for_any_key(server: Runnin
     assert pages[1].json()["next_cursor"] is None
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("content", "pointer", "detail"),
     [
         ({}, "/html", "missing, and so is `template`"),

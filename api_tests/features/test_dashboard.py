@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient, SocketClient
 from api_tests.db.beside import is_done
 from api_tests.hub.recording import tab
@@ -250,7 +251,7 @@ async def test_a_number_is_shown_as_people_write_it(
         assert shown == (await stats(admin))["Orders"]
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("body", "pointers"),
     [
         ("{}", [""]),

@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-import pytest
-
+from api_tests.cases import on_one_server
 from api_tests.features.screen import refusal
 from api_tests.server import Running
 from app.features import FEATURES
@@ -21,7 +20,7 @@ def test_each_is_described_with_its_data() -> None:
     assert sorted(name for names in described for name in names) == NAMES
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - FOR_NOBODY))
+@on_one_server("name", sorted(set(NAMES) - FOR_NOBODY))
 async def test_who_is_nobody_or_no_admin_is_refused_before_anything_is_read(server: Running, name: str) -> None:
     async with server.socket() as nobody, server.socket("ada", roles=("premium",)) as ada:
         sentence = await refusal(nobody, name, {"roomId": 5})

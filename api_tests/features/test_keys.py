@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient
 from api_tests.clock import Clock
 from api_tests.db.beside import all_stored
@@ -21,7 +22,7 @@ def path_of(route: object) -> str:
     return re.sub(r"{\w+:(\w+)}", lambda place: SOME_UUID if place[1] == "uuid" else "x", next(iter(route.paths)))
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation_id)
+@on_one_server("route", ROUTES)
 async def test_every_operation_wants_a_key_with_its_scope(api: ApiClient, route: object) -> None:
     """401 without a key or with a wrong one, 403 with a key of another scope; both name the scope."""
     method, path, scope = next(iter(route.http_methods)), path_of(route), route.opt["scope"]

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient, SocketClient
 from api_tests.db.beside import all_stored
 from api_tests.server import Running
@@ -177,7 +178,7 @@ async def test_a_place_that_is_none_is_refused_and_the_old_one_stays(server: Run
         assert HAMBURG["latitude"] == connection.place.latitude
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("data", "wrong"),
     [
         ({}, "eventData is missing"),
@@ -266,7 +267,7 @@ async def test_the_back_office_tells_of_an_event(server: Running, api: ApiClient
         assert everywhere["id"] == (await bob.next())["id"]
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("body", "pointer"),
     [
         ({}, "/title"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient
 from api_tests.server import Running
 from api_tests.waiting import eventually
@@ -70,7 +71,7 @@ async def test_the_message_is_escaped(server: Running, api: ApiClient) -> None:
     assert "<p>&lt;img src=x onerror=alert(1)&gt;</p>" in html
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("body", "pointer"),
     [
         ({}, "/message"),

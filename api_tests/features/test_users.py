@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
+from api_tests.cases import on_one_server
 from api_tests.client import ApiClient
 from api_tests.features.written import written_down
 from api_tests.hub.recording import tab
@@ -69,7 +70,7 @@ async def test_an_id_with_a_slash_stands_in_no_path_and_is_found_in_the_list(api
     assert ["a/b"] == [item["id"] for item in (await api.get("/users")).json()["items"]]
 
 
-@pytest.mark.parametrize(
+@on_one_server(
     ("body", "pointer"),
     [
         ({}, "/name"),

@@ -51,7 +51,7 @@ PAGES: Final[Mapping[str, str]] = {
     "htmx2-ws": f'{_SCRIPTS["htmx2-ws"]}<body hx-ext="ws" ws-connect="/ws/htmx">',
     "htmx2-sse": f'{_SCRIPTS["htmx2-sse"]}<body hx-ext="sse" sse-connect="/sse?dialect=htmx" sse-close="close">'
     '<i sse-swap="message" hx-swap="none"></i>',
-    "htmx4-ws": f'{_SCRIPTS["htmx4-ws"]}<body hx-ws:connect="/ws/htmx">',
+    "htmx4-ws": f'{_SCRIPTS["htmx4-ws"]}<body hx-ws:connect="/ws/htmx" hx-swap="none">',
     "htmx4-sse": f'{_SCRIPTS["htmx4-sse"]}<body><i hx-sse:connect="/sse?dialect=htmx" hx-sse:close="close"></i>',
     "turbo-ws": f'{_SCRIPTS["turbo-ws"]}<body><turbo-stream-source src="ws://HOST/ws/turbo"></turbo-stream-source>',
     "turbo-sse": f'{_SCRIPTS["turbo-sse"]}<body><turbo-stream-source src="/sse?dialect=turbo"></turbo-stream-source>',

@@ -28,6 +28,10 @@ async def test_only_clients_of_wsx_v1_get_a_cursor_and_it_increases(server: Runn
         assert "cursor" not in await old.next()
 
 
+ROW = "<tr><td>1</td></tr>"
+TABLE = f"<table><tbody>{ROW}</tbody></table>"
+
+
 @pytest.mark.parametrize(
     ("audience", "hears"),
     [
@@ -221,7 +225,18 @@ async def test_an_unknown_broadcast_is_not_found(api: ApiClient) -> None:
         ("<tr onclick=x()><td>1</td><script>x()</script></tr>", "beforeend", "<tr><td>1</td></tr>"),
         (" <td>1</td><th>2</th>", "beforeend", "<td>1</td><th>2</th>"),
         ("<tbody><tr><td>1</td></tr></tbody>", "outerHTML", "<tbody><tr><td>1</td></tr></tbody>"),
-        ("<tr><td>1</td></tr></table><form><input></form><p>2</p>", "beforeend", "<tr><td>1</td></tr></tbody></table><p>2</p>"),
+        ("<tr><td>1</td></tr></table><form><input></form><p>2</p>", "beforeend", f"{TABLE}<p>2</p>"),
+        (
+            f"{ROW}</tbody></table><h1>2</h1><table><tbody>",
+            "beforeend",
+            f"{TABLE}<h1>2</h1><table><tbody></tbody></table>",
+        ),
+        ("<caption>1</caption></table><h1>2</h1>", "beforeend", "<table><caption>1</caption></table><h1>2</h1>"),
+        (
+            f"<tr><td>{TABLE}</td></tr>",
+            "beforeend",
+            f"<tr><td>{TABLE}</td></tr>",
+        ),
     ],
 )
 async def test_cleaning_keeps_text_and_parts_of_tables(server: Running, api: ApiClient, html: str, swap: str, told: str) -> None:

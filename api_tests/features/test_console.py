@@ -14,6 +14,7 @@ from api_tests.waiting import MS, eventually_told
 from app.auth.keys import make_key
 from app.features.audit import recorder
 from app.features.console import gate, live
+from app.features.console_sessions import service as sessions
 from app.kernel.clock import utc_now
 from app.settings import Settings
 
@@ -107,6 +108,18 @@ async def test_who_signs_out_is_out_with_all_windows(server: Running):
         assert 4401 == (await window.closed())[0]
         operator.http.cookies.set(gate.COOKIE, cookie, path="/console")
         assert 303 == (await operator.see("/connections")).status_code
+
+
+async def test_who_signs_in_anew_is_out_with_the_windows_of_before(server: Running):
+    async with Operator(server) as operator, operator.socket() as window:
+        assert 303 == (await operator.post("/sign-in", key=ADMIN_KEY)).status_code
+        assert 4401 == (await window.closed())[0]
+
+
+async def test_a_key_has_so_many_sessions_and_the_oldest_go(server: Running, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
+    async with Operator(server) as first, Operator(server) as second, Operator(server) as third:
+        assert [303, 200, 200] == [(await one.see("/connections")).status_code for one in (first, second, third)]
 
 
 async def test_a_revoked_key_ends_its_sessions_and_their_sockets(server: Running, api: ApiClient):

@@ -1,16 +1,19 @@
 """What the console's pages are shown by themselves."""
 
+import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from api_tests.client import ApiClient
 from api_tests.features.operator import Operator, shown
 from api_tests.server import Running
-from api_tests.waiting import MS
+from api_tests.waiting import MS, eventually
 from app.features.console import live
 from app.features.console_charts import Sample, Samples, charts
 from app.features.console_charts import samples as sampling
+from app.features.console_pages import Page
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +76,38 @@ async def test_a_page_that_the_key_may_not_see_is_not_shown_by_the_socket_either
         await window.ask("watch", {"page": "audit"})
         await window.ask("watch", {"page": "rooms"})
         assert "create_room" not in json.dumps(await window.next_of("#live"))
+
+
+@pytest.mark.parametrize(("fails", "told"), [(False, "is slow"), (True, "cannot be kept up to date")])
+async def test_a_page_that_is_slow_or_fails_holds_up_no_other(server: Running, monkeypatch, logged, fails: bool, told: str):
+    monkeypatch.setattr(live, "VIEW_WITHIN_S", 50 * MS)
+    part = live.Live._part
+
+    async def part_of(self: live.Live, page: Page, *rest: Any) -> str | None:
+        if page.name == "rooms":
+            return await part(self, page, *rest)
+        if fails:
+            raise RuntimeError
+        return await asyncio.sleep(3600, "")
+
+    monkeypatch.setattr(live.Live, "_part", part_of)
+    async with Operator(server) as operator, operator.socket() as stuck, operator.socket() as window:
+        await stuck.ask("watch", {"page": "connections"})
+        await window.ask("watch", {"page": "rooms"})
+        await shown(window, "There is no room")
+        await eventually(lambda: told in logged())
+
+
+async def test_of_one_key_so_many_things_are_shown_and_no_more(server: Running, monkeypatch):
+    monkeypatch.setattr(live, "MAX_VIEWS", 1)
+    async with Operator(server) as operator, operator.socket() as first, operator.socket() as second, operator.socket() as third:
+        await first.ask("watch", {"page": "rooms"})
+        await second.ask("watch", {"page": "connections"})
+        await third.ask("watch", {"page": "rooms"})
+        await shown(third, "There is no room")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(200 * MS):
+                await second.next_of("#live")
 
 
 @pytest.mark.parametrize("page", ["keys", "nothing", ""])

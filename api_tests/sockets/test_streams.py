@@ -107,6 +107,7 @@ async def test_a_session_brings_rooms_and_notes_back(server: Running, api: ApiCl
         ({"Referer": "URL/page?x"}, "ada"),
         ({"Referer": "http://evil.example/"}, None),
         ({"Referer": "nothing"}, None),
+        ({"Referer": "http://["}, None),
         ({"Sec-Fetch-Site": "cross-site", "Referer": "URL/"}, None),
         ({"Origin": "URL"}, "ada"),
         ({}, None),

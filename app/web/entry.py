@@ -146,7 +146,10 @@ class Entry:
         site = opening.said(b"sec-fetch-site")
         if site is not None:
             return site == "same-origin"
-        referrer = urlsplit(opening.said(b"referer") or "")
+        try:
+            referrer = urlsplit(opening.said(b"referer") or "")
+        except ValueError:
+            return False
         return bool(referrer.netloc) and self._allows(f"{referrer.scheme}://{referrer.netloc}", opening)
 
 

@@ -38,6 +38,10 @@ from app.wire.update import Update
 PLACE: Final = "#live"
 EVERY_S: Final = 1.0
 """Seconds of a turn: what is live is made anew once in it at most, and who may not see it any more is out."""
+VIEW_WITHIN_S: Final = 1.0
+"""Seconds for what one page shows. Slower ones wait for the next turn, so that the next look at who is signed in is not late."""
+MAX_VIEWS: Final = 32
+"""Different things that the pages of one key are shown at a time: each asks the database, or all nodes."""
 KEPT: Final = 32
 """Publications for pages that come back: they are shown all anew a moment later."""
 KEPT_S: Final = 30.0
@@ -150,8 +154,17 @@ class Live:
         else:
             self.samples.rest()
         self._shown = {view: shown for view, shown in self._shown.items() if view in views}
-        for view, (caller, pages) in views.items():
-            await self._show(view, caller, frozenset(pages))
+        await asyncio.gather(*(self._try_to_show(view, caller, frozenset(pages)) for view, (caller, pages) in views.items()))
+
+    async def _try_to_show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
+        """One that is slow or fails holds up neither the others nor the next look at who is signed in."""
+        try:
+            async with asyncio.timeout(VIEW_WITHIN_S):
+                await self._show(view, caller, pages)
+        except TimeoutError:
+            _log.warning("a page of the console is slow, and is not kept up to date now", page=view.page)
+        except Exception:
+            _log.exception("a page of the console cannot be kept up to date", page=view.page)
 
     async def _show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
         page, before = self._pages[view.page], self._shown.get(view, _NEVER)
@@ -178,14 +191,18 @@ class Live:
 
 
 def _views(there: Mapping[str, Connection], sessions: Mapping[str, Session]) -> dict[_View, tuple[Caller, list[str]]]:
-    """Which pages look at what, and in whose name."""
-    views: defaultdict[_View, list[str]] = defaultdict(list)
-    callers: dict[str, Caller] = {}
+    """Which pages look at what, and in whose name: of each key the first `MAX_VIEWS`, oldest page first."""
+    views: dict[_View, tuple[Caller, list[str]]] = {}
+    count: defaultdict[str, int] = defaultdict(int)
     for connection in there.values():
         session = sessions.get(connection.user.id) if connection.user is not None else None
         if session is None or connection.closed_as is not None or "page" not in connection.session:
             continue
-        caller = session.caller
-        callers[caller.key_id] = caller
-        views[_View(caller.key_id, connection.session["page"], connection.session["query"])].append(connection.id)
-    return {view: (callers[view.key_id], pages) for view, pages in views.items()}
+        view = _View(session.caller.key_id, connection.session["page"], connection.session["query"])
+        if view not in views:
+            count[view.key_id] += 1
+            if count[view.key_id] > MAX_VIEWS:
+                continue
+            views[view] = session.caller, []
+        views[view][1].append(connection.id)
+    return views

@@ -166,6 +166,10 @@ def _sign_routes(front: _FrontDesk) -> Sequence[HTTPRouteHandler]:
             form = Form.read(await request.body())
             gate.check_form(request, form.text(gate.FORM_TOKEN))
             cookie, session = await front.console.sessions.sign_in(form.text("key"), address_of(request))
+            before = await front.session(request)
+            if before is not None:
+                await front.console.sessions.sign_out(before.id)
+                front.console.live.close(before.id)
         except AppError as error:
             front.note(request, "console_sign_in", None, error)
             return _sign_in_page(request, "", error)

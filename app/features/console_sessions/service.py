@@ -17,6 +17,8 @@ from app.kernel.errors import Unauthenticated
 
 LASTS: Final = timedelta(hours=8)
 """A working day. A key that ends earlier ends its sessions with it."""
+MAX_SESSIONS: Final = 20
+"""Of one key: what its pages are shown is made once a second for each."""
 COOKIE_BYTES: Final = 32
 MAX_COOKIE_CHARS: Final = 64
 """A longer one is none of ours, and not looked up."""
@@ -49,7 +51,7 @@ class Sessions:
         ends_at = min(filter(None, (utc_now() + LASTS, caller.expires_at)))
         row = ConsoleSessionRow(id=_id_of(cookie), key_id=caller.key_id, key_digest=digest_of(key), ends_at=ends_at)
         async with self._database.transaction() as session:
-            session.add(row)
+            await store.add(session, row, MAX_SESSIONS)
         return cookie, Session(row.id, caller, ends_at)
 
     async def find(self, cookie: str | None) -> Session | None:

@@ -26,3 +26,11 @@ async def remove_ended(session: AsyncSession, now: datetime, at_most: int) -> in
     ids = (await session.scalars(ended)).all()
     await session.execute(delete(ConsoleSessionRow).where(ConsoleSessionRow.id.in_(ids)))
     return len(ids)
+
+
+async def add(session: AsyncSession, row: ConsoleSessionRow, most: int) -> None:
+    """Store it. Of its key there are at most so many: the others that end first go."""
+    others = select(ConsoleSessionRow.id).where(ConsoleSessionRow.key_id == row.key_id)
+    ids = (await session.scalars(others.order_by(ConsoleSessionRow.ends_at.desc()).offset(most - 1))).all()
+    await session.execute(delete(ConsoleSessionRow).where(ConsoleSessionRow.id.in_(ids)))
+    session.add(row)

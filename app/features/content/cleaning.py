@@ -15,6 +15,8 @@ _KEPT = {"class", "id", "title", "lang", "dir", "role"}
 _ATTRIBUTES = {tag: {*allowed, *_KEPT} - {"cite"} for tag, allowed in nh3.ALLOWED_ATTRIBUTES.items()} | {"*": _KEPT}
 """`cite` is an address that no browser shows."""
 _FIRST_TAG = re.compile(r"\s*<([a-zA-Z]+)")
+_TABLE_TAG = re.compile(r"<(/?)(?:table|tbody|tr)\b")
+"""Of those in `_AROUND`, as the cleaner writes them: it escapes `<` everywhere else."""
 _TARGET_ID = re.compile(r"#([\w-]+)")
 _AROUND = {
     "tr": ("<table><tbody>", "</tbody></table>"),
@@ -65,4 +67,15 @@ def cleaned(html: str, *, target: str, swap: str, may_write: Callable[[str], boo
     start = _FIRST_TAG.match(html)
     before, behind = _AROUND.get(start[1].lower() if start else "", ("", ""))
     whole = _cleaner.clean(before + html + behind, own[1] if own is not None else "", may_write)
-    return whole.removeprefix(before).removesuffix(behind)
+    inside = whole.removeprefix(before).removesuffix(behind)
+    return inside if before + inside + behind == whole and _stays_within(inside) else whole
+
+
+def _stays_within(inside: str) -> bool:
+    """Whether it ends no part of the table that it was cleaned in: what stands behind that end would be outside of its place."""
+    depth = 0
+    for tag in _TABLE_TAG.finditer(inside):
+        depth += -1 if tag[1] else 1
+        if depth < 0:
+            return False
+    return depth == 0

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from api_tests.cli.command import Operator, Serving
@@ -43,7 +43,11 @@ class Victim:
 
     def sockets(self) -> int:
         """Descriptors of sockets that it has open, the listening one included."""
-        return sum(link.readlink().name.startswith("socket:") for link in (self._proc / "fd").iterdir())
+        found = 0
+        for link in (self._proc / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                found += link.readlink().name.startswith("socket:")
+        return found
 
     def _status(self, name: str) -> int:
         return int(re.search(rf"{name}:\s+(\d+) kB", (self._proc / "status").read_text())[1]) * 1024

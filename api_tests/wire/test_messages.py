@@ -139,3 +139,11 @@ def test_joined_messages_are_their_frames_in_order() -> None:
     assert b"\x81\x03one\x81\x03two" == whole.data
     assert (b"one", b"two") == whole.payloads
     assert (10, None, None) == (len(whole), whole.replaces, whole.content_of)
+
+
+@pytest.mark.parametrize("kind", [Update, Fragment])
+def test_html_may_be_missing_only_where_none_is_needed(kind: type[Update | Fragment]):
+    for swap in ("delete", "none"):
+        assert "" == kind("#a", swap=swap).html
+    with pytest.raises(WrongField, match="only delete and none need none"):
+        kind("#a")

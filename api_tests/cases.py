@@ -19,7 +19,8 @@ def on_one_server(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callabl
 
         wanted = [one for name, one in signature(function).parameters.items() if name not in by_case[0]]
         fixture = Parameter("subtests", Parameter.KEYWORD_ONLY)
-        each.__signature__ = signature(function).replace(parameters=[*wanted, fixture])  # type: ignore[attr-defined]  # what pytest asks for, and the checker does not know
+        as_asked = signature(function).replace(parameters=[*wanted, fixture])
+        each.__dict__["__signature__"] = as_asked  # by which pytest knows the fixtures
         each.__name__, each.__doc__, each.__module__ = function.__name__, function.__doc__, function.__module__
         return each
 

@@ -61,7 +61,7 @@ def test_what_is_listed_may_be_written_to(target):
         "\u00a0#chat",
         "\u2003#status",
         "\ufeff#chat",
-        "#chаt",  # noqa: RUF001 - a Cyrillic a, which is the trick
+        "#ch\u0430t",  # a Cyrillic a
         "#chat\u200b",
         "#chaté",
         "##chat",

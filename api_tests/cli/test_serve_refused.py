@@ -13,9 +13,6 @@ from redis.asyncio import Redis
 from api_tests.cli.command import KEY
 from app.cli.console import MAX_WORKERS_A_CORE
 from app.cluster import client
-from app.settings import MAX_WORKERS
-
-MOST_WORKERS = MAX_WORKERS_A_CORE * (os.cpu_count() or 1)
 
 
 def test_a_taken_port_is_named_and_the_first_key_is_not_lost(operator, wsx):
@@ -45,13 +42,14 @@ def test_several_processes_need_what_they_can_share(operator, wsx, redis_url: st
     assert not operator.database.exists()
 
 
-@pytest.mark.skipif(MOST_WORKERS >= MAX_WORKERS, reason="this machine could use as many as can be set")
-def test_more_workers_than_the_machine_could_ever_use_are_refused(wsx):
+def test_more_workers_than_the_machine_could_ever_use_are_refused(wsx, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    most = 2 * MAX_WORKERS_A_CORE
     shared = {"redis_url": "redis://127.0.0.1:1/0", "token_secret": "-" * 32, "database_url": "postgresql+asyncpg://wsx@db/wsx"}
-    refused = wsx("serve", "--workers", str(MOST_WORKERS + 1), **shared)
+    refused = wsx("serve", "--workers", str(most + 1), **shared)
     assert (2, 1) == (refused.status, refused.err.count("\n"))
-    assert refused.err.startswith(f"wsx: WSX_WORKERS is {MOST_WORKERS + 1}, and this machine has ")
-    assert refused.err.endswith(f" cores: one for each is enough, {MOST_WORKERS} the most\n")
+    assert refused.err.startswith(f"wsx: WSX_WORKERS is {most + 1}, and this machine has 2 cores")
+    assert refused.err.endswith(f" cores: one for each is enough, {most} the most\n")
 
 
 async def _refused_by_redis(wsx, url: str) -> str:

@@ -1,11 +1,12 @@
-"""Services of a database alone."""
+"""Services of a database, with a hub to which nobody is connected."""
 
+from api_tests.hub.recording import make_hub
+from app.auth.from_settings import make_tokens
 from app.db.session import Database
 from app.features.services import Services
-from app.hub.lease import OwnLease
 from app.settings import Settings
 
 
 def bare_services(settings: Settings, database: Database) -> Services:
-    """For what needs no hub and no tokens."""
-    return Services(settings, database, None, None, everywhere=object(), lease=OwnLease())  # type: ignore[arg-type]
+    """For what needs no server."""
+    return Services(settings, database, make_hub(), make_tokens(settings))

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api_tests.clock import Clock
 from api_tests.db.beside import others_write, rows
 from api_tests.features.bare import bare_services
+from api_tests.hub.recording import tab
 from api_tests.waiting import MS, eventually
 from app.db.session import Database
 from app.features import gathering, sweeping
@@ -52,18 +53,16 @@ async def record(database: Database, deed: Deed) -> None:
 
 async def test_a_handler_that_breaks_is_in_it_too(settings: Settings, database: Database) -> None:
     services = bare_services(settings, database)
-    noted: list[Deed] = []
-    services.of(AuditLog).note = noted.append  # type: ignore[method-assign]
-
-    class Page:
-        id, address, user = "c", "", None
+    page = tab(services.hub, "ada").connection
 
     async def breaks(*_: object) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await admin_action("x", breaks)(services, msgspec.convert({"id": "r"}, recorder.Request), Page())  # type: ignore[arg-type]
-    assert [(500, "internal_error", "r")] == [(deed.status, deed.code, deed.request_id) for deed in noted]
+    async with services.of(AuditLog).running():
+        with pytest.raises(ZeroDivisionError):
+            await admin_action("x", breaks)(services, msgspec.convert({"id": "r"}, recorder.Request), page)
+    found = rows(settings, "SELECT actor_id, operation, status, code, request_id FROM audit_events")
+    assert [("ada", "x", 500, "internal_error", "r")] == found
 
 
 async def test_a_flood_of_refusals_makes_few_rows_that_count_all(settings: Settings, slow_log: AuditLog) -> None:

@@ -48,7 +48,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = dict(TESTS_OFFERED)
         self.globals = {"range": safe_range}
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002 - Jinja's signature
+    def is_safe_attribute(self, obj: Any, attr: str, _value: Any) -> bool:
         """Whether a template may have this of what is no field."""
         return any(isinstance(obj, kind) and attr in names for kind, names in _ATTRIBUTES)
 

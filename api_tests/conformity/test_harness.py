@@ -37,14 +37,14 @@ async def test_a_message_comes_back_as_what_it_was(path: str):
 
 
 async def test_a_detached_echo_that_is_not_taken_comes_whole_and_is_followed_by_the_next():
-    async with serving(echo, lifespan="on", ws_max_size=2**23, ws_ping_interval=3600) as server, server.peer() as peer:
+    async with serving(echo, lifespan="on", ws_max_size=2**24, ws_ping_interval=3600) as server, server.peer() as peer:
         await peer.open(DETACHED)
         peer.stop_reading()
-        peer.send(frame(BINARY, bytes(2**23)) + frame(TEXT, b"after"))
+        peer.send(frame(BINARY, bytes(2**24)) + frame(TEXT, b"after"))
         await eventually(lambda: server.sockets[0].blocked)
         peer.read_on()
         opcode, payload = await peer.frame()
-        assert (BINARY, 2**23, {0}) == (opcode, len(payload), set(payload))
+        assert (BINARY, 2**24, {0}) == (opcode, len(payload), set(payload))
         assert Frame(TEXT, b"after") == await peer.frame()
 
 

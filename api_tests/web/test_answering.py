@@ -19,7 +19,7 @@ from app.settings import Settings
 
 NOBODY = {"audience": {"kind": "users", "ids": ["nobody"]}, "target": "#a", "html": "x"}
 MAX_CALLS = 142
-"""Calls of Python functions in one broadcast to nobody, from our front door on. It is 142, of which some 40 are the rate limit and the
+"""Calls of Python functions in one broadcast to nobody, from our front door on. It is 142, some 40 of them the rate limit and the
 audit log; in Litestar's own way, without these, it was 391."""
 
 

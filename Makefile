@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests lock openapi bench faults abuse hostile autobahn clean
+.PHONY: help install run test check tests lock openapi bench faults abuse hostile autobahn pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ abuse: .venv/.tested-with ## the long form of the tests of abuse, with their fig
 
 autobahn: .venv/.tested-with ## conformity of the socket; needs Python 2.7 with autobahntestsuite: WSTEST=path/to/wstest
 	$(BIN)/python -m api_tests.conformity.autobahn --wstest '$(or $(WSTEST),wstest)'
+
+pictures: .venv/.tested-with ## the pictures of the docs, made anew, and what a first visit of the demo costs
+	$(BIN)/python -m api_tests.browser.pictures
 
 lock: ## write constraints.txt anew, from the newest versions that fit pyproject.toml
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock

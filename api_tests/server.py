@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import uvicorn
 
 from api_tests.client import SocketClient
+from api_tests.events import EventClient
 from api_tests.waiting import eventually
 from app.hub.face import wsx
 from app.hub.hub import Hub
@@ -42,6 +43,11 @@ class Running(NamedTuple):
         name = how.pop("name", "")
         token = None if user_id is None else self.token(user_id, name=name, roles=roles)
         return SocketClient(f"ws://127.0.0.1:{self.port}", token=token, **how)
+
+    def events(self, user_id: str | None = None, *, query: str = "", headers: dict[str, str] | None = None) -> EventClient:
+        """A stream of events, as a page of this server asks for it."""
+        cookie = {} if user_id is None else {"Cookie": f"wsx_token={self.token(user_id)}"}
+        return EventClient(f"{self.url}/sse{query}", {"Sec-Fetch-Site": "same-origin", **cookie, **(headers or {})})
 
     def silent_for(self, seconds: float) -> None:
         """As if no page had said anything for so long, before now."""

@@ -22,4 +22,5 @@ need Chromium chromium "the tests in api_tests/browser" chromium chromium-browse
 need Redis redis-server "the tests of clusters" redis-server valkey-server
 # Debian keeps the server's programs out of the PATH.
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
+need npm npm "the tests with axe, TypeScript, htmx and Turbo" npm
 need PostgreSQL postgresql "the tests of PostgreSQL" initdb

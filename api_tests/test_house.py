@@ -1,7 +1,6 @@
 """Rules of the house that no linter knows."""
 
 import ast
-import gzip
 import re
 import subprocess
 import tomllib
@@ -86,7 +85,3 @@ def test_an_ignored_rule_says_why():
         if (path.is_relative_to(ROOT / "app") and re.search(r"# (?:noqa: [A-Z0-9, ]+|type: ignore\[[a-z, -]+\]|nosec \w+)$", line))
     ]
     assert [] == unexplained
-
-
-def test_the_client_is_small_enough_for_a_phone():
-    assert len(gzip.compress((ROOT / "app/assets/wsx.js").read_bytes(), 9)) <= 8 * 1024

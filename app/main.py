@@ -24,7 +24,6 @@ from app.auth.from_settings import make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.known_ids import KnownIds
-from app.auth.origins import Origins
 from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
 from app.cluster.client import make_client
@@ -35,6 +34,7 @@ from app.features import FEATURES
 from app.features import demo as demo_page
 from app.features.audit import AuditLog, admin_action
 from app.features.background import Rest, background
+from app.features.console import Console, console_routes
 from app.features.content import offered
 from app.features.feature import Feature
 from app.features.follows import StoredFollows
@@ -61,19 +61,17 @@ from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.settings import Settings, SettingsError
 from app.web import openapi
-from app.web.addresses import HandshakeLimit
 from app.web.answering import Office, answering
-from app.web.assets import SHIPPED, file_route
+from app.web.assets import client_routes
 from app.web.conversation import Talk
 from app.web.docs import docs_routes
+from app.web.doors import make_front
 from app.web.errors import exception_handlers
 from app.web.front import Front
 from app.web.health import health_routes
 from app.web.metrics import metrics_routes
 from app.web.operation import GIVEN
 from app.web.options import options_routes
-from app.web.proxies import TrustedProxies
-from app.web.socket import SocketDoor, SocketRules
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -135,13 +133,15 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
-    office = answering(_office(parts, services))
+    office = _office(parts, services)
+    answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
-        _api_router([office]),
-        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=[office], include_in_schema=False),
+        _api_router(answers),
+        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=answers, include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
-        file_route("/wsx.js", SHIPPED / "wsx.js"),
+        *client_routes(),
+        *console_routes(services, office),
         *(demo_page.demo_routes(services) if demo else ()),
     ]
     litestar = Litestar(
@@ -153,16 +153,9 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         state=State({"settings": settings}),
         logging_config=None,
     )
-    rules = SocketRules(
-        Origins(settings.allowed_origins),
-        HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),
-        allow_anonymous=settings.allow_anonymous,
-        auth_timeout_s=settings.auth_timeout_s,
-        max_sockets_per_user=settings.max_sockets_per_user,
-    )
-    proxies = TrustedProxies(settings.trusted_proxies)
-    door = SocketDoor(talk, Admission(parts.tokens, services.tickets), rules)
-    return Front(proxies.in_front_of(litestar), proxies.in_front_of(door), drain=parts.drain.run)
+    admission = Admission(parts.tokens, services.tickets)
+    console = partial(services.of(Console).in_front_of, routes=litestar.routes)
+    return make_front(settings, litestar, talk, admission, parts.drain.run, sockets_first=console)
 
 
 def describe() -> dict[str, Any]:

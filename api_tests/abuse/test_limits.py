@@ -11,6 +11,8 @@ from app.auth import failures, tokens
 from app.db.page import MAX_LIMIT
 from app.features.audit import recorder
 from app.features.broadcasts.routes import MAX_BATCH
+from app.features.console import live
+from app.features.console_sessions import service as console_sessions
 from app.features.content import filters, sandbox, service
 from app.features.content.model import MAX_HTML_CHARS
 from app.features.locations.service import MAX_RADIUS_OF_USERS_KM
@@ -57,6 +59,9 @@ CONSTANTS = {
     "audiences in one, at whatever depth": audience.MAX_PARTS,
     "… in all audiences of a batch": audience.MAX_PARTS_IN_BATCH,
     "HTML of an update": MAX_HTML_CHARS,
+    "sign-ins of one key to the console at a time": console_sessions.MAX_SESSIONS,
+    "different things that the pages of one key of the console are shown": live.MAX_VIEWS,
+    "time for what one page of the console shows": live.VIEW_WITHIN_S,
     "target of an update": update.MAX_TARGET_CHARS,
     "further places in an update": update.MAX_OOB,
     "values of a template": service.MAX_CONTEXT_BYTES,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from api_tests.browser.page_guide import POLICY, blocks, page_of
 from api_tests.browser.scripted import Peer, Site
 from api_tests.browser.town import PATIENCE_MS, Town
 from api_tests.missing import missing
@@ -16,6 +17,7 @@ from api_tests.server import Running, run_server
 from app.settings import Settings
 
 Visit = Callable[..., Awaitable[Peer]]
+Example = Callable[[str], Awaitable[Peer]]
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -24,7 +26,7 @@ ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 RECORDER = """
 window.heard = [];
-for (const name of ["connected", "disconnected", "hello", "beforeRequest", "beforeSwap", "afterSwap", "error", "gap"]) {
+for (const name of ["connected", "disconnected", "hello", "beforeRequest", "beforeSwap", "afterSwap", "error", "gap", "drain"]) {
   document.addEventListener(`wsx:${name}`, (event) => heard.push({
     name, at: event.target.id || event.target.nodeName,
     ...JSON.parse(JSON.stringify(event.detail, (_, value) => value instanceof Node ? value.id || value.nodeName : value)),
@@ -49,15 +51,18 @@ class Console:
         return [error for error in self.errors if not any(re.search(pattern, error) for pattern in self._expected)]
 
 
+def chromium() -> str:
+    """Where Chromium is."""
+    chosen = os.environ.get("CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
+    return chosen or missing("Chromium is missing: apt install chromium, or name one in CHROMIUM")
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    chosen = os.environ.get("CHROMIUM") or next(filter(os.path.exists, CHROMIUMS), None) or shutil.which("google-chrome")
-    if chosen is None:
-        missing("Chromium is missing: apt install chromium, or name one in CHROMIUM")
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=chosen, args=ARGUMENTS)
-        yield chromium
-        await chromium.close()
+        started = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        yield started
+        await started.close()
 
 
 @pytest.fixture
@@ -114,3 +119,16 @@ def visit(page: Page, site: Site) -> Visit:
         return peer
 
     return open_page
+
+
+@pytest.fixture
+def example(page: Page, site: Site) -> Example:
+    """Open an example of the page guide under the strictest policy, and return the server's end of its socket."""
+
+    async def open_example(name: str) -> Peer:
+        site.html, site.headers = page_of(name), {"Content-Security-Policy": POLICY}
+        site.files["/listeners.js"] = blocks("js").get(name, "")
+        await page.goto(site.url)
+        return await site.peer()
+
+    return open_example

@@ -71,14 +71,6 @@ class Process:
             self._process.send_signal(signal.SIGKILL)
             await self._process.wait()
 
-    async def shell(self, commands: str) -> None:
-        """Run commands as somebody pastes them into a shell; each must succeed."""
-        process = await asyncio.create_subprocess_exec(
-            *("bash", "-euo", "pipefail", "-c", commands), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-        output, _ = await process.communicate()
-        assert 0 == process.returncode, output.decode()
-
     async def curl(self, path: str, body: str) -> Any:
         """What a back-office script does; returns the answer's text."""
         process = await asyncio.create_subprocess_exec(

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -14,10 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-import app.assets
 from api_tests.waiting import eventually
+from app.web.assets import client_script
 
-CLIENT = Path(app.assets.__path__[0]) / "wsx.js"
 V1 = Subprotocol("wsx.v1")
 NUMBERS = count()
 
@@ -130,7 +128,7 @@ class Site:
             self.handshakes += 1
             return None if self.refuse_with is None else _response("no", status=self.refuse_with)
         if path == "/wsx.js":
-            return _response(CLIENT.read_text(), "text/javascript")
+            return _response(client_script().decode(), "text/javascript")
         if path in self.files:
             return _response(self.files[path], "text/javascript")
         return _response(self.html, "text/html", headers=self.headers)

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, expect
 
 from api_tests.browser.process import Process
 from api_tests.browser.town import Town, join
+from api_tests.guide.pages import shell
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import MS
 
@@ -71,7 +72,7 @@ async def test_what_the_page_tells_people_to_call_works(town: Town, product: Pro
     ada, bob = await town.visit("Ada", "admin"), await town.visit("Bob")
     await join(ada, "Lobby")
     commands = await ada.locator("#outside-card pre").inner_text()
-    await product.shell(commands.replace("wsx_…", f"'{ADMIN_KEY}'"))
+    await shell(commands.replace("wsx_…", f"'{ADMIN_KEY}'"))
     for page in (ada, bob):
         await expect(page.locator("#global-status p")).to_have_text("Back in five minutes")
         await expect(page.locator(".announcement p")).to_have_text("Free coffee in the kitchen")
@@ -134,5 +135,6 @@ async def test_a_page_lives_through_a_restart_in_which_twenty_announcements_are_
             await announce(api, text)
     await expect(ada.locator("#announcements .announcement p")).to_have_text(texts[::-1], timeout=BACK_WITHIN_MS)
     await ada.wait_for_function("window.gaps?.length")
+    await expect(ada.locator("#missed")).to_contain_text("Load the page again")
     assert await ada.evaluate("window.isTheSamePage")
     assert [[]] == await ada.evaluate("gaps")  # its journal has ended with the process: any target may have been missed

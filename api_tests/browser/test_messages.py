@@ -73,7 +73,7 @@ async def test_a_missing_target_is_told_and_the_next_update_still_arrives(page: 
 
 async def test_nonsense_from_a_server_harms_nothing(page: Page, visit: Visit, console: Console):
     console.expect("wsx: not JSON")
-    peer = await visit("<p id=a></p>")
+    peer = await visit("<p id=a wx-gap=reload></p>")
     for text in (
         "nonsense",
         "null",
@@ -88,6 +88,8 @@ async def test_nonsense_from_a_server_harms_nothing(page: Page, visit: Visit, co
         await peer.say_text(text)
     for updates in ("text", 5, [None], [5], {}, [{"target": 5, "html": 5, "swap": 5}]):
         await peer.say(type="batch", updates=updates)
+    for targets in ("[text", 5, [None], [{"a": 1}]):
+        await peer.say(type="gap", targets=targets)
     await peer.say(id=5, target={}, html=[], swap=True, oob=7)
     await peer.update("#a", "1")
     await page.wait_for_function("document.querySelector('#a').innerHTML === '1'")

@@ -16,7 +16,7 @@ def directives(policy: str) -> dict[str, set[str]]:
 
 async def test_the_policies_allow_nothing_inline_and_nothing_from_elsewhere(server: Running) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
-        for path in ("/", "/docs"):
+        for path in ("/", "/docs", "/console/sign-in"):
             answer = await client.get(path)
             policy = directives(answer.headers["content-security-policy"])
             assert {"'none'"} == policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"]

@@ -1,5 +1,6 @@
 """The demo page: what lives on it by itself, and what it shows when it is loaded."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -72,3 +73,43 @@ async def test_only_admins_are_shown_what_is_for_admins(town: Running) -> None:
         for role, is_shown in (("", False), ("premium", False), ("root", False), ("admin", True)):
             page = (await browser.post("/demo/sign-in", data={"name": "Ada", "role": role})).text
             assert [is_shown, is_shown] == ['id="dashboard-stats"' in page, 'wx-send="admin-announcement"' in page]
+
+
+async def test_one_click_is_a_sign_in_that_begins_somewhere(town: Running) -> None:
+    async with httpx.AsyncClient(base_url=town.url) as browser:
+        answer = await browser.post("/demo/come-in", data={"who": "Ada"})
+        assert (303, "/?room=lobby&at=Market") == (answer.status_code, answer.headers["location"])
+        page = (await browser.get("/")).text
+        assert 'data-me="ada"' in page
+        assert 'id="dashboard-stats"' in page
+        assert 422 == (await browser.post("/demo/come-in", data={"who": "Eve"})).status_code
+
+
+async def test_the_second_window_is_offered_under_the_other_name_of_this_machine(town: Running) -> None:
+    async with httpx.AsyncClient(base_url=town.url) as browser:
+        await browser.post("/demo/come-in", data={"who": "Bob"})
+        for host, offered in ((f"127.0.0.1:{town.port}", f"http://localhost:{town.port}/"), ("localhost", "http://127.0.0.1/")):
+            assert f'href="{offered}"' in (await browser.get("/", headers={"host": host})).text
+        page = (await browser.get("/", headers={"host": "town.example"})).text
+        assert "second-window" not in page
+        assert "private window" in page
+
+
+async def test_who_walks_is_seen_on_everybodys_map_and_who_is_elsewhere_is_not(town: Running) -> None:
+    market = {"name": "Market", "latitude": 49.99859, "longitude": -20.02076}
+    async with (
+        town.socket("ada", name="Ada") as ada,
+        town.socket("bob", name="Bob") as bob,
+        town.socket("cleo") as cleo,
+    ):
+        for page in (ada, bob):
+            await page.ask("set-location", market)
+        await cleo.ask("set-location", {"latitude": 52.52, "longitude": 13.405})
+        async with town.socket("ada", name="Ada") as tab:  # of which nobody knows where it is
+            people, spots = "", []
+            while "ada, Market, 2 tabs" not in people or len(spots) != 2:
+                shown = await tab.next_of("#who")
+                people, island = shown["html"], next(one["html"] for one in shown["oob"] if one["target"] == "#map-people")
+                spots = re.findall(r"translate\((\S+) (\S+)\)", island)
+    assert [24.0, 0.0] == [float(bob) - float(ada) for ada, bob in zip(*spots, strict=True)]  # beside each other
+    assert "cleo" not in island

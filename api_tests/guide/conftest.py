@@ -1,25 +1,25 @@
-"""A page of the docs, its examples by heading, a server whose site code is one of them, and one without site code."""
+"""Pages of the docs, their examples by heading, a server whose site code is one of them, and one without site code."""
 
 import re
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from api_tests.client import SocketClient
+from api_tests.guide.pages import ROOT
 from api_tests.server import Running, run_server
 from app import wsx
 from app.hub.events import Events
 from app.hub.handlers import Handlers
 from app.settings import Settings
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "broadcasting.md"
-EXAMPLE = re.compile(r"^##+ ([^\n]+)\n(?:(?!^##).)*?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-EXAMPLES = dict(EXAMPLE.findall(PAGE.read_text()) + EXAMPLE.findall((ROOT / "README.md").read_text()))
+EXAMPLE = re.compile(r"^#+ ([^\n]+)\n(?:(?!^##).)*?^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TEXTS = [PAGE.read_text(), *((ROOT / page).read_text() for page in ("README.md", "docs/handlers.md", "docs/security.md"))]
+EXAMPLES = {title: example for text in TEXTS for title, example in EXAMPLE.findall(text)}
 
 Site = Callable[[str], AbstractAsyncContextManager[tuple[Running, types.ModuleType]]]
 

@@ -1,10 +1,13 @@
-"""Every example of `docs/broadcasting.md` and the README is run as a site would: imported, served, asked by pages."""
+"""Every example in Python of four pages of the docs is run as a site would run it: imported, served, asked by pages."""
 
 from datetime import UTC, datetime
 
+from api_tests.client import SocketClient
 from api_tests.guide.conftest import EXAMPLES, Site
+from api_tests.server import SECRET, run_server
 from api_tests.waiting import eventually
 from app.hub.events import Maintenance
+from app.settings import Settings
 
 XSS = "<img src=x onerror=alert(1)>"
 ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
@@ -19,6 +22,29 @@ async def test_on_your_own_page(site: Site) -> None:
     async with site("On your own page") as (server, _), server.socket("ada", name=XSS) as ada, server.socket() as nobody:
         assert ["1", "2"] == [(await ada.ask("like", {"post": 7}, target="#likes"))["html"] for _ in range(2)]
         assert ("#global-status", f"<p>{ESCAPED} likes post 7</p>") == ((told := await nobody.next())["target"], told["html"])
+
+
+async def test_answering_pages(site: Site) -> None:
+    async with site("Answering pages") as (server, _), server.socket() as nobody:
+        assert f"<li>Nothing found for <b>{ESCAPED}</b></li>" == (await nobody.ask("search", {"q": XSS}))["html"]
+        assert "none" == (await nobody.ask("no such handler"))["swap"]
+
+
+async def test_who_comes_and_goes(site: Site) -> None:
+    async with site("Who comes and goes") as (server, example), server.socket() as nobody:
+        assert "<p>Hello, stranger</p>" == (await nobody.next_of("#hello"))["html"]
+        async with server.socket("ada", name=XSS) as ada:
+            assert f"<p>Hello, {ESCAPED}</p>" == (await ada.next_of("#hello"))["html"]
+            assert [ada.id] == example.tabs_of("ada")
+        assert f"<p>{ESCAPED} has left us, 1 are here</p>" == (await nobody.next_of("#last-seen"))["html"]
+
+
+async def test_your_users(settings: Settings) -> None:
+    site = {"WSX_TOKEN_SECRET": SECRET}
+    exec(compile(EXAMPLES["Your users"], "security.md", "exec"), site)  # noqa: S102 - the documentation's own code
+    async with run_server(settings) as server, SocketClient(f"ws://127.0.0.1:{server.port}", token=site["token"]):
+        (connection,) = server.hub.registry
+        assert ("ada", "Ada", {"premium"}) == (connection.user.id, connection.user.name, set(connection.user.roles))
 
 
 async def test_broadcast_to_all_connections(site: Site) -> None:

@@ -79,7 +79,7 @@ def shown(messages: list[Update]) -> dict[str, list[str]]:
     for update in messages:
         for part in (update, *update.oob):
             match part.swap:
-                case "innerHTML" | "textContent":
+                case "innerHTML" | "textContent" | "morph":
                     page[part.target] = [part.html]
                 case "beforeend":
                     page[part.target].append(part.html)
@@ -89,7 +89,7 @@ def shown(messages: list[Update]) -> dict[str, list[str]]:
 
 
 targets = st.sampled_from(["#a", "#b"])
-words = st.sampled_from(sorted(STYLES & {"innerHTML", "textContent", "beforeend", "afterbegin", "none"}))
+words = st.sampled_from(sorted(STYLES & {"innerHTML", "textContent", "morph", "beforeend", "afterbegin", "none"}))
 fragments = st.builds(Fragment, targets, st.text("abc", max_size=2), words)
 updates = st.builds(Update, targets, st.text("abc", max_size=2), words, st.lists(fragments, max_size=1).map(tuple))
 
@@ -99,7 +99,7 @@ def test_a_slow_page_ends_up_with_what_a_fast_one_shows(sent: list[Update]):
     outbox = blocked_outbox(1_000_000)
     by_message = {}
     for update in sent:
-        prepared = Prepared.of_update(b"", update)
+        prepared = Prepared.of_update((b"",), update)
         by_message[id(prepared)] = update, prepared
         outbox.offer(prepared)
     assert shown(sent) == shown([by_message[id(left)][0] for left in outbox.pending])

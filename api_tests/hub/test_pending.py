@@ -7,7 +7,7 @@ from app.wire.update import Update
 
 
 def message(target: str, swap: str = "innerHTML") -> Prepared:
-    return Prepared.of_update(f"{target} {swap}".encode(), Update(target, "x", swap))
+    return Prepared.of_update((f"{target} {swap}".encode(),), Update(target, "x", swap))
 
 
 def test_nothing_is_empty():

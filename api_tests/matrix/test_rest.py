@@ -14,10 +14,13 @@ from app.settings import Settings
 from app.web.docs import FILES
 
 SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
-OPEN = {"/docs", "/health/live", "/health/ready", "/openapi.json", "/ws", "/wsx.js"} | {
-    f"/docs/{name}" for name in ("docs.js", *FILES)
+OPEN = {
+    *("/docs", "/health/live", "/health/ready", "/openapi.json", "/sse", "/ws", "/ws/htmx", "/ws/turbo", "/wsx.d.ts", "/wsx.js"),
+    *(f"/docs/{name}" for name in ("docs.js", *FILES)),
 }
 """Paths that answer without a key."""
+DOORS = {f"/console/{name}" for name in ("sign-in", "sign-out", "console.css", "console.js")}
+"""Of the console, what answers who is not signed in; where they are sent from its pages is in `test_console`."""
 
 Wanted = dict[tuple[str, str], str]
 
@@ -71,8 +74,10 @@ async def test_nothing_opens_without_a_key_that_is_valid(server: Running, api: A
 
 
 def test_what_opens_without_a_key_is_a_short_list(settings: Settings):
-    paths = {route.path_format for route in create_app(settings)._http.routes if not route.path.startswith("/api/v1")}
-    assert {*OPEN, "/metrics"} == paths
+    front = create_app(settings)
+    paths = {*(route.path_format for route in front._http.routes), *front._streams}
+    found = {path for path in paths if path in DOORS or not path.startswith(("/api/v1", "/console"))}
+    assert {*OPEN, "/metrics", *DOORS} == found
 
 
 async def test_the_metrics_want_their_scope(api: ApiClient):

@@ -219,8 +219,9 @@ async def test_the_server_shows_the_committed_document(api: ApiClient) -> None:
 def test_the_other_document_is_asyncapi() -> None:
     assert "3.0.0" == SOCKET["asyncapi"]
     assert {"title", "version", "description"} == SOCKET["info"].keys()
-    (channel,) = SOCKET["channels"].values()
-    assert ("/ws", MESSAGES.keys()) == (channel["address"], channel["messages"].keys())
+    channels = SOCKET["channels"]
+    assert ["/ws", "/ws/htmx", "/ws/turbo", "/sse"] == [channel["address"] for channel in channels.values()]
+    assert channels["socket"]["messages"].keys() == MESSAGES.keys()
     assert {"receive", "send"} == {operation["action"] for operation in SOCKET["operations"].values()}
     told = [message["$ref"] for operation in SOCKET["operations"].values() for message in operation["messages"]]
     assert sorted(f"#/channels/socket/messages/{name}" for name in MESSAGES) == sorted(told)

@@ -23,26 +23,26 @@ def test_an_update_is_the_wsx_message_and_the_cursor_is_for_v1_only() -> None:
         "swap": "beforeend",
         "oob": [{"target": "#b", "html": "b", "swap": "innerHTML"}],
     }
-    assert plain == json.loads(wsx.dialect(extended=False).encode_update("1", ONE, "c"))
-    assert {**plain, "cursor": "c"} == json.loads(wsx.dialect(extended=True).encode_update("1", ONE, "c"))
-    assert plain == json.loads(wsx.dialect(extended=True).encode_update("1", ONE, ""))
+    assert plain == json.loads(*wsx.dialect(extended=False).encode_update("1", ONE, "c"))
+    assert {**plain, "cursor": "c"} == json.loads(*wsx.dialect(extended=True).encode_update("1", ONE, "c"))
+    assert plain == json.loads(*wsx.dialect(extended=True).encode_update("1", ONE, ""))
 
 
 def test_a_batch_has_every_fragment_in_order() -> None:
     updates = [ONE, Update("#c", "c")]
-    told = json.loads(wsx.dialect(extended=True).encode_batch("1", updates, "c"))
+    told = json.loads(*wsx.dialect(extended=True).encode_batch("1", updates, "c"))
     assert ("batch", ["#a", "#b", "#c"], "c") == (told["type"], [item["target"] for item in told["updates"]], told["cursor"])
-    told = json.loads(wsx.dialect(extended=False).encode_batch("1", updates, "c"))
+    told = json.loads(*wsx.dialect(extended=False).encode_batch("1", updates, "c"))
     assert {"type", "updates"} == set(told)
-    told = json.loads(wsx.dialect(extended=False, batch_as_oob=True).encode_batch("1", updates, "c"))
+    told = json.loads(*wsx.dialect(extended=False, batch_as_oob=True).encode_batch("1", updates, "c"))
     assert ("#a", ["#b", "#c"]) == (told["target"], [part["target"] for part in told["oob"]])
 
 
 def test_what_a_batch_shows_under_an_id_has_that_in_each_of_its_fragments_for_v1_only() -> None:
     updates = [ONE, Update("#c", "c")]
-    told = json.loads(wsx.dialect(extended=True).encode_batch("1", updates, "c", ["one", ""]))
+    told = json.loads(*wsx.dialect(extended=True).encode_batch("1", updates, "c", ["one", ""]))
     assert ["one", "one", None] == [item.get("id") for item in told["updates"]]
-    told = json.loads(wsx.dialect(extended=False).encode_batch("1", updates, "c", ["one", ""]))
+    told = json.loads(*wsx.dialect(extended=False).encode_batch("1", updates, "c", ["one", ""]))
     assert [None] * 3 == [item.get("id") for item in told["updates"]]
 
 
@@ -71,7 +71,7 @@ def test_known_swaps_pass(swap: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "swap", ["", "innerhtml", "morph", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"]
+    "swap", ["", "innerhtml", "morphed", "innerHTML  ", "innerHTML swap:fast", "innerHTML show:left", "innerHTML x:1"]
 )
 def test_unknown_swaps_are_refused_with_advice(swap: str) -> None:
     assert not re.search(PATTERN, swap)
@@ -130,7 +130,7 @@ def test_a_prepared_message_knows_what_it_hides_and_what_may_hide_it(
     swap: str, oob: bool, replaces: str | None, content_of: str | None
 ) -> None:
     update = Update("#a", "x", swap, (Fragment("#b", "y"),) if oob else ())
-    message = Prepared.of_update(b"{}", update)
+    message = Prepared.of_update((b"{}",), update)
     assert (replaces, content_of) == (message.replaces, message.content_of)
 
 

@@ -1,19 +1,20 @@
 // wsx.js: the browser's side of WSX. No dependencies, no build step, no eval: works under `script-src 'self'; connect-src 'self'`.
 //   <body wx-config="/ws">   <form wx-send="send-message" wx-target="#answer"> … </form>
-// It tells the page by events: wsx:connected, disconnected, hello, beforeRequest, beforeSwap, afterSwap, gap, error.
+// It tells the page by events: wsx:connected, disconnected, hello, beforeRequest, beforeSwap, afterSwap, drain, gap, error.
+// Pages get this without its comments and indentation. Its types are in wsx.d.ts.
 (() => {
   "use strict";
 
   const FIRST_RETRY_MS = 500; // doubled with each failure, up to:
-  const LONGEST_RETRY_MS = 30_000;
+  const MAX_RETRY_MS = 30_000;
   const STABLE_MS = 5_000; // a connection that lived so long makes the next retry a first one again
-  const ANSWER_WITHIN_MS = 30_000;
   const ACTIVE_EVERY_MS = 60_000;
   const MAX_QUEUED = 100;
   const MAX_HEARD = 1_000;
   const IDLE = 4408;
   // Not "scroll": a swap that scrolls is no user.
-  const USER_IS_THERE = ["pointerdown", "keydown", "wheel", "touchmove", "visibilitychange"];
+  const USER_EVENTS = ["pointerdown", "keydown", "wheel", "touchmove", "visibilitychange"];
+  const FIELDS = "input:not([type=button],[type=submit],[type=image],[type=reset]),select,textarea";
 
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -37,12 +38,61 @@
     (element?.isConnected ? element : document).dispatchEvent(
       new CustomEvent(`wsx:${name}`, { detail, bubbles: true, cancelable }));
 
+  function complain(element, code, detail, target) {
+    console.debug("wsx:", detail);
+    emit("error", { code, detail, target }, element);
+  }
+
+  // ---- elements and their attributes -------------------------------------------------------------------------------
+
+  // The nearest element with this attribute: most are inherited.
+  const bearer = (element, attribute) => element.closest(`[${attribute}]`);
+  const setting = (element, attribute) => bearer(element, attribute)?.getAttribute(attribute);
+
+  // "#a, closest li" -> ["#a", "closest li"]; commas in brackets are left alone
+  const list = (text) => (text || "").split(/,(?![^[(]*[\])])/).map((part) => part.trim()).filter(Boolean);
+
+  const all = (selector) => [...document.querySelectorAll(selector)];
+
+  const beside = (from, selector, place) => all(selector).filter((other) => from.compareDocumentPosition(other) === place);
+  const RELATIVE = {
+    this: (from, _, self) => self,
+    closest: (from, selector) => from.closest(selector),
+    find: (from, selector) => from.querySelector(selector),
+    next: (from, selector) => beside(from, selector, 4)[0],
+    previous: (from, selector) => beside(from, selector, 2).at(-1),
+  };
+
+  const relative = (part) => /^(this|(?:closest|find|next|previous) )(.*)/.exec(part);
+
+  // The elements that one part of a list means, seen from an element. "this" is the one that bears the attribute.
+  function look(from, part, self = from) {
+    const [, word, selector] = relative(part) || [];
+    try {
+      return word ? [RELATIVE[word.trim()](from, selector, self) || []].flat() : all(part);
+    } catch {
+      return []; // no selector at all
+    }
+  }
+
+  const named = (element, attribute) => list(setting(element, attribute)).flatMap((part) => look(element, part, bearer(element, attribute)));
+
+  let marks = 0;
+
+  // A selector of this very element, so that any later answer finds it.
+  function selectorOf(element) {
+    const id = element.getAttribute("id");
+    if (id) return `#${CSS.escape(id)}`;
+    const selector = () => `[wx-id="${element.getAttribute("wx-id")}"]`;
+    if (document.querySelector(selector()) !== element) element.setAttribute("wx-id", ++marks); // none yet, or a clone's
+    return selector();
+  }
+
   // ---- swapping ----------------------------------------------------------------------------------------------------
 
   const METHODS = {
     __proto__: null,
-    innerHTML: "replaceChildren", textContent: "replaceChildren", outerHTML: "replaceWith", delete: "remove",
-    beforebegin: "before", afterbegin: "prepend", beforeend: "append", afterend: "after",
+    outerHTML: "replaceWith", delete: "remove", beforebegin: "before", afterbegin: "prepend", beforeend: "append", afterend: "after",
   };
   let putting = false; // what fires now (blur, change, focus) is our doing, not a user's
 
@@ -60,16 +110,25 @@
   }
 
   // Returns the element that stands for the target afterwards.
-  function put(element, html, swap) {
+  function put(element, html, swap, asker) {
     if (swap.style === "none") return element;
     const { activeElement: focused, activeElement: { id, selectionStart, selectionEnd, selectionDirection } } =
       element.contains(document.activeElement) ? document : { activeElement: {} };
+    // Fields within that hold what somebody typed. An answer to their own form may empty them.
+    const typed = [...element.querySelectorAll("input[id]:not([type=file]),textarea[id]")]
+      .filter((field) => field.value !== field.defaultValue && !asker?.contains(field))
+      .map((field) => [field.id, field.type, field.defaultValue, field.value]);
     const content = swap.style === "textContent" ? html : fragment(html);
     const shown = { outerHTML: content.firstElementChild || element.parentElement, delete: element.parentElement }[swap.style];
     putting = true;
     try {
+      if (swap.style === "morph" && window.Idiomorph) Idiomorph.morph(element, [...content.childNodes], { morphStyle: "innerHTML" });
       // Of the prototype: a form's field may be named "remove".
-      Element.prototype[METHODS[swap.style] || METHODS.innerHTML].call(element, content);
+      else Element.prototype[METHODS[swap.style] || "replaceChildren"].call(element, content);
+      for (const [name, type, said, value] of typed) {
+        const field = document.getElementById(name);
+        if (field?.type === type && field.defaultValue === said) field.value = value; // the server has nothing new to say of it
+      }
       const again = id && document.getElementById(id);
       if (again && again !== focused) {
         again.focus({ preventScroll: swap["focus-scroll"] !== "true" });
@@ -83,248 +142,348 @@
     return shown || element;
   }
 
+  // ---- screen readers ----------------------------------------------------------------------------------------------
+
+  let region = null;
+
+  // One region for the page, out of sight by a sheet of its own: style attributes are not for strict policies.
+  function announce(text, tone) {
+    if (!text.trim()) return;
+    if (!region) {
+      region = document.createElement("div");
+      region.id = "wx-live";
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync("#wx-live{position:fixed;clip-path:inset(50%)}");
+      document.adoptedStyleSheets.push(sheet);
+    }
+    region.ariaLive = tone || "polite";
+    if (!region.isConnected) document.body.append(region);
+    wait(100).then(() => { // a live region says only what changes once it is known
+      region.append(Object.assign(document.createElement("p"), { textContent: text.trim() }));
+      if (region.childElementCount > 9) region.firstChild.remove(); // who reads back finds the last ones
+    });
+  }
+
   // ---- triggers ----------------------------------------------------------------------------------------------------
 
-  // "keyup[key=='Enter'] changed delay:300ms, click once" -> [{event, condition, changed, delay, …}]
-  const parseTriggers = (text) => text.split(/,(?![^[]*\])/).map((part) => {
-    const [, event, condition = "", words] = /^\s*([\w:.-]+)(?:\[(.*?)\])?(.*)$/s.exec(part) || [];
+  // "keyup[key=='Enter'] changed delay:300ms, click from:(#a b) once" -> [{event, condition, changed, delay, from, …}]
+  const parseTriggers = (text) => list(text).map((part) => {
+    const [, event, condition = "", words] = /^([\w:.-]+)(?:\[(.*?)\])?(.*)$/s.exec(part) || [];
     const trigger = { event, condition };
-    for (const word of words?.match(/\S+/g) || []) {
-      const [name, value = true] = word.split(":");
+    for (const [, name, inBrackets, value = inBrackets ?? true] of
+      (words || "").matchAll(/(\w+)(?::(?:\((.*?)\)|((?:(?:closest|find|next|previous)\s+)?\S+)))?/g)) {
       trigger[name] = value;
     }
     trigger.delay = milliseconds(trigger.delay);
     trigger.throttle = milliseconds(trigger.throttle);
     const quiet = milliseconds(trigger.queue);
-    if (quiet) Object.assign(trigger, { delay: quiet, queue: "last" }); // queue:500ms is delay:500ms queue:last
+    if (quiet) trigger.delay = quiet; // queue:500ms is delay:500ms queue:last
+    if (quiet || trigger.queue === true) trigger.queue = "last";
     return trigger;
   }).filter((trigger) => trigger.event);
 
-  // One term of a condition: ctrlKey, ctrl, !repeat, Enter, key=='Enter', key!="a". Terms are joined by + or &&.
-  const TERM = /(!?)(\w+)\s*(?:([!=])==?\s*(?:'([^']*)'|"([^"]*)"|(\w+)))?/g;
+  // One term of a condition: ctrlKey, ctrl, !repeat, Enter, key=='Enter', value.length>=3. Terms are joined by + or &&.
+  const TERM = /(!?)([\w.]+)\s*(?:([!=<>])(=?)=?\s*(?:'([^']*)'|"([^"]*)"|([\w.]+)))?/g;
+
+  // "detail.count" of the event, "value.length" of the element that fired.
+  const property = (name, event) => {
+    const names = name.split(".");
+    return names.reduce((of, key) => of?.[key], names[0] in event ? event : event.target);
+  };
 
   function holds(condition, event) {
     if (/[^\s+&]/.test(condition.replace(TERM, ""))) {
       console.error("wsx: not understood:", condition);
       return false;
     }
-    return [...condition.matchAll(TERM)].every(([, not, name, compare, ...values]) => {
-      if (compare) return (String(event[name]) === values.find((value) => value != null)) === (compare === "=");
-      const property = [name, `${name}Key`].find((known) => known in event);
-      return Boolean(property ? event[property] : event.key === name || event.code === name) === !not;
+    return [...condition.matchAll(TERM)].every(([, not, name, compare, orEqual, ...values]) => {
+      if (`${name}Key` in event) name += "Key";
+      const value = property(name, event);
+      if (!compare) return (event.key === name || event.code === name || Boolean(value)) === !not;
+      const wanted = values.join("");
+      const same = String(value) === wanted;
+      return { "=": same, "!": !same, "<": value < +wanted || (orEqual && same), ">": value > +wanted || (orEqual && same) }[compare];
     });
   }
 
-  const defaultTrigger = (element) => element.matches("form") ? "submit"
-    : element.matches("input:not([type=button],[type=submit],[type=image],[type=reset]),select,textarea") ? "change" : "click";
+  const defaultTrigger = (element) => element.matches("form") ? "submit" : element.matches(FIELDS) ? "change" : "click";
 
   // ---- what a request carries --------------------------------------------------------------------------------------
 
   const chosen = (field) => field.type === "checkbox" ? field.checked
+    : field.files ? field.multiple ? [...field.files] : field.files[0]
     : field.multiple && field.options ? [...field.selectedOptions].map((option) => option.value) : field.value;
 
-  // Named fields as text; multi-selects, checkboxes that share a name, and repeated names as arrays.
-  function fieldsOf(form, submitter) {
+  const isCustom = (field) => field.localName.includes("-");
+
+  // By name; multi-selects, several files, checkboxes that share a name and repeated names as arrays.
+  function valuesOf(fields, submitter) {
     const data = { __proto__: null };
-    for (const [name, value] of new FormData(form, submitter?.form === form ? submitter : null)) {
-      if (typeof value !== "string") continue; // files do not travel by socket
-      const fields = [...Reflect.get(HTMLFormElement.prototype, "elements", form)].filter((field) => field.name === name);
-      const several = name in data || fields.some((field) => field.multiple && field.options)
-        || fields.filter((field) => field.type === "checkbox").length > 1;
-      data[name] = several ? [].concat(data[name] ?? [], value) : value;
+    const sent = fields.filter((field) => field.name
+      && (field === submitter || field.matches(FIELDS) || isCustom(field)) && !field.matches(":disabled"));
+    for (const field of sent) {
+      const { name, type, checked } = field;
+      const value = chosen(field);
+      // What somebody's own element is worth it tells its form.
+      const values = isCustom(field) ? new FormData(field.closest("form") || undefined).getAll(name)
+        : /^(radio|checkbox)$/.test(type) ? checked ? [field.value] : [] : [].concat(value ?? []);
+      const several = name in data || values.length > 1 || Array.isArray(value)
+        || (type === "checkbox" && sent.some((other) => other !== field && other.name === name));
+      if (values.length) data[name] = several ? [].concat(data[name] ?? [], values) : values[0];
     }
     return data;
   }
 
-  function dataOf(element, { submitter }) {
-    const isForm = element instanceof HTMLFormElement;
-    const form = isForm ? element : element.matches("button,[type=submit],[type=image]") && element.form;
-    return {
-      ...(form && fieldsOf(form, isForm && submitter)),
-      ...(!isForm && element.name && "value" in element && { [element.name]: chosen(element) }),
-      ...json(element.getAttribute("wx-data")),
-    };
+  // The form whose fields an element sends.
+  const formOf = (element) => element instanceof HTMLFormElement ? element
+    : element.matches("button,[type=submit],[type=image]") && element.form;
+
+  function dataOf(element, submitter, more) {
+    const form = formOf(element);
+    const parts = [form || [], named(element, "wx-include")].flat();
+    const fields = parts[0] ? all("*").filter((field) => field !== element
+      && parts.some((part) => part instanceof HTMLFormElement && field.form?.nodeType ? field.form === part : part.contains(field))) : [];
+    const data = valuesOf(fields, submitter);
+    if (form !== element && element.name && "value" in element) data[element.name] = chosen(element);
+    // data-wx-post-id -> postId
+    for (const key in element.dataset) if (/^wx[A-Z]/.test(key)) data[key[2].toLowerCase() + key.slice(3)] = element.dataset[key];
+    return { ...data, ...json(element.getAttribute("wx-data")), ...more };
   }
 
-  let marks = 0;
+  const base64 = (file) => new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1]);
+    reader.onerror = reject;
+    reader.readAsDataURL(file);
+  });
 
-  // A selector of this very element, so that any later answer finds it.
-  function selectorOf(element) {
-    const id = element.getAttribute("id");
-    if (id) return `#${CSS.escape(id)}`;
-    const selector = () => `[wx-id="${element.getAttribute("wx-id")}"]`;
-    if (document.querySelector(selector()) !== element) element.setAttribute("wx-id", ++marks); // none yet, or a clone's
-    return selector();
+  // ---- while a request runs ----------------------------------------------------------------------------------------
+
+  const unhidden = new WeakSet();
+
+  // "wx-request" on the element that asks; what wx-loading names is shown, with the classes of wx-loading-class.
+  function busyFor(element) {
+    const classes = setting(element, "wx-loading-class")?.match(/\S+/g);
+    const shown = named(element, "wx-loading");
+    for (const one of shown) {
+      if (one.hidden) unhidden.add(one);
+      one.hidden = false;
+    }
+    return [[element, ["wx-request"]], ...(classes && !shown.length ? [element] : shown).map((one) => [one, classes || ["wx-loading"]])];
   }
 
   // ---- the connection ----------------------------------------------------------------------------------------------
 
   const TOO_BIG = 1009;
-  const closedError = (id, code, reason) => code === TOO_BIG ? { id, code: "too_big", detail: reason || "the message is too long" }
-    : { id, code: "closed", detail: "the connection is closed" };
-  let owner = null; // the first WSX of the page: wx-send goes through it
+  const listeners = new Map(); // what wx-on-… calls, by name
 
-  class WSX {
-    connectionId = null;
-    #socket = null;
-    #openedAt = 0; // 0: not open
-    #speaksV1 = false; // the server has chosen wsx.v1 before
-    #plain = false; // this attempt offers no subprotocol
-    #failures = 0;
-    #timer = 0; // 0: no retry is waiting
-    #slot = null; // ms, from a server that restarts
-    #idle = false;
-    #session = "";
-    #heard = new Set(); // ids of broadcasts, oldest first
-    #cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
-    #count = 0;
-    #requests = new Map(); // id -> {text, element, resolve, reject, sent, timer}, oldest first
-    #waiting = 0; // swaps that wait
-    #tail = null; // the last of them
-    #activeAt = performance.now();
-    #bound = new WeakMap(); // element -> {triggers, stop}
-    #observer = null;
+  let owner = null; // of the first WSX: binds what is new in the page. All wx-send go through that one
 
-    constructor({ url = "/ws", debug = false, keepAlive = false } = {}) {
-      this.url = url;
-      this.debug = debug;
-      for (const name of USER_IS_THERE) {
-        document.addEventListener(name, (event) => this.#userIsThere(event), { passive: true, capture: true });
-      }
-      addEventListener("focus", (event) => this.#userIsThere(event));
-      addEventListener("online", () => this.#hurry());
-      if (keepAlive) setInterval(() => this.#sayActive(), ACTIVE_EVERY_MS);
-      if (!owner) this.#own();
-      this.connect();
+  function WSX({ url = "/ws", debug = false, keepAlive = false, timeoutMs = 30_000, maxMessageBytes = 65_536 } = {}) {
+    const wsx = Object.assign(this, { connectionId: null, on: WSX.on, isConnected, connect, disconnect, reconnect, send, trigger });
+    let socket = null;
+    let openedAt = 0; // 0: not open
+    let speaksV1 = false; // the server has chosen wsx.v1 before
+    let plain = false; // this attempt offers no subprotocol
+    let failures = 0;
+    let timer = 0; // 0: no retry is waiting
+    let slot = null; // ms, from a server that restarts
+    let idle = false;
+    let session = "";
+    let cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
+    const seen = new Set(); // ids of broadcasts, oldest first
+    const requests = new Map(); // id -> {target, targets, text, element, busy, resolve, reject, sent, timer}, oldest first
+    let count = 0; // of requests
+    let waiting = 0; // swaps that wait
+    let tail = null; // the last of them
+    let activeAt = performance.now();
+
+    function isConnected() {
+      return socket?.readyState === WebSocket.OPEN;
     }
 
-    isConnected() {
-      return this.#socket?.readyState === WebSocket.OPEN;
-    }
-
-    connect() {
-      clearTimeout(this.#timer);
-      this.#timer = 0;
-      this.#slot = null;
-      this.#idle = false;
-      if (this.#socket) return;
-      const url = new URL(this.url, document.baseURI);
-      url.protocol = url.protocol.replace("http", "ws");
-      if (this.#cursor) url.searchParams.set("cursor", this.#cursor);
-      if (this.#session) url.searchParams.set("session", this.#session);
-      const socket = this.#socket = new WebSocket(url, this.#plain ? [] : ["wsx.v1"]);
-      const current = (work) => (event) => this.#socket === socket && work(event);
-      socket.onopen = current(() => this.#opened());
-      socket.onmessage = current(({ data }) => this.#received(data));
-      socket.onclose = current(({ code, reason }) => {
-        if (this.#openedAt || this.#plain || this.#speaksV1 || !this.#failures) return this.#closed(code, reason, code < 4400 || code > 4499);
+    function connect() {
+      clearTimeout(timer);
+      timer = 0;
+      slot = null;
+      idle = false;
+      if (socket) return;
+      const address = new URL(url, document.baseURI);
+      address.protocol = address.protocol.replace("http", "ws");
+      if (cursor) address.searchParams.set("cursor", cursor);
+      if (session) address.searchParams.set("session", session);
+      const own = socket = new WebSocket(address, plain ? [] : ["wsx.v1"]);
+      const current = (work) => (event) => socket === own && work(event);
+      own.onopen = current(opened);
+      own.onmessage = current(received);
+      own.onclose = current(({ code, reason }) => {
+        if (openedAt || plain || speaksV1 || !failures) return closed(code, reason, code < 4400 || code > 4499);
         // Browsers fail a handshake whose server does not know the subprotocol. Twice may be that: ask once more, without.
-        this.#socket = null;
-        this.#plain = true;
-        this.connect();
+        socket = null;
+        plain = true;
+        connect();
       });
     }
 
-    disconnect() {
-      this.#hangUp(false);
+    function disconnect() {
+      hangUp(false);
     }
 
-    reconnect() {
-      this.#hangUp(true);
-      this.#failures = 0;
-      this.connect();
+    function reconnect() {
+      hangUp(true);
+      failures = 0;
+      connect();
     }
 
-    // Ask a handler. Resolves with the answer's message; rejects when it is refused, 30 s pass, or the connection closes.
-    send(handler, data = {}, { target = "", swap = "innerHTML" } = {}) {
-      return this.#ask({ handler, target, trigger: "", data, swap });
+    // Ask a handler. Resolves with the answer's message; rejects when it is refused, its time is over, or the connection closes.
+    function send(handler, data = {}, { target = "", swap = "innerHTML" } = {}) {
+      return ask({ fields: { handler, target, trigger: "", data, swap } });
     }
 
-    #opened() {
-      this.#openedAt = performance.now();
-      this.#speaksV1 ||= this.#socket.protocol === "wsx.v1";
-      this.#log("connected");
-      emit("connected", { url: this.#socket.url });
-      for (const [id, request] of this.#requests) if (!request.sent && this.isConnected()) this.#transmit(id, request);
+    // Ask as the element would, with more data. Resolves and rejects as send does.
+    function trigger(element, data) {
+      const asker = typeof element === "string" ? document.querySelector(element) : element;
+      return ask(asker?.hasAttribute("wx-send") && wishOf(asker, { type: "programmatic" }, data));
     }
 
-    #closed(code, reason, willReconnect) {
-      const opened = this.#openedAt;
-      this.#socket = this.connectionId = null;
-      this.#openedAt = 0;
-      this.#plain = false;
-      if (opened && performance.now() - opened > STABLE_MS) this.#failures = 0;
-      this.#idle = code === IDLE;
+    function opened() {
+      openedAt = performance.now();
+      speaksV1 ||= socket.protocol === "wsx.v1";
+      emit("connected", { url: socket.url });
+      for (const [id, request] of requests) if (request.text && !request.sent && isConnected()) transmit(id, request);
+    }
+
+    function closed(code, reason, willReconnect) {
+      const since = openedAt;
+      socket = wsx.connectionId = null;
+      openedAt = 0;
+      plain = false;
+      if (since && performance.now() - since > STABLE_MS) failures = 0;
+      idle = code === IDLE;
       if (willReconnect) {
-        const longest = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
+        const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++);
         // Full jitter: a thousand pages must not come back together.
-        this.#timer = setTimeout(() => this.connect(), this.#slot ?? Math.random() * longest);
+        timer = setTimeout(connect, slot ?? Math.random() * longest);
       }
-      for (const [id, { sent }] of [...this.#requests]) {
-        if (sent || !(willReconnect || this.#idle)) this.#settle(id, closedError(id, code, reason));
+      for (const [id, { sent }] of [...requests]) {
+        if (sent || !(willReconnect || idle)) lost(id, code, reason);
       }
-      this.#log("disconnected", code, reason);
       emit("disconnected", { code, reason, willReconnect });
     }
 
-    #hangUp(willReconnect) {
-      const socket = this.#socket;
-      clearTimeout(this.#timer);
-      this.#timer = 0;
-      this.#closed(1000, "", willReconnect);
-      socket?.close(1000);
+    function hangUp(willReconnect) {
+      const left = socket;
+      clearTimeout(timer);
+      timer = 0;
+      closed(1000, "", willReconnect);
+      left?.close(1000);
     }
 
     // It may work now: do not wait for the timer. A slot from the server is kept.
-    #hurry() {
-      if (this.#timer && this.#slot == null) this.connect();
+    function hurry() {
+      if (timer && slot == null) connect();
     }
 
-    #userIsThere({ type }) {
+    function userIsThere({ type }) {
       if (document.hidden) return;
-      if (type === "visibilitychange") this.#hurry();
-      if (this.#idle) this.connect();
-      if (performance.now() - this.#activeAt >= ACTIVE_EVERY_MS) this.#sayActive();
+      if (type === "visibilitychange") hurry();
+      if (idle) connect();
+      if (performance.now() - activeAt >= ACTIVE_EVERY_MS) sayActive();
     }
 
-    #sayActive() {
-      this.#activeAt = performance.now();
-      if (this.isConnected()) this.#socket.send('{"type":"active"}');
+    function sayActive() {
+      activeAt = performance.now();
+      if (isConnected()) socket.send('{"type":"active"}');
     }
 
     // ---- requests --------------------------------------------------------------------------------------------------
 
-    #ask(fields, element = null) {
-      const request = { id: `req_${++this.#count}`, ...fields };
+    // What an element asks; nothing when its fields are not valid, its user says no, or its target is nowhere.
+    function wishOf(element, { type, submitter }, more) {
+      if (![undefined, "false"].includes(setting(element, "wx-validate")) && (formOf(element) || element).reportValidity?.() === false) {
+        return complain(element, "invalid", "not valid");
+      }
+      const question = setting(element, "wx-confirm");
+      if (question && !confirm(question)) return;
+      const wanted = setting(element, "wx-target");
+      const targets = list(wanted || "this").map((part) => {
+        const [found] = relative(part) ? look(element, part, wanted ? bearer(element, "wx-target") : element) : [];
+        return found ? selectorOf(found) : part;
+      });
+      const nowhere = targets.find(relative);
+      if (nowhere) return complain(element, "no_target", `no element is ${nowhere}`, nowhere);
+      return {
+        fields: {
+          handler: element.getAttribute("wx-send") || "",
+          target: targets.join(", "),
+          trigger: type,
+          data: dataOf(element, submitter, more),
+          swap: setting(element, "wx-swap") || "innerHTML",
+        },
+        element,
+        targets,
+      };
+    }
+
+    function ask(wish) {
+      const { fields, element = null, targets } = wish || {};
+      const id = `req_${++count}`;
+      const request = { id, ...fields };
       const answer = new Promise((resolve, reject) => {
-        if (!emit("beforeRequest", { request, element }, element, true)) return reject(new Error("cancelled"));
-        const pending = { text: JSON.stringify(request), element, resolve, reject };
-        this.#requests.set(request.id, pending);
-        element?.classList.add("wx-request");
-        if (this.isConnected()) return this.#transmit(request.id, pending);
-        if (!this.#socket && !this.#timer && !this.#idle) return this.#settle(request.id, closedError(request.id));
-        const queued = [...this.#requests].filter(([, { sent }]) => !sent);
-        if (queued.length > MAX_QUEUED) {
-          this.#settle(queued[0][0], { id: queued[0][0], code: "queue_full", detail: "too many requests wait for a connection" });
+        if (!wish || !emit("beforeRequest", { request, element }, element, true)) return reject(new Error("cancelled"));
+        const { target } = request;
+        const files = new Map(); // File -> what is sent of it
+        const encode = () => JSON.stringify(request, (_, value) => {
+          if (value instanceof Blob && !files.has(value)) files.set(value, { name: value.name, type: value.type, size: value.size, data: "" });
+          return files.get(value) || value;
+        });
+        const text = encode();
+        const busy = element ? busyFor(element) : [];
+        const pending = { target, targets: target === fields.target && targets || [target], element, busy, resolve, reject };
+        requests.set(id, pending);
+        for (const [one, classes] of busy) one.classList.add(...classes);
+        if ([...files.keys()].reduce((sum, { size }) => sum + 4 * Math.ceil(size / 3), new Blob([text]).size) > maxMessageBytes) {
+          refuse(id, "too_big", `more than ${maxMessageBytes} bytes`);
+        } else if (!files.size) enqueue(id, pending, text);
+        else {
+          Promise.all([...files].map(async ([file, sent]) => { sent.data = await base64(file); }))
+            .then(() => enqueue(id, pending, encode()), () => refuse(id, "unreadable", "a file cannot be read"));
         }
       });
       answer.catch(() => {}); // wsx:error tells it: no one has to await
       return answer;
     }
 
-    #transmit(id, request) {
-      request.sent = true;
-      request.timer = setTimeout(() => this.#settle(id, { id, code: "timeout", detail: "no answer came" }), ANSWER_WITHIN_MS);
-      this.#activeAt = performance.now();
-      this.#log("asks", request.text);
-      this.#socket.send(request.text);
+    function enqueue(id, pending, text) {
+      if (!requests.has(id)) return; // settled while its files were read
+      pending.text = text;
+      if (isConnected()) return transmit(id, pending);
+      if (!socket && !timer && !idle) return lost(id);
+      const [[oldest], ...others] = [...requests].filter(([, { sent }]) => !sent);
+      if (others.length >= MAX_QUEUED) refuse(oldest, "queue_full", "too many requests");
     }
 
-    #settle(id, error, answer) {
-      const { element, resolve, reject, timer } = this.#requests.get(id) || {};
-      this.#requests.delete(id);
+    function transmit(id, request) {
+      request.sent = true;
+      request.timer = setTimeout(() => refuse(id, "timeout", "no answer came"), timeoutMs);
+      activeAt = performance.now();
+      log("asks", request.text);
+      socket.send(request.text);
+    }
+
+    const refuse = (id, code, detail) => settle(id, { id, code, detail });
+    const lost = (id, code, reason) => code === TOO_BIG ? refuse(id, "too_big", reason || "too long") : refuse(id, "closed", "not connected");
+
+    function settle(id, error, answer) {
+      const { element, busy = [], resolve, reject, timer } = requests.get(id) || {};
+      requests.delete(id);
       clearTimeout(timer);
-      if (![...this.#requests.values()].some((other) => other.element === element)) element?.classList.remove("wx-request");
+      const others = [...requests.values()].flatMap((other) => other.busy);
+      for (const [one, classes] of busy) {
+        if (others.some(([other, names]) => other === one && `${names}` === `${classes}`)) continue;
+        one.classList.remove(...classes);
+        if (unhidden.delete(one)) one.hidden = true;
+      }
       if (error) {
         emit("error", error, element);
         reject?.(Object.assign(new Error(error.detail), error));
@@ -333,50 +492,56 @@
 
     // ---- messages --------------------------------------------------------------------------------------------------
 
-    #received(text) {
-      this.#log("hears", text);
+    function received({ data: text }) {
+      log("hears", text);
       const message = json(text);
       const { id, type, target, updates, oob } = message;
       const isHello = type === "hello";
       // Behind a hello follows what was missed, each message with its place, or a gap: until then ours is the truth.
-      if (message.cursor && !(isHello && this.#cursor)) this.#cursor = message.cursor;
+      if (message.cursor && !(isHello && cursor)) cursor = message.cursor;
       // What has an id that was heard is pushed again, by a server that was not sure of it. Fragments of one update share its id.
       const ids = [message, ...[].concat(updates ?? [])].map((update) => Object(update).id);
-      const heard = new Set(ids.filter((known) => this.#heard.has(known)));
+      const heard = new Set(ids.filter((known) => seen.has(known)));
       if (heard.has(id)) return;
-      for (const known of ids) if (this.#speaksV1 && known && !/^req_/.test(known)) this.#heard.add(known);
-      while (this.#heard.size > MAX_HEARD) this.#heard.delete(this.#heard.values().next().value);
+      for (const known of ids) if (speaksV1 && known && !/^req_/.test(known)) seen.add(known);
+      for (const oldest of seen) if (seen.size > MAX_HEARD) seen.delete(oldest);
       if (isHello) {
-        this.connectionId = message.connection;
-        this.#session = message.session;
+        wsx.connectionId = message.connection;
+        session = message.session;
       }
-      if (isHello || type === "gap") emit(type, message);
-      else if (type === "drain") this.#slot = Number(message.retry_in_ms) || 0;
-      else if (type === "error") this.#settle(id, message);
+      if (type === "drain") slot = Number(message.retry_in_ms) || 0;
+      if (type === "error") settle(id, message);
       else if (type === "batch" || !type) {
         for (const update of [].concat(updates ?? (target ? message : []), oob ?? []).map(Object)) {
-          if (!heard.has(update.id)) this.#swapInOrder(update, id);
+          if (!heard.has(update.id)) swapInOrder(update, { message, update, isOOB: !type && update !== message }, requests.get(id));
         }
-        this.#inOrder(0, () => this.#settle(id, null, message));
+        inOrder(0, () => settle(id, null, message));
+      } else if (isHello || type === "drain" || type === "gap") {
+        const goesOn = emit(type, message, null, true);
+        // A page that wants to is loaded anew, unless it has none of the places in which something was missed.
+        const places = [].concat(message.targets ?? []);
+        if (goesOn && type === "gap" && find("[wx-gap=reload]") && (!places.length || places.some((place) => find(place)))) location.reload();
       }
     }
 
-    #swapInOrder(update, id) {
+    function swapInOrder(update, about, asked) {
       const swap = parseSwap(update.swap);
-      const asker = this.#requests.get(id)?.element;
+      const asker = asked?.element;
       const delay = milliseconds(swap.swap);
-      if (delay) this.#find(update.target, asker)?.classList.add("wx-swapping");
-      this.#inOrder(delay, () => this.#swap(update, swap, asker));
+      for (const target of asked && asked.target === update.target ? asked.targets : [update.target]) {
+        if (delay) find(target, asker)?.classList.add("wx-swapping");
+        inOrder(delay, () => swapIn({ target, html: String(update.html ?? ""), swap: swap.style, ...about }, swap, asker));
+      }
     }
 
     // At once while nothing waits; else after all that came before, and not before the own delay has passed.
-    #inOrder(delay, work) {
-      if (!delay && !this.#waiting) return work();
-      this.#waiting++;
-      this.#tail = Promise.all([this.#tail, document.hidden || wait(delay)]).then(work).finally(() => this.#waiting--);
+    function inOrder(delay, work) {
+      if (!delay && !waiting) return work();
+      waiting++;
+      tail = Promise.all([tail, document.hidden || wait(delay)]).then(work).finally(() => waiting--);
     }
 
-    #find(target, asker) {
+    function find(target, asker) {
       try {
         return target === "this" ? asker : document.querySelector(target);
       } catch {
@@ -384,97 +549,105 @@
       }
     }
 
-    #swap({ target, html }, swap, asker) {
-      const element = this.#find(target, asker);
-      const fail = (code, detail) => {
-        console.debug("wsx:", detail);
-        emit("error", { code, detail, target }, element);
-      };
-      if (!element) return fail("no_target", `no element is ${target}`);
-      if (/^(script|style)$/i.test(element.localName)) return fail("no_target", `${target} is a ${element.localName}: no place for HTML`);
+    function swapIn(detail, swap, asker) {
+      const { target } = detail;
+      const element = detail.element = find(target, asker);
+      if (!element) return complain(element, "no_target", `no element is ${target}`, target);
+      if (/^(script|style)$/i.test(element.localName)) return complain(element, "no_target", `${target} is no place for HTML`, target);
       element.classList.remove("wx-swapping");
-      const detail = { target, html: String(html ?? ""), swap: swap.style, element };
       if (!emit("beforeSwap", detail, element, true)) return;
       try {
-        const shown = put(element, detail.html, swap);
+        const tone = setting(element, "wx-announce");
+        const shown = put(element, detail.html, swap, asker);
         if (swap.scroll) shown.scrollTop = swap.scroll === "top" ? 0 : shown.scrollHeight;
         if (swap.show) shown.scrollIntoView({ block: swap.show === "top" ? "start" : "end" });
         if (swap.settle) {
           shown.classList.add("wx-settling");
           wait(milliseconds(swap.settle)).then(() => shown.classList.remove("wx-settling"));
         }
-        this.#bindNew();
+        if (![undefined, "off"].includes(tone) && !/^(none|delete)$/.test(swap.style)) {
+          announce(swap.style === "textContent" ? detail.html : fragment(detail.html).textContent, tone);
+        }
+        owner();
         emit("afterSwap", detail, shown);
       } catch (error) {
-        fail("swap_failed", String(error));
+        complain(element, "swap_failed", String(error), target);
       }
     }
 
-    // ---- elements with wx-send -------------------------------------------------------------------------------------
+    // ---- elements with wx-send and wx-on-… --------------------------------------------------------------------------
 
-    #own() {
-      owner = this;
-      this.#observer = new MutationObserver((records) => this.#bindNew(records));
-      this.#observer.observe(document, {
-        childList: true, subtree: true, attributes: true, attributeFilter: ["wx-send", "wx-trigger"],
+    function bindAll(node) {
+      if (node.querySelectorAll) [node, ...node.querySelectorAll("*")].forEach(bind);
+    }
+
+    const bound = new WeakMap(); // element -> {triggers, stop}
+
+    function bindNew(records) {
+      for (const { target, type, addedNodes, removedNodes } of records) {
+        if (type === "attributes") bind(target);
+        else [...removedNodes, ...addedNodes].forEach(bindAll);
+      }
+    }
+
+    // As the element is now: also when it left.
+    function bind(element) {
+      const attributes = element.getAttributeNames().filter((name) => /^wx-(on-|send$)/.test(name));
+      const known = bound.get(element) || {};
+      if (attributes[0] && !bound.has(element)) {
+        bound.set(element, known);
+        for (const attribute of attributes) if (attribute !== "wx-send") call(element, attribute);
+      }
+      const triggers = element.isConnected && element.hasAttribute("wx-send") && (element.getAttribute("wx-trigger") || defaultTrigger(element));
+      if ((known.triggers || false) === triggers) return;
+      known.triggers = triggers;
+      known.stop?.abort();
+      known.stop = new AbortController();
+      for (const trigger of parseTriggers(triggers)) listen(element, trigger, known.stop.signal);
+    }
+
+    // wx-on-click="name"; names of attributes have no capitals: wx-on-wsx:after-swap is wsx:afterSwap.
+    function call(element, attribute) {
+      const event = attribute.slice(6).replace(/^wsx:.*/, (name) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase()));
+      element.addEventListener(event, (event) => {
+        const name = element.getAttribute(attribute);
+        if (listeners.has(name)) listeners.get(name)(event, element);
+        else if (name) console.error("wsx: no listener is called", name);
       });
-      for (const element of document.querySelectorAll("[wx-send]")) this.#bind(element);
     }
 
-    #bindNew(records = owner.#observer.takeRecords()) {
-      for (const { target, type, addedNodes } of records) {
-        if (type === "attributes") owner.#bind(target);
-        for (const node of addedNodes) {
-          if (node.nodeType !== Node.ELEMENT_NODE) continue;
-          for (const element of [node, ...node.querySelectorAll("[wx-send]")]) owner.#bind(element);
-        }
-      }
-    }
-
-    // The listeners live on the element and go with it.
-    #bind(element) {
-      const triggers = element.hasAttribute("wx-send") && (element.getAttribute("wx-trigger") || defaultTrigger(element));
-      const before = this.#bound.get(element);
-      if ((before?.triggers || false) === triggers) return;
-      before?.stop.abort();
-      const stop = new AbortController();
-      this.#bound.set(element, { triggers, stop });
-      if (triggers) for (const trigger of parseTriggers(triggers)) this.#listen(element, trigger, stop.signal);
-    }
-
-    #listen(element, trigger, signal) {
+    function listen(element, trigger, signal) {
       let timer = 0;
       let quietUntil = 0;
       const last = new WeakMap([[element, String(chosen(element))]]); // field -> its value when it was last asked for
       let done = false;
       let underWay = false;
       let queue = [];
-      const ask = (request) => {
+      const askInTurn = (wish) => {
         if (underWay && trigger.queue) {
-          if (trigger.queue === "last") queue = [request];
-          else if (queue.length < { all: MAX_QUEUED, first: 1 }[trigger.queue]) queue.push(request);
+          if (trigger.queue === "last") queue = [wish];
+          else if (queue.length < { all: MAX_QUEUED, first: 1 }[trigger.queue]) queue.push(wish);
           return;
         }
         underWay = true;
-        this.#ask(request, element).catch(() => {}).then(() => {
+        ask(wish).catch(() => {}).then(() => {
           underWay = false;
-          if (queue.length) ask(queue.shift());
+          if (queue.length) askInTurn(queue.shift());
         });
       };
-      const run = (event) => element.isConnected && !signal.aborted && ask({
-        handler: element.getAttribute("wx-send") || "",
-        target: (element.getAttribute("wx-target") || "this").replace(/^this$/, () => selectorOf(element)),
-        trigger: event.type,
-        data: dataOf(element, event),
-        swap: element.getAttribute("wx-swap") || "innerHTML",
-      });
-      element.addEventListener(trigger.event, (event) => {
-        const link = event.type === "click" && element.closest("a[href]");
+      const run = (event) => {
+        const wish = element.isConnected && !signal.aborted && wishOf(element, event);
+        if (wish) askInTurn(wish);
+      };
+      const handle = (event) => {
+        const isClick = event.type === "click";
+        const link = isClick && element.closest("a[href]");
         if (putting || (link && (event.ctrlKey || event.metaKey || event.shiftKey))) return; // a new tab is the browser's
-        if (event.type === "submit" || link || (event.type === "click" && element.form && /^(submit|image)$/.test(element.type))) event.preventDefault();
-        if (done || !holds(trigger.condition, event)) return;
+        if (event.type === "submit" || link || (isClick && element.form && /^(submit|image)$/.test(element.type))) event.preventDefault();
         const { target: field } = event;
-        if (trigger.changed && field.type !== "radio") { // of radios it is the choice that changes
+        if (done || (trigger.target && !field.closest?.(trigger.target)) || !holds(trigger.condition, event)) return;
+        if (trigger.consume) event.stopPropagation();
+        if (trigger.changed && !/^(radio|file)$/.test(field.type)) { // of radios it is the choice that changes
           const value = String(chosen(field));
           if (value === last.get(field)) return;
           last.set(field, value);
@@ -485,13 +658,52 @@
         clearTimeout(timer);
         if (trigger.delay) timer = setTimeout(run, trigger.delay, event);
         else run(event);
-      }, { signal });
+      };
+      // Where the event comes from. All of it ends with the signal, when the element leaves.
+      const { event, from } = trigger;
+      const [kind, value] = event.split(":");
+      const fire = () => signal.aborted || handle({ type: kind, target: element, stopPropagation() {} });
+      if (from === "window" || from === "document") window[from].addEventListener(event, handle, { signal });
+      else if (from) {
+        // Heard where all events pass, so that what arrives later is heard, too; on the way up, so that it can be consumed.
+        for (const capture of [true, false]) {
+          document.addEventListener(event, (event) => {
+            const { target, bubbles } = event;
+            if (capture !== bubbles && look(element, from).some((other) => bubbles ? other.contains(target) : other === target)) handle(event);
+          }, { capture, signal });
+        }
+      } else if (event === "load") wait(0).then(fire);
+      else if (kind === "interval" && milliseconds(value)) {
+        const ticking = setInterval(() => isConnected() && !underWay && fire(), milliseconds(value));
+        signal.addEventListener("abort", () => clearInterval(ticking));
+      } else if (kind === "intersect") {
+        const threshold = Math.min(1, Number(value) || 0);
+        const observer = new IntersectionObserver(
+          (entries) => entries.some((entry) => entry.isIntersecting && entry.intersectionRatio >= threshold) && fire(), { threshold });
+        observer.observe(element);
+        signal.addEventListener("abort", () => observer.disconnect());
+      } else element.addEventListener(event, handle, { signal });
     }
 
-    #log(...words) {
-      if (this.debug) console.debug("wsx:", ...words);
+    function log(...words) {
+      if (debug) console.debug("wsx:", ...words);
+    }
+
+    for (const name of USER_EVENTS) document.addEventListener(name, userIsThere, { passive: true, capture: true });
+    addEventListener("focus", userIsThere);
+    addEventListener("online", hurry);
+    if (keepAlive) setInterval(sayActive, ACTIVE_EVERY_MS);
+    connect();
+    if (!owner) {
+      const observer = new MutationObserver(bindNew);
+      observer.observe(document, { childList: true, subtree: true, attributeFilter: ["wx-send", "wx-trigger"] });
+      owner = () => bindNew(observer.takeRecords());
+      bindAll(document.documentElement);
     }
   }
+
+  // `listener` is called with the event and the element by each wx-on-…="name".
+  WSX.on = (name, listener) => void listeners.set(name, listener);
 
   function start() {
     const text = document.querySelector("[wx-config]")?.getAttribute("wx-config").trim();

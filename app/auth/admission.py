@@ -35,14 +35,17 @@ class Admission:
             return await self._tickets.redeem(query["ticket"][0])
         token = next((one.removeprefix(IDENTITY_PROTOCOL) for one in offered if one.startswith(IDENTITY_PROTOCOL)), None)
         if token is None and believe_cookie and b"cookie" in headers:
-            token = _cookie(headers[b"cookie"].decode("latin-1"))
+            token = cookie(headers[b"cookie"].decode("latin-1"), COOKIE)
         return None if token is None else self.tokens.read(token)
 
 
-def _cookie(text: str) -> str | None:
-    """Ours, whatever odd cookies the site has beside it. Of several the first, which has the longest path (RFC 6265, 5.4)."""
+def cookie(text: str, wanted: str) -> str | None:
+    """The one of this name in the header, whatever odd ones the site has beside it.
+
+    Of several the first, which has the longest path (RFC 6265, 5.4).
+    """
     for pair in text.split(";"):
         name, _, value = pair.partition("=")
-        if name.strip() == COOKIE:
+        if name.strip() == wanted:
             return value.strip().strip('"') or None
     return None

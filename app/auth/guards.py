@@ -39,6 +39,10 @@ class Guard:
         structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
         return caller
 
+    async def holder(self, key_id: str, digest: bytes) -> Caller | None:
+        """Who signed in with this key, if it is good still."""
+        return await self._ring.holder(key_id, digest)
+
     def count(self, caller: Caller) -> Standing:
         """One request more of this key."""
         return self._rates.count(caller.key_id)

@@ -135,11 +135,23 @@ class KeyRing:
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
             return ADMIN_CALLER
         key_id = text[_ID_PLACE]
+        found = self._cache.get(key_id)
+        if (found is None or monotonic() >= found.until) and (
+            not text.isascii() or id_of(text) is None or (guesses and not await self._known_ids.has(key_id))
+        ):
+            return None
+        return await self._holder(key_id, digest)
+
+    async def holder(self, key_id: str, digest: bytes) -> Caller | None:
+        """Who holds the key of this id and digest, for those who keep no key; None and what it raises as for `caller`."""
+        if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
+            return ADMIN_CALLER
+        return await self._holder(key_id, digest)
+
+    async def _holder(self, key_id: str, digest: bytes) -> Caller | None:
         now = monotonic()
         found = self._cache.get(key_id)
         if found is None or now >= found.until:
-            if not text.isascii() or id_of(text) is None or (guesses and not await self._known_ids.has(key_id)):
-                return None
             found = await asyncio.shield(self._look_up(key_id, now))
         elif now >= found.renew_at:
             self._look_up(key_id, now)

@@ -1,4 +1,4 @@
-"""Which pages may open sockets (RFC 6455, 10.2). Browsers send a page's origin and cannot be made to lie about it."""
+"""Which pages may connect (RFC 6455, 10.2). Browsers send a page's origin and cannot be made to lie about it."""
 
 import re
 from collections.abc import Iterable
@@ -25,13 +25,15 @@ class Origins:
         self._allowed = {_listed(origin) for origin in listed - {"*"}}
 
     def allow(self, origin: str, *, scheme: str, host: str) -> bool:
-        """Whether a page of `origin` may open a socket to this server, which it reached as `host` by `scheme` (ws or wss)."""
+        """Whether a page of `origin` may connect to this server, which it reached as `host` by `scheme`: ws, wss, http or https."""
         if self._all:
             return True
         page = _parse(origin)
         if page is None:
             return False
-        own = _parse(f"{'https' if scheme == 'wss' else 'http'}://{host.lower()}")  # not written by the page: people type it
+        own = _parse(
+            f"{'https' if scheme in {'wss', 'https'} else 'http'}://{host.lower()}"
+        )  # not written by the page: people type it
         return page == own or page in self._allowed
 
 

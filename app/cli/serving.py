@@ -73,6 +73,7 @@ def _greet(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
     key = None if settings.admin_key else with_database(settings, _make_first_key)
     say(f"WSX Server {__version__}")
     say(f"  address    {address}{'  (demo page: anybody may sign in under any name)' if demo else ''}")
+    say(f"  console    {address}/console")
     say(f"  docs       {address}/docs")
     if settings.workers > 1:
         say(f"  workers    {settings.workers}")

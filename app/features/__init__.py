@@ -6,6 +6,8 @@ from app.features import (
     broadcasts,
     chat,
     connections,
+    console,
+    console_sessions,
     content,
     cursor,
     dashboard,
@@ -43,4 +45,6 @@ FEATURES: tuple[Feature, ...] = (
     maintenance.FEATURE,
     connections.FEATURE,
     cursor.FEATURE,
+    console_sessions.FEATURE,
+    console.FEATURE,
 )

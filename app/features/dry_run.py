@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from app.auth.keys import Caller
 from app.auth.scopes import allows
+from app.features.left_out import LeftOuts, left_out
 from app.features.listing import Incomplete
 from app.features.services import Services
 from app.hub.audience import MAX_AUDIENCES, AllOf, AnyOf, Audience, Connections, Everyone, Except, Roles, SignedIn, Users
@@ -111,12 +112,13 @@ class DryRun(msgspec.Struct, frozen=True, kw_only=True):
     bytes: Annotated[int, Meta(description="Of all the HTML, in UTF-8")]
     updates: Annotated[list[DryUpdate], Meta(description="What they would be shown")]
     incomplete: Incomplete
+    left_out: LeftOuts = UNSET
 
 
 async def dry_run(services: Services, caller: Caller, audience: Audience, *updates: Update) -> DryRun:
     """Of updates that go to one audience, or to somebody of it each. Raises Unavailable."""
     heard, examples = await asyncio.gather(_count(services, caller, audience), _examples(services, caller, audience))
-    return _told(heard, examples, [DryUpdate.of(update) for update in updates], [heard])
+    return _told(heard, examples, [DryUpdate.of(update) for update in updates], [heard], left_out(updates))
 
 
 async def dry_run_of_batch(services: Services, caller: Caller, parts: Sequence[Part]) -> DryRun:
@@ -129,7 +131,7 @@ async def dry_run_of_batch(services: Services, caller: Caller, parts: Sequence[P
         in_all = by_audience[together] if together in by_audience else await _count(services, caller, together)
     examples = await _examples(services, caller, together or audiences[0])
     updates = [DryUpdate.of(part.update, by_audience[part.audience]) for part in parts]
-    return _told(in_all, examples, updates, [*by_audience.values(), in_all])
+    return _told(in_all, examples, updates, [*by_audience.values(), in_all], left_out(part.update for part in parts))
 
 
 async def _count_each(services: Services, caller: Caller, audiences: Sequence[Audience]) -> list[Count | None]:
@@ -187,7 +189,11 @@ def _numbers(heard: Count | None) -> tuple[int | None, int | None]:
 
 
 def _told(
-    in_all: Count | None, examples: list[Hearer] | None, updates: list[DryUpdate], counted: Collection[Count | None]
+    in_all: Count | None,
+    examples: list[Hearer] | None,
+    updates: list[DryUpdate],
+    counted: Collection[Count | None],
+    left: LeftOuts,
 ) -> DryRun:
     matched, users = _numbers(in_all)
     return DryRun(
@@ -197,4 +203,5 @@ def _told(
         bytes=sum(update.bytes for update in updates),
         updates=updates,
         incomplete=sorted({node for heard in counted if heard is not None for node in heard.missing}),
+        left_out=left,
     )

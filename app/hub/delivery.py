@@ -293,4 +293,4 @@ def prepared(dialect: Dialect, publication: Publication, parts: Sequence[Part], 
         (part,) = parts
         return Prepared.of_update(dialect.encode_update(part.key or publication.id, part.update, cursor), part.update)
     updates, keys = [part.update for part in parts], [part.key for part in parts]
-    return Prepared(dialect.encode_batch(publication.id, updates, cursor, keys))
+    return Prepared.of(dialect.encode_batch(publication.id, updates, cursor, keys))

@@ -1,8 +1,9 @@
 """The node stops, and its pages come back one after the other: each is told its own slot, then closed.
 
-It begins with a lead, where somebody looks whether this node is ready: nobody is sent here any more, and all else goes on.
-Clients of `wsx.v1` are told and closed as fast as the loop allows: so this process ends soon, and the next one is there when the
-first slot comes. Others cannot be told anything. They are closed at the pace at which pages come back, and do so when they like.
+It begins with a lead, where somebody looks whether this node is ready: nobody is sent here any more, and all else goes on. Then
+clients of `wsx.v1` and streams of events are told and closed as fast as the loop allows: so this process ends soon, and the next is
+there when the first slot comes. Others cannot be told anything. They are closed at the pace at which pages come back, and do so
+when they like.
 """
 
 import asyncio
@@ -90,8 +91,10 @@ class Drain:
         await self._hub.delivery.until_written()
 
     async def _say_goodbye(self, connections: Iterable[Connection]) -> None:
-        told = [connection for connection in connections if connection.dialect.extended]
-        others = [connection for connection in connections if not connection.dialect.extended]
+        connections = tuple(connections)
+        knowing = {dialect for dialect in {one.dialect for one in connections} if dialect.encode_drain(0) is not None}
+        told = [connection for connection in connections if connection.dialect in knowing]
+        others = [connection for connection in connections if connection.dialect not in knowing]
         _log.info("closing pages", told=len(told), others=len(others), spread_s=round(self._spread_s(len(told)), 1))
         spread_s = self._spread_s(len(told))
         until = monotonic() + MAX_HOLD_S

@@ -121,7 +121,7 @@ class Wsx:
         """Note where this page is, for the audience `near`. Raises ValueError for a place that is not on the globe."""
         place = convert({"latitude": latitude, "longitude": longitude}, Place)
         if not connection.outbox.closed:
-            self.hub.registry.locate(connection, place)
+            self.hub.locate(connection, place)
 
     # -- asking ------------------------------------------------------------------------------------------------------
     def connections(self, audience: Audience = everyone) -> Collection[Connection]:

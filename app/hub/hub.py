@@ -14,6 +14,7 @@ from app.hub.connection import Connection
 from app.hub.delivery import Delivery
 from app.hub.events import Events
 from app.hub.gap import tell_gap
+from app.hub.geometry import Place
 from app.hub.hooks import Hooks
 from app.hub.news import Listeners
 from app.hub.outbox import Outbox
@@ -80,6 +81,7 @@ class Hub:
         """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
         who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
+        self.on_located: Hooks[Connection] = Hooks("located")
         self.on_lost: Hooks[[]] = Hooks("lost entries")
         """This node will never hear of some publications: what it keeps by them must be looked up anew."""
         self.on_drained: Hooks[[]] = Hooks("drained")
@@ -188,9 +190,10 @@ class Hub:
         if back is not None:
             self._connect_again(connection, back)
             return connection
-        hello = dialect.encode_hello(connection.id, self.returning.ids.of(connection.id), self.journal.head(), resumed=False)
-        if hello is not None:
-            self.delivery.offer(connection, Prepared(hello))
+        session, head = self.returning.ids.of(connection.id), self.journal.head()
+        for payload in (dialect.encode_hello(connection.id, session, head, resumed=False), dialect.encode_place(head)):
+            if payload is not None:
+                self.delivery.offer(connection, Prepared(payload))
         self._register(connection, was_here=is_back)
         self.on_arrival.fire(connection)
         return connection
@@ -232,6 +235,11 @@ class Hub:
         if is_new and connection.outbox.catch_up is None:  # else it arrives when it has caught up
             self.on_arrival.fire(connection)
 
+    def locate(self, connection: Connection, place: Place) -> None:
+        """Note where the connection is, in place of where it was; nothing happens when it is gone."""
+        self.registry.locate(connection, place)
+        self.on_located.fire(connection)
+
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
         """Forget a connection whose socket is gone."""
         self.delivery.forget(connection.outbox)
@@ -243,13 +251,13 @@ class Hub:
 
     def send(self, connection: Connection, update: Update, message_id: str | None = None) -> None:
         """Put one update into one outbox, past the journal: answers, and what only this connection is told."""
-        payload = connection.dialect.encode_update(message_id or new_short_id(), update, "")
-        self.delivery.offer(connection, Prepared(payload))
+        payloads = connection.dialect.encode_update(message_id or new_short_id(), update, "")
+        self.delivery.offer(connection, Prepared.of(payloads))
 
     def send_batch(self, connection: Connection, updates: Sequence[Update]) -> None:
         """Put several updates into one outbox as one message, past the journal."""
-        payload = connection.dialect.encode_batch(new_short_id(), updates, "")
-        self.delivery.offer(connection, Prepared(payload))
+        payloads = connection.dialect.encode_batch(new_short_id(), updates, "")
+        self.delivery.offer(connection, Prepared.of(payloads))
 
     def close(self, connection: Connection, why: Close = Close.BACK_OFFICE, reason: str | None = None) -> None:
         """Say why and hang up. The connection hears nothing more from this moment on."""
@@ -264,7 +272,7 @@ class Hub:
     @property
     def running(self) -> set[asyncio.Task[None]]:
         """Hooks and event functions that are not done yet, and connections that catch up."""
-        hooks = self.on_connection, self.on_arrival, self.on_disconnection, self.on_drained
+        hooks = self.on_connection, self.on_arrival, self.on_disconnection, self.on_located, self.on_drained
         return {task for one in hooks for task in one.running} | self.events.running | self.returning.running
 
     def stop(self) -> None:

@@ -15,10 +15,13 @@ class Receipts:
     def __init__(self) -> None:
         self._receipts: OrderedDict[str, Receipt] = OrderedDict()
         self._awaited: dict[str, asyncio.Future[Receipt]] = {}
+        self.queued = 0
+        """Updates that were queued for connections of this node, since its start."""
 
     def add(self, receipt: Receipt) -> None:
         """It was delivered here."""
         self._receipts[receipt.id] = receipt
+        self.queued += receipt.queued
         if len(self._receipts) > KEPT:
             self._receipts.popitem(last=False)
         if (awaited := self._awaited.pop(receipt.id, None)) is not None:

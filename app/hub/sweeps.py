@@ -45,9 +45,12 @@ def close_ended(hub: Hub) -> Iterable[Connection]:
 
 
 def close_idle(hub: Hub, timeout_s: float) -> Iterable[Connection]:
-    """Close the connections whose page has sent nothing for so long, with 4408. Yields each that was looked at."""
+    """Close the connections whose page has sent nothing for so long, with 4408. Yields each that was looked at.
+
+    Those of clients that cannot say that their user is there stay: they would be closed before their users' eyes.
+    """
     for connection in tuple(hub.registry):
-        if connection.idle_s >= timeout_s:
+        if connection.idle_s >= timeout_s and connection.dialect.says_active:
             hub.close(connection, Close.IDLE)
         yield connection
 

@@ -28,6 +28,8 @@ BODY_STRETCH_BYTES: Final = 262_144
 MAX_QUEUED_REQUESTS: Final = 8
 """Requests that a peer may send before the one before them is answered (RFC 9112, 9.3.2). Each costs a thousand times its bytes."""
 
+CUT: Final = "wsx.cut"
+"""The ASGI extension by which an application ends its connection at once."""
 _SEPARATORS_BYTES = 4
 """Of each field: a colon, a space, and the end of the line."""
 _HEAD_TOO_LARGE: Final = {
@@ -77,6 +79,7 @@ class HttpProtocol(HttpToolsProtocol):
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise _Unwanted
+        self.scope["extensions"] = {CUT: {"cut": self._cut}}
         self.scope["headers"] = list(
             self.headers
         )  # what comes behind the body is added to the other list, and is none (RFC 9110, 6.5.1)
@@ -146,6 +149,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         hang_up(self.transport)
+
+    def _cut(self) -> None:
+        """The application waits no longer for who reads its answer: a stream has no end that it could wait for."""
+        self._running.disconnected = True
+        self.transport.abort()
 
     def _owed(self) -> Patience | None:
         if self.transport.get_protocol() is not self:  # it has become a WebSocket

@@ -8,7 +8,7 @@ NEEDED: Final = frozenset(
         *("connection_lost", "data_received", "shutdown"),
         *("on_body", "on_headers_complete", "on_message_complete", "on_response_complete", "send_400_response"),
         *("_start_asgi_task", "disconnected", "message_event"),
-        *("config", "cycle", "headers", "parser", "pipeline", "transport", "url"),
+        *("config", "cycle", "headers", "parser", "pipeline", "scope", "transport", "url"),
     }
 )
 """Names of its HTTP protocol, and of its requests: what we override, what we read, and what we set."""

@@ -19,7 +19,7 @@ from app.web import deeds, idempotency
 from app.web.answer import Answer, rendered, send_answer
 from app.web.body import JsonBody
 from app.web.deeds import Deed, NoteDeed
-from app.web.front import Asgi, Receive, Scope, Send
+from app.web.front import Asgi, Message, Receive, Scope, Send
 from app.web.idempotency import Once
 from app.web.parameters import Parameters
 
@@ -42,6 +42,18 @@ class Office(NamedTuple):
     """Longer bodies are refused with 413."""
     given: Mapping[str, Any]
     """What functions may ask for by name, see `app.web.given`."""
+
+
+class Asked(NamedTuple):
+    """What a page of ours asks of an operation."""
+
+    caller: Caller
+    scope: Scope
+    """As the router would have it: `route_handler`, `path_params`, `query_string`, `headers`, `client`, and in `state` the
+    request's id."""
+    body: bytes
+    is_counted: bool
+    """Whether it counts among the requests of its key: not what we ask by our own clock."""
 
 
 class _Call:
@@ -91,15 +103,35 @@ class Operation(NamedTuple):
             raise
         await send_answer(answer, send)
 
+    async def perform(self, asked: "Asked", office: Office) -> Any:
+        """What the function returns, for a page of ours that knows the caller. Scope, limits and audit log are those of a request.
+
+        Raises AppError for what is refused.
+        """
+        call = _Call(self, asked.scope)
+        call.caller = asked.caller
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": asked.body}
+
+        try:
+            if asked.is_counted:
+                office.guard.count(asked.caller).check()
+            await self._carry_out(call, receive, office)
+        except Exception as error:
+            self._note_refusal(call, error, office)
+            raise
+        return call.returned
+
     async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
-        scope = call.scope
-        headers = scope["headers"]
-        caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
-        standing = office.guard.count(caller)
-        scope["state"]["headers"] = standing.headers
-        standing.check()
+        headers, caller = call.scope["headers"], call.caller
+        if caller is None:
+            caller = call.caller = await office.guard.identify(headers, call.address, self.scope)
+            standing = office.guard.count(caller)
+            call.scope["state"]["headers"] = standing.headers
+            standing.check()
         check_scope(caller, self.scope)
-        call.arguments = self.parameters.read(scope)
+        call.arguments = self.parameters.read(call.scope)
         if self.dry_run is not None and call.arguments.pop(DRY_RUN, False):
             call.operation = self.dry_run
         for name in call.operation.given:
@@ -113,7 +145,7 @@ class Operation(NamedTuple):
             call.returned = await call.operation.function(**call.arguments)
             answer = rendered(call.returned, call.operation.status)
         else:
-            asked = idempotency.asked(key, scope, caller, body)
+            asked = idempotency.asked(key, call.scope, caller, body)
             answer = await office.once.carry_out(asked, lambda: self._called(call), keeps_answer=self.keeps_answer)
         if call.operation.changes:
             done = "" if call.operation is self else DRY_RUN

@@ -114,8 +114,17 @@ class AsgiSink:
                 self._pending_bytes = 0
                 self._wake.clear()
                 listener.writable()
-                await self._wake.wait()
+                await self._wait()
                 continue
-            await self._send({"type": "websocket.send", "text": self._pending.popleft().decode()})
-        code, reason = self._closing
+            await self._say(self._pending.popleft())
+        await self._say_goodbye(*self._closing)
+
+    async def _wait(self) -> None:
+        """Return when there may be something to be said."""
+        await self._wake.wait()
+
+    async def _say(self, payload: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": payload.decode()})
+
+    async def _say_goodbye(self, code: int, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": code if code != 1006 else 1011, "reason": reason})

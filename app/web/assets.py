@@ -1,12 +1,16 @@
 """Files that pages load: read once, served from memory with an ETag. Nothing is ever loaded from another host."""
 
+import gzip
 import hashlib
 import mimetypes
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+
+from app.web.shortened import shortened
 
 SHIPPED: Final = Path(__file__).parent.parent / "assets"
 
@@ -16,6 +20,9 @@ PAGE_POLICY: Final = (
 )
 """The content security policy of the pages that we ship: their own scripts, styles and sockets, nothing inline."""
 
+CLIENT: Final = SHIPPED / "wsx.js"
+CLIENT_TYPES: Final = SHIPPED / "wsx.d.ts"
+
 
 def page(html: str, *, policy: str = PAGE_POLICY) -> Response[str]:
     """One of our pages."""
@@ -24,15 +31,44 @@ def page(html: str, *, policy: str = PAGE_POLICY) -> Response[str]:
 
 def file_route(path: str, file: Path) -> HTTPRouteHandler:
     """A route for one file. Raises FileNotFoundError at start, not at the first request."""
-    content = file.read_bytes()
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return _route(path, file.read_bytes(), mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+
+
+def client_routes() -> tuple[HTTPRouteHandler, ...]:
+    """The client of pages, and its types for editors and compilers."""
+    script = client_script()
+    return (
+        _route("/wsx.js", script, "text/javascript", packed=gzip.compress(script, 9, mtime=0)),
+        _route("/wsx.d.ts", CLIENT_TYPES.read_bytes(), "text/plain"),
+    )
+
+
+@cache
+def client_script() -> bytes:
+    """What `/wsx.js` sends."""
+    return shortened(CLIENT.read_text()).encode()
+
+
+def _route(path: str, content: bytes, media_type: str, *, packed: bytes = b"") -> HTTPRouteHandler:
+    """`packed`: the same by gzip, for those who take it."""
+    etag = hashlib.sha256(content).hexdigest()[:32]
 
     @get(path, include_in_schema=False, name=f"file:{path}")
     async def send_file(request: Request[Any, Any, Any]) -> Response[bytes | None]:
-        headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == etag:
+        is_packed = packed != b"" and _takes_gzip(request.headers.get("accept-encoding", ""))
+        headers = {"ETag": f'"{etag}-gzip"' if is_packed else f'"{etag}"', "Cache-Control": "no-cache"}
+        if packed:
+            headers["Vary"] = "Accept-Encoding"
+        if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(None, status_code=304, headers=headers)
-        return Response(content, media_type=media_type, headers=headers)
+        if is_packed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(packed if is_packed else content, media_type=media_type, headers=headers)
 
     return send_file
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` (RFC 9110, 12.5.3) names gzip, and not to refuse it."""
+    codings = [coding.replace(" ", "").lower().partition(";q=") for coding in accepted.split(",")]
+    return any(name == "gzip" and (not asked or weight.strip("0.") != "") for name, asked, weight in codings)

@@ -6,6 +6,8 @@ import msgspec
 
 from app import __version__
 from app.hub.close import Close
+from app.web import stream
+from app.web.socket import OTHER_DIALECTS
 from app.wire.inbound import Inbound
 from app.wire.wsx import BatchMessage, DrainMessage, ErrorMessage, GapMessage, HelloMessage, UpdateMessage
 
@@ -60,6 +62,14 @@ _MESSAGES: Final = {
 }
 
 
+_EVENTS: Final = (
+    "Server-sent events, read by GET. `?dialect=` wsx (the default: the messages of the socket as JSON), htmx or turbo. Updates "
+    "have no `event`; `hello`, `gap`, `drain` and `close` are events of these names, whose data is JSON in every dialect. `id` is "
+    "the cursor: with `Last-Event-ID` what was missed comes first. `?session=` as at the socket. The cookie `wsx_token` is "
+    "believed of pages of this origin and of allowed ones; `?ticket=` once."
+)
+
+
 def describe_socket() -> dict[str, Any]:
     """The whole document as JSON values."""
     (*references,), schemas = msgspec.json.schema_components([kind for kind, *_ in _MESSAGES.values()], ref_template=REFERENCE)
@@ -80,7 +90,9 @@ def describe_socket() -> dict[str, Any]:
                 "ticket by `?ticket=`, once. `?batch=oob`: batches as one update whose further ones are its oob. "
                 "`?cursor=`: what was missed since then comes first; `?session=`: rooms and session data of before.",
                 "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _MESSAGES},
-            }
+            },
+            **{f"socket-{dialect.name}": _channel_of(dialect.name, path) for path, dialect in OTHER_DIALECTS.items()},
+            "events": {"address": stream.PATH, "description": _EVENTS},
         },
         "operations": {
             action: {
@@ -99,4 +111,12 @@ def describe_socket() -> dict[str, Any]:
             },
             "schemas": schemas,
         },
+    }
+
+
+def _channel_of(name: str, path: str) -> dict[str, str]:
+    """Of a client that is not ours: its own documents say what its messages are."""
+    return {
+        "address": path,
+        "description": f"The same updates as HTML, in the words of {name}. The same ways of saying who one is.",
     }

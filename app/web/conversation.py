@@ -64,7 +64,7 @@ class Conversation:
         connection.received_count += 1
         connection.touch()
         try:
-            request = inbound.read(message)
+            request = connection.dialect.read(message)
         except inbound.Unreadable as error:
             self._refuse_unreadable(error)
             return

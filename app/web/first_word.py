@@ -11,6 +11,7 @@ from app.kernel.errors import Unauthenticated
 from app.kernel.identity import User
 from app.web.front import Receive
 from app.wire import inbound
+from app.wire.dialect import Dialect
 
 HANDLER: Final = "authenticate"
 MAX_MESSAGES: Final = 10
@@ -37,7 +38,7 @@ class Silence(Enum):
     """Nothing came in time, or something else than a good token."""
 
 
-async def first_word(receive: Receive, tokens: Tokens, within_s: float) -> FirstWord | Silence:
+async def first_word(receive: Receive, dialect: Dialect, tokens: Tokens, within_s: float) -> FirstWord | Silence:
     """What an accepted socket says first.
 
     Until then it is no connection: it hears nothing, and is asked for nothing else. A page that only says that it is there
@@ -51,7 +52,7 @@ async def first_word(receive: Receive, tokens: Tokens, within_s: float) -> First
                     return Silence.GONE
                 text = event.get("text")
                 message = text if text is not None else event["bytes"]
-                request = inbound.read(message)
+                request = dialect.read(message)
                 if request.type != "active":
                     return FirstWord(_user(request, tokens), message)
     except (TimeoutError, inbound.Unreadable, Unauthenticated):

@@ -1,7 +1,7 @@
-"""The front door: sends sockets and requests their ways, names each request, and writes one log line for it."""
+"""The front door: sends sockets, streams and requests their ways, names each request, and writes one log line for it."""
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -25,16 +25,18 @@ _UNLESS_SAID = [(b"cache-control", b"no-store"), (b"content-security-policy", b"
 
 
 class Front:
-    """An ASGI application in front of two: HTTP and lifespan go to one, WebSockets to the other.
+    """An ASGI application in front of others: HTTP and lifespan go to one, WebSockets to one, streams of events to one.
 
-    What the former puts into the scope's `state["headers"]` is in its answer, whatever that is.
+    What the first puts into the scope's `state["headers"]` is in its answer, whatever that is.
 
     `drain()` is awaited before a server that stops closes its sockets, where the server is ours.
     """
 
-    def __init__(self, http: Asgi, socket: Asgi, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, http: Asgi, socket: Asgi, streams: Mapping[str, Asgi], drain: Callable[[], Awaitable[None]]) -> None:
+        """`streams`: by their paths."""
         self._http = http
         self._socket = socket
+        self._streams = streams
         self.drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +50,8 @@ class Front:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
-        if scope["method"] == "HEAD":
+        app = self._streams.get(scope["path"], self._http)
+        if scope["method"] == "HEAD" and app is self._http:
             scope = {**scope, "method": "GET"}  # the server leaves the body out (RFC 9110, 9.3.2)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -68,7 +71,7 @@ class Front:
         clear_contextvars()  # of the request before on this connection: this one's task may have been made in its context
         bind_contextvars(request_id=request_id)
         try:
-            await self._http(scope, receive, send_named)
+            await app(scope, receive, send_named)
             took_ms = round((monotonic() - began) * 1000, 2)
             _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took_ms)
         finally:

@@ -29,7 +29,7 @@ async def live() -> Health:
     return Health("ok")
 
 
-@get("/ws", include_in_schema=False)
+@get(["/ws", "/ws/htmx", "/ws/turbo"], include_in_schema=False)
 async def upgrade_needed() -> Response[str]:
     """Somebody opened the socket's address as a page."""
     return Response(

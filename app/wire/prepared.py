@@ -1,9 +1,9 @@
 """Messages that are encoded once and written as they are to any number of sockets."""
 
 from collections.abc import Iterable
-from typing import Self
 
 from app.wire.deflate import MIN_BYTES, deflate
+from app.wire.dialect import Payloads
 from app.wire.rfc6455 import RSV1, TEXT, encode_frame
 from app.wire.swap import CONTENT_STYLES, REPLACING_STYLES, style_of
 from app.wire.update import Update
@@ -22,20 +22,25 @@ class Prepared:
         self.compressed: bytes | None = None
         """The same for sockets that negotiated it; None: nobody has asked `compress` for it yet."""
         self.parts: tuple[Prepared, ...] = ()
-        """What this joins; nothing: it is one message."""
+        """What this joins."""
         self.replaces: str | None = None
         """The target of which nothing is left after this message."""
         self.content_of: str | None = None
         """The target whose content is all that this message changes: invisible once a later message replaces that target."""
 
     @classmethod
-    def of_update(cls, payload: bytes, update: Update) -> Self:
+    def of(cls, payloads: Payloads) -> "Prepared":
+        """What a dialect has encoded."""
+        return cls(payloads[0]) if len(payloads) == 1 else cls.joined(map(cls, payloads))
+
+    @classmethod
+    def of_update(cls, payloads: Payloads, update: Update) -> "Prepared":
         """A broadcast of one update, which a newer one may supersede while it is still queued.
 
         Only what a page cannot tell apart is ever superseded: an `outerHTML` may put something else in the target's place, and
         a fragment with `oob` changes other places, so these stay.
         """
-        prepared = cls(payload)
+        prepared = cls.of(payloads)
         style = style_of(update.swap)
         if style in REPLACING_STYLES:
             prepared.replaces = update.target
@@ -56,7 +61,7 @@ class Prepared:
 
     def compress(self) -> bytes:
         """Make `compressed`, once, when the first socket wants it. What is short, or does not get shorter, stays plain."""
-        if self.parts:
+        if len(self.payloads) != 1:
             self.compressed = b"".join([part.compressed or part.compress() for part in self.parts])
             return self.compressed
         self.compressed = self.data

@@ -8,11 +8,11 @@ from app.kernel.errors import WrongField
 DEFAULT_SWAP: Final = "innerHTML"
 
 STYLES: Final = frozenset(
-    {"innerHTML", "outerHTML", "beforebegin", "afterbegin", "beforeend", "afterend", "delete", "none", "textContent"}
+    {"innerHTML", "outerHTML", "beforebegin", "afterbegin", "beforeend", "afterend", "delete", "none", "textContent", "morph"}
 )
 """The first word of a swap."""
 
-CONTENT_STYLES: Final = frozenset({"innerHTML", "textContent"})
+CONTENT_STYLES: Final = frozenset({"innerHTML", "textContent", "morph"})
 """Replace all that is in the target and leave the target itself: the next of these makes this one invisible."""
 
 REPLACING_STYLES: Final = CONTENT_STYLES | {"outerHTML", "delete"}
@@ -36,6 +36,11 @@ _ADVICE: Final = (
 def style_of(swap: str) -> str:
     """The first word: `"beforeend scroll:bottom"` -> `"beforeend"`."""
     return swap.partition(" ")[0]
+
+
+def modifiers_of(swap: str) -> list[str]:
+    """The words behind the first: `"beforeend scroll:bottom"` -> `["scroll:bottom"]`."""
+    return swap.split(" ")[1:]
 
 
 def check_swap(swap: str, field: str = "swap") -> None:

@@ -28,7 +28,7 @@ Swap = Annotated[
     Meta(
         max_length=128,
         description="How the HTML enters the page: innerHTML (default), outerHTML, beforebegin, afterbegin, beforeend, afterend, "
-        "delete, none or textContent; then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true",
+        "delete, none, textContent or morph; then optionally swap:100ms settle:200ms show:top scroll:bottom focus-scroll:true",
         examples=["afterbegin"],
         extra_json_schema={"pattern": PATTERN},  # our own words on what is wrong say more than the expression
     ),
@@ -64,6 +64,11 @@ class Update(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Refuse an unknown swap word and missing HTML; make marked-up text plain text."""
         check_swap(self.swap)
         _settle_html(self)
+
+
+def fragments_of(update: Update) -> tuple[Fragment, ...]:
+    """All of its places, in the order in which they are swapped in."""
+    return Fragment(update.target, update.html, update.swap), *update.oob
 
 
 def _settle_html(fragment: Fragment | Update) -> None:

@@ -10,7 +10,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.wire.update import Fragment, Update
+from app.wire import inbound
+from app.wire.dialect import Payloads
+from app.wire.update import Fragment, Update, fragments_of
 
 SUBPROTOCOL: Final = "wsx.v1"
 
@@ -84,30 +86,36 @@ _encode = msgspec.json.Encoder().encode
 class Wsx:
     """One form of the dialect."""
 
+    says_active = True
+
     def __init__(self, name: str, *, extended: bool, batch_as_oob: bool) -> None:
         self.name = name
         self.extended = extended
         self.batch_as_oob = batch_as_oob
         """Whether a batch is told as one update whose further fragments are its `oob`, for clients that know no batch."""
 
-    def encode_update(self, message_id: str, update: Update, cursor: str) -> bytes:
+    def read(self, text: str | bytes) -> inbound.Inbound:
+        """What a page has said. Raises Unreadable."""
+        return inbound.read(text)
+
+    def encode_update(self, message_id: str, update: Update, cursor: str) -> Payloads:
         """One update as one message."""
         shown = cursor if self.extended and cursor else UNSET
-        return _encode(UpdateMessage(message_id, update.target, update.html, update.swap, update.oob, shown))
+        return (_encode(UpdateMessage(message_id, update.target, update.html, update.swap, update.oob, shown)),)
 
-    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str, ids: Sequence[str] = ()) -> bytes:
+    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str, ids: Sequence[str] = ()) -> Payloads:
         """All fragments of all updates, in order, as one message. `ids`: of the updates, for clients that know cursors."""
         if self.batch_as_oob:
             first, *rest = updates
-            oob = (*first.oob, *(part for update in rest for part in _fragments(update)))
+            oob = (*first.oob, *(part for update in rest for part in fragments_of(update)))
             return self.encode_update(message_id, Update(first.target, first.html, first.swap, oob), cursor)
         known = ids if self.extended and ids else [""] * len(updates)
         items = [
             BatchItem(part.target, part.html, part.swap, update_id or UNSET)
             for update, update_id in zip(updates, known, strict=True)
-            for part in _fragments(update)
+            for part in fragments_of(update)
         ]
-        return _encode(BatchMessage(items, cursor if self.extended and cursor else UNSET))
+        return (_encode(BatchMessage(items, cursor if self.extended and cursor else UNSET)),)
 
     def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:
         """A refusal for programs; None where the client knows no such message."""
@@ -121,6 +129,9 @@ class Wsx:
         """The first message; None where the client knows no such message."""
         return _encode(HelloMessage(connection_id, session, cursor, resumed)) if self.extended else None
 
+    def encode_place(self, cursor: str) -> bytes | None:
+        """None: the hello says it."""
+
     def encode_drain(self, retry_in_ms: int) -> bytes | None:
         """When to come back to a server that restarts; None where the client knows no such message."""
         return _encode(DrainMessage(retry_in_ms)) if self.extended else None
@@ -128,10 +139,6 @@ class Wsx:
     def encode_gap(self, cursor: str, targets: Sequence[str]) -> bytes | None:
         """That what was missed is gone; None where the client knows no such message."""
         return _encode(GapMessage(cursor, targets)) if self.extended else None
-
-
-def _fragments(update: Update) -> tuple[Fragment, ...]:
-    return Fragment(update.target, update.html, update.swap), *update.oob
 
 
 _FORMS: Final = {

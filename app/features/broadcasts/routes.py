@@ -1,5 +1,6 @@
 """REST: send to an audience."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from app.auth.keys import Caller
 from app.features.broadcasts import service
 from app.features.content import Content, Making, made
 from app.features.dry_run import DryRun, dry_run, dry_run_of_batch
+from app.features.left_out import LeftOuts, left_out
 from app.features.listing import Incomplete
 from app.features.services import GivenServices, Services
 from app.hub.audience import MAX_PARTS_IN_BATCH, Audience, parts_of
@@ -19,6 +21,7 @@ from app.kernel.errors import NotFound, WrongField
 from app.kernel.ids import new_short_id
 from app.web.given import GivenCaller
 from app.web.operation import operation
+from app.wire.update import Update
 
 MAX_BATCH = 100
 """Updates in one batch."""
@@ -65,6 +68,7 @@ class Broadcast(msgspec.Struct, frozen=True):
         int | UnsetType, Meta(description="While it waits for its turn: how many go before it. Nobody has heard it yet")
     ] = UNSET
     incomplete: Incomplete | UnsetType = UNSET
+    left_out: LeftOuts = UNSET
 
 
 _UPDATE = {"target": "#announcements", "html": "<p>Back in five minutes</p>", "swap": "afterbegin"}
@@ -93,10 +97,11 @@ async def create_broadcast(data: JSONBody[NewBroadcast], services: GivenServices
     With `"pace": "queued"` it waits its turn behind the others of that pace; who hears it is found then. A full queue takes nothing
     more for now and answers 503.
     """
-    publication = one(data.audience, made(data, caller))
+    update = made(data, caller)
+    publication = one(data.audience, update)
     if data.pace == "queued":
-        return Broadcast(publication.id, 0, 0, service.queue(services, publication))
-    return _shown(await services.hub.publish(publication))
+        return Broadcast(publication.id, 0, 0, service.queue(services, publication), left_out=left_out([update]))
+    return _shown(await services.hub.publish(publication), [update])
 
 
 async def try_broadcast_batch(data: NewBatch, services: Services, caller: Caller) -> DryRun:
@@ -122,7 +127,9 @@ async def try_broadcast_batch(data: NewBatch, services: Services, caller: Caller
 )
 async def create_broadcast_batch(data: JSONBody[NewBatch], services: GivenServices, caller: GivenCaller) -> Broadcast:
     """Send up to 100 updates. Each connection gets one message with just what it may hear, in the order given."""
-    return _shown(await services.hub.publish(Publication(new_short_id(), _parts(data, caller), is_batch=True)))
+    parts = _parts(data, caller)
+    receipt = await services.hub.publish(Publication(new_short_id(), parts, is_batch=True))
+    return _shown(receipt, [part.update for part in parts])
 
 
 @operation(
@@ -152,8 +159,8 @@ def _parts(batch: NewBatch, caller: Caller) -> tuple[Part, ...]:
     return tuple(Part(new.audience, making.update(new, f"/updates/{place}")) for place, new in enumerate(batch.updates))
 
 
-def _shown(receipt: Receipt) -> Broadcast:
-    return Broadcast(receipt.id, receipt.matched, receipt.queued)
+def _shown(receipt: Receipt, updates: Iterable[Update]) -> Broadcast:
+    return Broadcast(receipt.id, receipt.matched, receipt.queued, left_out=left_out(updates))
 
 
 routes = [create_broadcast, create_broadcast_batch, get_broadcast]

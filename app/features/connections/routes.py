@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import Response
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from app.auth.keys import Caller
 from app.db.page import decode_cursor
@@ -14,6 +14,7 @@ from app.features.closing import ClosedConnections, Reasoned
 from app.features.connections.view import ConnectionPage, filtered, page
 from app.features.content import Content, made
 from app.features.dry_run import DryRun, dry_run
+from app.features.left_out import LeftOuts, left_out
 from app.features.listing import After, Incomplete, Limit, linked
 from app.features.services import GivenServices, Services
 from app.hub.audience import Audience, connections, everyone
@@ -55,6 +56,7 @@ class SentUpdate(msgspec.Struct):
     id: str
     matched: Annotated[int, Meta(description="1; 0: it has gone in this moment")]
     queued: Annotated[int, Meta(description="1; 0: it is leaving or far behind, or its node does not say so in time")]
+    left_out: LeftOuts = UNSET
 
 
 _EXAMPLE = {
@@ -205,7 +207,8 @@ async def send_update(
     there = await services.everywhere.connection(connection_id)
     receipt = await services.hub.publish(one(connections(connection_id), update))
     told = await services.everywhere.receipt_of(receipt.id, there.node)
-    return SentUpdate(receipt.id, 1, 0) if told is None else SentUpdate(receipt.id, told.matched, told.queued)
+    left = left_out([update], there.dialect)
+    return SentUpdate(receipt.id, 1, 0, left) if told is None else SentUpdate(receipt.id, told.matched, told.queued, left)
 
 
 def _after(cursor: str | None) -> str:

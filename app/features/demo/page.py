@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from app.features.demo import island
+from app.features.demo.island import SPOTS
 from app.features.demo.town import ROOMS
 from app.features.follows import following
 from app.features.fragments import fragments
@@ -19,22 +22,21 @@ MAX_FOLLOWED: Final = 200
 """Users whom the page knows as followed; for others it offers to follow them again, which changes nothing."""
 
 
-class City(NamedTuple):
-    """A place to be at."""
+class Persona(NamedTuple):
+    """Somebody to come in as, by one click: into the first room, and to a place of the map."""
 
-    name: str
-    latitude: float
-    longitude: float
+    role: str
+    at: str
+    story: str
 
 
-CITIES: Final = (
-    City("Berlin", 52.52, 13.405),
-    City("Potsdam", 52.396, 13.058),
-    City("Lisbon", 38.722, -9.139),
-    City("Nairobi", -1.286, 36.817),
-    City("Tokyo", 35.676, 139.65),
-)
-"""The first two are 27 km apart: the smallest radius does not reach from one to the other, the next one does."""
+PERSONAS: Final = {
+    "Ada": Persona("admin", "Market", "runs the place"),
+    "Bob": Persona("", "Harbour", "lives here"),
+    "Cleo": Persona("premium", "Lighthouse", "pays for more"),
+}
+OTHER_NAME: Final = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
+"""A browser keeps cookies by host name, so under the other name of this machine it is somebody else."""
 
 
 class Stored(NamedTuple):
@@ -56,10 +58,20 @@ async def render(services: Services, user: User | None, address: str) -> Markup:
         is_admin=user is not None and user.is_admin,
         stored=await _stored_for(services, user.id) if user is not None else Stored(),
         rooms=ROOMS,
-        cities=[city._asdict() for city in CITIES],
+        spots=SPOTS,
+        here=island.MEASURES,
+        personas=PERSONAS,
         address=address,
+        second_window=_under_other_name(address),
         tomorrow=(utc_now() + timedelta(days=1)).strftime("%Y-%m-%dT22:00:00Z"),
     )
+
+
+def _under_other_name(address: str) -> str:
+    """The address at which this browser is not signed in as the same user; empty where there is none that we know of."""
+    parts = urlsplit(address)
+    other = OTHER_NAME.get(parts.hostname or "")
+    return f"{parts.scheme}://{other}{f':{parts.port}' if parts.port else ''}/" if other else ""
 
 
 async def _stored_for(services: Services, user_id: str) -> Stored:

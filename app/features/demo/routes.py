@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -15,6 +16,8 @@ from litestar.response import Redirect
 
 from app.auth.admission import COOKIE
 from app.features.demo import page
+from app.features.demo.page import PERSONAS
+from app.features.demo.town import ROOMS
 from app.features.services import Services
 from app.kernel.errors import AppError
 from app.kernel.identity import User
@@ -32,6 +35,12 @@ class SignIn(msgspec.Struct):
     role: str = ""
 
 
+class ComeIn(msgspec.Struct):
+    """The buttons of the demo page."""
+
+    who: Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(PERSONAS)})$")]
+
+
 def demo_routes(services: Services) -> Sequence[HTTPRouteHandler]:
     """The routes of the demo."""
     tokens = services.tokens
@@ -43,6 +52,12 @@ def demo_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         except AppError:
             return None
 
+    def let_in(name: str, role: str, *, begins: str = "/") -> Redirect:
+        user_id = re.sub(r"\W+", "-", name.lower()).strip("-") or "somebody"
+        token = tokens.issue(user_id, name=name.strip() or user_id, roles=ROLES.get(role, ()), ttl=STAYS)
+        cookie = Cookie(COOKIE, value=token, path="/", httponly=True, samesite="lax", max_age=int(STAYS.total_seconds()))
+        return Redirect(begins, status_code=303, cookies=[cookie])
+
     @get("/", include_in_schema=False)
     async def demo_page(request: Request[Any, Any, Any]) -> Response[str]:
         address = str(request.base_url).rstrip("/")
@@ -50,10 +65,13 @@ def demo_routes(services: Services) -> Sequence[HTTPRouteHandler]:
 
     @post("/demo/sign-in", include_in_schema=False)
     async def sign_in(data: URLEncodedBody[SignIn]) -> Redirect:
-        user_id = re.sub(r"\W+", "-", data.name.lower()).strip("-") or "somebody"
-        token = tokens.issue(user_id, name=data.name.strip() or user_id, roles=ROLES.get(data.role, ()), ttl=STAYS)
-        cookie = Cookie(COOKIE, value=token, path="/", httponly=True, samesite="lax", max_age=int(STAYS.total_seconds()))
-        return Redirect("/", status_code=303, cookies=[cookie])
+        return let_in(data.name, data.role)
+
+    @post("/demo/come-in", include_in_schema=False)
+    async def come_in(data: URLEncodedBody[ComeIn]) -> Redirect:
+        persona = PERSONAS[data.who]
+        begins = urlencode({"room": next(iter(ROOMS)), "at": persona.at})
+        return let_in(data.who, persona.role, begins=f"/?{begins}")
 
     @post("/demo/sign-out", include_in_schema=False)
     async def sign_out() -> Redirect:
@@ -62,4 +80,4 @@ def demo_routes(services: Services) -> Sequence[HTTPRouteHandler]:
         )
 
     files = [assets.file_route(f"/demo/{name}", HERE / "assets" / name) for name in ("demo.css", "demo.js")]
-    return [demo_page, sign_in, sign_out, *files]
+    return [demo_page, sign_in, come_in, sign_out, *files]

@@ -46,7 +46,7 @@ async def set_location(services: Services, request: Request, connection: Connect
     """Note where the page is, for as long as its connection lives."""
     signed_in(connection, "share your location")
     asked = read(request, SetLocation)
-    services.hub.registry.locate(connection, Place(asked.latitude, asked.longitude, asked.name))
+    services.hub.locate(connection, Place(asked.latitude, asked.longitude, asked.name))
     return Reply(view.located(asked.name))
 
 

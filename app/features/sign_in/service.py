@@ -4,7 +4,7 @@ from app.features.services import Services
 from app.hub.connection import Connection
 from app.kernel.errors import Refused
 from app.kernel.identity import User
-from app.web.socket import check_sockets
+from app.web.entry import check_sockets
 
 ANOTHER_USER = "another_user"
 

@@ -1,0 +1,199 @@
+"""What the console's pages are shown by themselves."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from api_tests.client import ApiClient
+from api_tests.features.operator import Operator, shown
+from api_tests.server import Running
+from api_tests.waiting import MS, eventually
+from app.features.console import live
+from app.features.console_charts import Sample, Samples, charts
+from app.features.console_charts import samples as sampling
+from app.features.console_pages import Page
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is a moment."""
+    monkeypatch.setattr(live, "EVERY_S", 20 * MS)
+
+
+async def test_a_list_of_connections_follows_who_comes_and_goes(server: Running):
+    async with Operator(server) as operator, operator.socket() as window:
+        await window.ask("watch", {"page": "connections", "query": "done=closed"})
+        await shown(window, "Nobody is here")
+        async with server.socket("ada", name="Ada L."):
+            assert "0 connections" not in await shown(window, "Ada L.", "1 connections of 1 users")
+        await shown(window, "Nobody is here")
+
+
+async def test_filters_hold_for_what_is_shown_later(server: Running):
+    async with Operator(server) as operator, operator.socket() as window, server.socket("bob", name="Bob"):
+        await window.ask("watch", {"page": "connections", "query": "user_id=ada"})
+        async with server.socket("ada", name="Ada"):
+            assert "Bob" not in await shown(window, "Ada")
+
+
+async def test_what_does_not_change_is_not_sent_again(server: Running, api: ApiClient):
+    async with Operator(server) as operator, operator.socket() as window:
+        await window.ask("watch", {"page": "rooms"})
+        await shown(window, "There is no room")
+        await api.post("/rooms", {"id": "lobby"})
+        assert "lobby" in (await window.next_of("#live"))["html"]
+
+
+async def test_the_charts_are_drawn_while_somebody_watches_and_not_before(server: Running, api: ApiClient, monkeypatch):
+    monkeypatch.setattr(sampling, "PROBE_S", 0.001)
+    taken = []
+    take = Samples.take
+    monkeypatch.setattr(Samples, "take", lambda self: (taken.append(1), take(self))[1])
+    async with Operator(server) as operator, server.socket():
+        await operator.see("")
+        async with operator.socket() as window:
+            await window.ask("watch", {"page": "rooms"})
+            await shown(window)
+            assert [] == taken
+            await window.ask("watch", {"page": "overview"})
+            await api.broadcast("<p>hello</p>")
+            html = await shown(window, "<svg", "Throughput", "Latency", "Queue depth", "Memory")
+            assert 4 == html.count("<polyline points=")
+            assert "style=" not in html
+
+
+async def test_a_key_without_metrics_sees_no_charts(server: Running, api: ApiClient):
+    async with Operator(server, await api.key_with("connections:read")) as operator, operator.socket() as window:
+        await window.ask("watch", {"page": "overview"})
+        html = await shown(window, "Connections")
+        assert "charts" not in html
+
+
+async def test_a_page_that_the_key_may_not_see_is_not_shown_by_the_socket_either(server: Running, api: ApiClient):
+    async with Operator(server, await api.key_with("rooms:read")) as operator, operator.socket() as window:
+        await window.ask("watch", {"page": "audit"})
+        await window.ask("watch", {"page": "rooms"})
+        assert "create_room" not in json.dumps(await window.next_of("#live"))
+
+
+@pytest.mark.parametrize(("fails", "told"), [(False, "is slow"), (True, "cannot be kept up to date")])
+async def test_a_page_that_is_slow_or_fails_holds_up_no_other(server: Running, monkeypatch, logged, fails: bool, told: str):
+    monkeypatch.setattr(live, "VIEW_WITHIN_S", 50 * MS)
+    part = live.Live._part
+
+    async def part_of(self: live.Live, page: Page, *rest: Any) -> str | None:
+        if page.name == "rooms":
+            return await part(self, page, *rest)
+        if fails:
+            raise RuntimeError
+        return await asyncio.sleep(3600, "")
+
+    monkeypatch.setattr(live.Live, "_part", part_of)
+    async with Operator(server) as operator, operator.socket() as stuck, operator.socket() as window:
+        await stuck.ask("watch", {"page": "connections"})
+        await window.ask("watch", {"page": "rooms"})
+        await shown(window, "There is no room")
+        await eventually(lambda: told in logged())
+
+
+async def test_of_one_key_so_many_things_are_shown_and_no_more(server: Running, monkeypatch):
+    monkeypatch.setattr(live, "MAX_VIEWS", 1)
+    async with Operator(server) as operator, operator.socket() as first, operator.socket() as second, operator.socket() as third:
+        await first.ask("watch", {"page": "rooms"})
+        await second.ask("watch", {"page": "connections"})
+        await third.ask("watch", {"page": "rooms"})
+        await shown(third, "There is no room")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(200 * MS):
+                await second.next_of("#live")
+
+
+@pytest.mark.parametrize("page", ["keys", "nothing", ""])
+async def test_a_page_that_is_not_live_is_refused(server: Running, page: str):
+    async with Operator(server) as operator, operator.socket() as window:
+        await window.ask("watch", {"page": page})
+        assert ["not_live"] == [error["code"] for error in window.errors]
+
+
+async def test_a_connection_that_has_gone_is_said_to_be_gone(server: Running):
+    async with Operator(server) as operator, operator.socket() as window:
+        async with server.socket("ada") as ada:
+            await window.ask("watch", {"page": "connection", "query": f"id={ada.id}"})
+            await shown(window, "ada")
+        await shown(window, "no connection of this id is open")
+
+
+async def test_the_console_is_no_connection_of_the_product(server: Running, api: ApiClient):
+    async with Operator(server) as operator, operator.socket() as window:
+        assert 0 == (await api.get("/connections/count")).json()["connections"]
+        assert 0 == (await api.broadcast("<p>hijacked</p>", "body"))["matched"]
+        await window.ask("watch", {"page": "rooms"})
+        assert "hijacked" not in json.dumps(await window.next())
+        assert [] == (await api.get("/users")).json()["items"]
+
+
+async def test_the_product_knows_no_socket_of_the_console(server: Running):
+    async with Operator(server) as operator, operator.socket() as window:
+        for handler in ("join-room", "admin-announcement", "authenticate"):
+            await window.ask(handler, {})
+        assert {"no_handler"} == {error["code"] for error in window.errors}
+
+
+async def test_two_windows_of_one_key_are_shown_the_same_made_once(server: Running, api: ApiClient, monkeypatch):
+    async with Operator(server) as operator, operator.socket() as one, operator.socket() as other:
+        for window in (one, other):
+            await window.ask("watch", {"page": "rooms", "query": ""})
+        for window in (one, other):
+            await shown(window, "There is no room")
+        await api.post("/rooms", {"id": "lobby"})
+        first, second = await one.next_of("#live"), await other.next_of("#live")
+        assert first == second
+
+
+async def test_pages_that_the_server_leaves_come_back(server: Running):
+    async with Operator(server) as operator, operator.socket() as window:
+        server.uvicorn.should_exit = True
+        code, _ = await window.closed()
+        assert code in {1001, 1012}
+
+
+def _sample(**values: float) -> Sample:
+    nothing = dict.fromkeys(Sample._fields, 0)
+    return Sample(**{**nothing, **values})
+
+
+def test_a_chart_ends_at_the_right_with_the_newest_value_below_its_upper_edge():
+    throughput = charts([_sample(updates_per_s=value) for value in (0, 30, 15)])[0]
+    assert ("15/s", "50/s") == (throughput.now, throughput.top)
+    points = [tuple(map(float, point.split(","))) for point in throughput.line.split()]
+    assert [(480.0, 84.0), 3] == [points[-1], len(points)]
+
+
+def test_bytes_are_said_in_the_unit_that_people_read():
+    said = [charts([_sample(held_bytes=value)])[2].now for value in (0, 2_048, 3_145_728)]
+    assert ["0 B", "2.0 KiB", "3.0 MiB"] == said
+    tops = [charts([_sample(held_bytes=value)])[2].top for value in (0, 3_000, 3_145_728)]
+    assert ["1.0 KiB", "5.0 KiB", "5.0 MiB"] == tops
+
+
+async def test_no_more_than_two_minutes_are_kept_and_nothing_over_a_pause(server: Running, monkeypatch):
+    told = [100.0]
+    monkeypatch.setattr(sampling, "monotonic", lambda: told[0])
+    samples = Samples(server.hub)
+    for _ in range(200):
+        told[0] += 1
+        samples.take()
+    assert sampling.KEPT == len(samples.newest)
+    told[0] += 60
+    samples.take()
+    assert () == samples.newest
+    samples.rest()
+    samples.rest()
+
+
+def test_memory_is_known_also_where_the_system_says_only_the_most_that_it_was(monkeypatch, tmp_path):
+    known = sampling.memory_bytes()
+    monkeypatch.setattr(sampling, "_STATM", tmp_path / "none")
+    assert known > 1_000_000 < sampling.memory_bytes()

@@ -1,0 +1,208 @@
+"""Keeps the pages of the console up to date: a hub of their own, to which the same engine delivers.
+
+Of their own: so they are not among the connections of the product, no `everyone` of a caller reaches them, and nobody else hears
+what they are shown. What several look at with the same key is made once, encoded once, and sent when it has changed. While
+nobody looks nothing is done.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+import structlog
+
+from app.auth.keys import Caller
+from app.features.asking import read
+from app.features.background import Rest, background
+from app.features.console_charts import Samples
+from app.features.console_pages import PAGES, Page, Visit
+from app.features.console_sessions import Session, Sessions
+from app.features.fragments import fragments
+from app.features.services import Services
+from app.hub.audience import connections
+from app.hub.close import Close
+from app.hub.connection import Connection
+from app.hub.handlers import Handlers, Request
+from app.hub.hub import Hub
+from app.hub.publication import one
+from app.journal.memory import MemoryJournal
+from app.kernel.errors import AppError, Refused, Unavailable
+from app.kernel.ids import new_short_id
+from app.web.desk import Counter, Desk
+from app.wire.update import Update
+
+PLACE: Final = "#live"
+EVERY_S: Final = 1.0
+"""Seconds of a turn: what is live is made anew once in it at most, and who may not see it any more is out."""
+VIEW_WITHIN_S: Final = 1.0
+"""Seconds for what one page shows. Slower ones wait for the next turn, so that the next look at who is signed in is not late."""
+MAX_VIEWS: Final = 32
+"""Different things that the pages of one key are shown at a time: each asks the database, or all nodes."""
+KEPT: Final = 32
+"""Publications for pages that come back: they are shown all anew a moment later."""
+KEPT_S: Final = 30.0
+TOTAL_BYTES: Final = 67_108_864
+"""Queued for all pages of the console together: some hundreds that take nothing."""
+
+_log = structlog.get_logger()
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """What a page asks to be kept up to date."""
+
+    page: Annotated[str, msgspec.Meta(max_length=64)]
+    query: Annotated[str, msgspec.Meta(max_length=4_096)] = ""
+
+
+class _View(NamedTuple):
+    """What all of these pages are shown alike."""
+
+    key_id: str
+    page: str
+    query: str
+    """In one form, whatever form the page's address has."""
+
+
+class _Shown(NamedTuple):
+    """What pages have of a view, and in which turn it was made."""
+
+    turn_number: int
+    pages: frozenset[str]
+    html: str
+
+
+_NEVER: Final = _Shown(0, frozenset(), "")
+
+
+class Live:
+    """The pages of the console on this node."""
+
+    def __init__(self, services: Services, sessions: Sessions, counter: Counter) -> None:
+        journal = MemoryJournal(KEPT, max_age_s=KEPT_S)
+        outbox_bytes = services.settings.outbox_bytes
+        self.hub = Hub(journal, outbox_bytes=outbox_bytes, outbox_total_bytes=TOTAL_BYTES, replay_s=KEPT_S)
+        self.handlers = Handlers()
+        self.handlers.on("watch")(self._watch)
+        self.samples = Samples(services.hub)
+        self._sessions = sessions
+        self._counter = counter
+        self._pages = {page.name: page for page in PAGES if page.every_turns}
+        self._some = asyncio.Event()
+        self._turn_number = 0
+        self._shown: dict[_View, _Shown] = {}
+        self.hub.on_connection(lambda _connection: self._some.set())
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep them up to date while the block runs; then all are told to come back later."""
+        try:
+            async with background("console", self._run):
+                yield
+        finally:
+            self.close_all()
+            self.hub.stop()
+
+    def close_all(self) -> None:
+        """The server stops: it takes no more of them."""
+        self.hub.is_draining = True
+        for connection in tuple(self.hub.registry):
+            self.hub.close(connection, Close.RESTARTING)
+
+    def close(self, session_id: str) -> None:
+        """Hang up on the pages of a session, which has ended."""
+        for connection in tuple(self.hub.registry.of_user(session_id)):
+            self.hub.close(connection, Close.TOKEN_ENDED)
+
+    async def _watch(self, request: Request, connection: Connection) -> None:
+        asked = read(request, Watch)
+        page = self._pages.get(asked.page)
+        if page is None:
+            raise Refused("This page is not kept up to date.", code="not_live")
+        query = page.asked(dict(parse_qsl(asked.query)))
+        connection.session.update(page=page.name, query=urlencode(sorted(query.items())))
+
+    async def _run(self, rest: Rest) -> None:
+        while True:
+            await rest.wait(self._some)
+            try:
+                await self._turn()
+            except Unavailable as error:
+                _log.warning("the console's pages are not kept up to date now", error=error.detail)
+            except Exception:
+                _log.exception("the console's pages were not kept up to date")
+            self._turn_number += 1
+            await rest.sleep(EVERY_S)
+
+    async def _turn(self) -> None:
+        there = {connection.id: connection for connection in self.hub.registry}
+        if not there:
+            self._some.clear()
+            self._shown.clear()
+            self.samples.rest()
+            return
+        ids = {connection.user.id for connection in there.values() if connection.user is not None}
+        sessions = await self._sessions.find_all(ids)
+        for ended in ids - sessions.keys():
+            self.close(ended)
+        views = _views(there, sessions)
+        if any(view.page == "overview" for view in views):
+            self.samples.take()
+        else:
+            self.samples.rest()
+        self._shown = {view: shown for view, shown in self._shown.items() if view in views}
+        await asyncio.gather(*(self._try_to_show(view, caller, frozenset(pages)) for view, (caller, pages) in views.items()))
+
+    async def _try_to_show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
+        """One that is slow or fails holds up neither the others nor the next look at who is signed in."""
+        try:
+            async with asyncio.timeout(VIEW_WITHIN_S):
+                await self._show(view, caller, pages)
+        except TimeoutError:
+            _log.warning("a page of the console is slow, and is not kept up to date now", page=view.page)
+        except Exception:
+            _log.exception("a page of the console cannot be kept up to date", page=view.page)
+
+    async def _show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
+        page, before = self._pages[view.page], self._shown.get(view, _NEVER)
+        if pages <= before.pages and self._turn_number - before.turn_number < page.every_turns:
+            return
+        html = await self._part(page, caller, dict(parse_qsl(view.query)))
+        if html is None:
+            return
+        hearers = pages if html != before.html else pages - before.pages
+        self._shown[view] = _Shown(self._turn_number, pages, html)
+        if hearers:
+            await self.hub.publish(one(connections(*hearers), Update(PLACE, html)))
+
+    async def _part(self, page: Page, caller: Caller, query: Mapping[str, str]) -> str | None:
+        """The live part of a page; None: it is not for this caller."""
+        desk = Desk(self._counter, caller, address="", request_id=new_short_id(), is_counted=False)
+        if not desk.may(*page.scopes):
+            return None
+        try:
+            shown = await page.load(Visit(desk, query, self.samples))
+        except AppError as error:
+            return fragments.render("console_pages/refused.html", detail=error.detail)
+        return fragments.render(f"console_pages/{page.name}-live.html", **shown)
+
+
+def _views(there: Mapping[str, Connection], sessions: Mapping[str, Session]) -> dict[_View, tuple[Caller, list[str]]]:
+    """Which pages look at what, and in whose name: of each key the first `MAX_VIEWS`, oldest page first."""
+    views: dict[_View, tuple[Caller, list[str]]] = {}
+    count: defaultdict[str, int] = defaultdict(int)
+    for connection in there.values():
+        session = sessions.get(connection.user.id) if connection.user is not None else None
+        if session is None or connection.closed_as is not None or "page" not in connection.session:
+            continue
+        view = _View(session.caller.key_id, connection.session["page"], connection.session["query"])
+        if view not in views:
+            count[view.key_id] += 1
+            if count[view.key_id] > MAX_VIEWS:
+                continue
+            views[view] = session.caller, []
+        views[view][1].append(connection.id)
+    return views

@@ -1,0 +1,231 @@
+"""The pages at `/console`, and what their forms ask."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
+
+from app.auth.keys import Caller
+from app.features import console_pages
+from app.features.console import gate
+from app.features.console.application import Console
+from app.features.console_pages import PAGES, Act, Done, Form, Page, Visit
+from app.features.console_sessions import Session, new_cookie
+from app.features.fragments import fragments
+from app.features.services import Services
+from app.kernel.errors import AppError, Forbidden
+from app.web import assets
+from app.web.answering import Office
+from app.web.deeds import NOBODY, Deed, actor_of
+from app.web.desk import Desk
+
+ASSETS: Final = Path(console_pages.__file__).parent / "assets"
+SIGN_IN: Final = f"{gate.PATH}/sign-in"
+SIGN_OUT: Final = f"{gate.PATH}/sign-out"
+SAID: Final[Mapping[str, str]] = {
+    "announced": "The announcement is on its way.",
+    "closed": "The connection was closed.",
+    "let_in": "The user is a member now.",
+    "put_out": "The user is no member any more.",
+    "recalled": "The announcement was recalled: it has left every screen.",
+    "revoked": "The key was revoked.",
+    "room_deleted": "The room was deleted.",
+    "room_made": "The room was made.",
+    "scheduled": "The announcement is scheduled.",
+    "sent": "The notification is on its way.",
+    "signed_out": "You are signed out.",
+}
+"""What is said of what was done, by the word in the address of the page that comes behind it."""
+
+_Request = Request[Any, Any, Any]
+_HIDDEN_HEADERS: Final = frozenset({"WWW-Authenticate"})
+"""Of refusals: a browser would ask for a password by itself."""
+
+
+def path_of(page: Page) -> str:
+    """Where a page is."""
+    return gate.PATH if page.name == "overview" else f"{gate.PATH}/{page.name}"
+
+
+def console_routes(services: Services, office: Office) -> Sequence[HTTPRouteHandler]:
+    """All routes of the console, which is open from now on."""
+    console = services.of(Console)
+    console.open(office)
+    desk = _FrontDesk(console)
+    pages = [_page_route(desk, page) for page in PAGES]
+    acts = [_act_route(desk, page, name, *act) for page in PAGES for name, act in page.acts.items()]
+    files = [assets.file_route(f"{gate.PATH}/{name}", ASSETS / name) for name in ("console.css", "console.js")]
+    return [*pages, *acts, *_sign_routes(desk), *files]
+
+
+class _FrontDesk:
+    """Receives who comes, and shows pages."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    async def session(self, request: _Request) -> Session | None:
+        """Who is signed in. Raises Unavailable."""
+        return await self.console.sessions.find(gate.cookie_of(request.scope["headers"]))
+
+    def desk(self, request: _Request, session: Session) -> Desk:
+        """Where this request asks."""
+        request_id = request.scope["state"]["request_id"]
+        return Desk(self.console.counter, session.caller, address=address_of(request), request_id=request_id)
+
+    async def show(
+        self,
+        request: _Request,
+        session: Session,
+        page: Page,
+        *,
+        once: Mapping[str, object] | None = None,
+        form: Form | None = None,
+        error: AppError | None = None,
+    ) -> Response[str]:
+        """A page; with what is shown `once`, or with what was sent and why it was refused."""
+        desk = self.desk(request, session)
+        query = page.asked(request.query_params if form is None else {"id": form.text("id")})
+        said = SAID.get(request.query_params.get("done", ""), "")
+        common = self._common(request, page, session.caller, said, error)
+        try:
+            _check_sees(desk, page)
+            loaded = await page.load(Visit(desk, query, self.console.live.samples))
+        except AppError as failure:
+            refusal = error or failure
+            html = fragments.render("console_pages/error.html", **{**common, "error": refusal.detail})
+            return _html(html, refusal)
+        given = {**page.extra, **(once or {}), "form": form or Form(), "may": desk.may}
+        html = fragments.render(f"console_pages/{page.name}.html", **{**loaded, **given, **common})
+        return _html(html, error)
+
+    def _common(self, request: _Request, page: Page, caller: Caller, said: str, error: AppError | None) -> dict[str, object]:
+        """What the frame around each page shows."""
+        may = Desk(self.console.counter, caller, address="", request_id="").may
+        return {
+            "page": page,
+            "nav": [(path_of(one), one.title, one.name) for one in PAGES if one.is_listed and may(*one.scopes)],
+            "caller": caller,
+            "form_token": gate.form_token(gate.cookie_of(request.scope["headers"]) or ""),
+            "said": said,
+            "error": error.detail if error is not None else "",
+        }
+
+    def note(self, request: _Request, operation: str, caller: Caller | None, error: AppError | None = None) -> None:
+        """Into the audit log: who signed in and out, and who was not let in."""
+        status, code = (int(error.status), error.code) if error is not None else (303, "")
+        actor = NOBODY if caller is None else actor_of(caller)
+        request_id = request.scope["state"]["request_id"]
+        self.console.counter.office.note(Deed(actor, operation, {}, None, {}, status, code, request_id, address_of(request)))
+
+
+def _page_route(front: _FrontDesk, page: Page) -> HTTPRouteHandler:
+    @get(path_of(page), include_in_schema=False, name=f"console:{page.name}")
+    async def show(request: _Request) -> Response[Any]:
+        session = await front.session(request)
+        return _to(SIGN_IN) if session is None else await front.show(request, session, page)
+
+    return show
+
+
+def _act_route(front: _FrontDesk, page: Page, name: str, scope: str, act: Act) -> HTTPRouteHandler:
+    @post(f"{gate.PATH}/{page.name}/{name}", include_in_schema=False, name=f"console:{page.name}:{name}", opt={"scope": scope})
+    async def carry_out(request: _Request) -> Response[Any]:
+        session = await front.session(request)
+        if session is None:
+            return _to(SIGN_IN)
+        form = Form()
+        try:
+            form = Form.read(await request.body())
+            gate.check_form(request, form.text(gate.FORM_TOKEN))
+            desk = front.desk(request, session)
+            _check_sees(desk, page)
+            outcome = await act(desk, form)
+        except AppError as error:
+            return await front.show(request, session, page, form=form, error=error)
+        if isinstance(outcome, Done):
+            return _to(outcome.address)
+        return await front.show(request, session, page, once=outcome.context, form=form)
+
+    return carry_out
+
+
+def _sign_routes(front: _FrontDesk) -> Sequence[HTTPRouteHandler]:
+    @get(SIGN_IN, include_in_schema=False)
+    async def sign_in_page(request: _Request) -> Response[Any]:
+        if await front.session(request) is not None:
+            return _to(gate.PATH)
+        return _sign_in_page(request, SAID.get(request.query_params.get("done", ""), ""))
+
+    @post(SIGN_IN, include_in_schema=False)
+    async def sign_in(request: _Request) -> Response[Any]:
+        try:
+            form = Form.read(await request.body())
+            gate.check_form(request, form.text(gate.FORM_TOKEN))
+            cookie, session = await front.console.sessions.sign_in(form.text("key"), address_of(request))
+            before = await front.session(request)
+            if before is not None:
+                await front.console.sessions.sign_out(before.id)
+                front.console.live.close(before.id)
+        except AppError as error:
+            front.note(request, "console_sign_in", None, error)
+            return _sign_in_page(request, "", error)
+        front.note(request, "console_sign_in", session.caller)
+        return _to(gate.PATH, gate.set_cookie(cookie, scheme=request.scope["scheme"]))
+
+    @post(SIGN_OUT, include_in_schema=False)
+    async def sign_out(request: _Request) -> Response[Any]:
+        session = await front.session(request)
+        if session is not None:
+            try:
+                gate.check_form(request, Form.read(await request.body()).text(gate.FORM_TOKEN))
+            except AppError as error:
+                return await front.show(request, session, PAGES[0], error=error)
+            await front.console.sessions.sign_out(session.id)
+            front.console.live.close(session.id)
+            front.note(request, "console_sign_out", session.caller)
+        return _to(f"{SIGN_IN}?done=signed_out", gate.set_cookie("", scheme=request.scope["scheme"]))
+
+    return [sign_in_page, sign_in, sign_out]
+
+
+def _sign_in_page(request: _Request, said: str, error: AppError | None = None) -> Response[str]:
+    """With a cookie that stands for nobody yet, which its form is bound to."""
+    known = gate.cookie_of(request.scope["headers"])
+    cookie = known or new_cookie()
+    refusal = error.detail if error is not None else ""
+    html = fragments.render("console_pages/sign-in.html", form_token=gate.form_token(cookie), said=said, error=refusal)
+    answer = _html(html, error)
+    if known is None:
+        answer.cookies.append(gate.set_cookie(cookie, scheme=request.scope["scheme"]))
+    return answer
+
+
+def _html(html: str, error: AppError | None) -> Response[str]:
+    """One of our pages, kept nowhere."""
+    answer = assets.page(html)
+    answer.headers["Cache-Control"] = "no-store"
+    if error is not None:
+        answer.status_code = int(error.status)
+        answer.headers.update({name: value for name, value in error.headers.items() if name not in _HIDDEN_HEADERS})
+    return answer
+
+
+def _check_sees(desk: Desk, page: Page) -> None:
+    """Raise Forbidden unless the key may see the page: what cannot be seen cannot be done either."""
+    if not desk.may(*page.scopes):
+        message = f"this key has not the scope {' or '.join(page.scopes)}"
+        raise Forbidden(message)
+
+
+def _to(address: str, *cookies: Any) -> Redirect:
+    return Redirect(address, status_code=303, cookies=list(cookies))
+
+
+def address_of(request: _Request) -> str:
+    """From where a request comes; empty: that is not known."""
+    client = request.scope.get("client")
+    return client[0] if client else ""

@@ -1,0 +1,39 @@
+"""Notifications: sending them, and the inbox of one user."""
+
+from typing import Any, Final
+
+from app.features.console_pages.page import PER_PAGE, Done, Form, Outcome, Page, Shown, Visit, paged
+from app.web.desk import Desk
+
+_READ: Final = "notifications:read"
+_WRITE: Final = "notifications:write"
+
+
+async def _load(visit: Visit) -> dict[str, Any]:
+    query = visit.query
+    user_id, state = query.get("user_id", ""), query.get("state", "")
+    found = None
+    if user_id and visit.desk.may(_READ):
+        asked = {"limit": PER_PAGE, "cursor": query.get("cursor"), "state": state}
+        found = await visit.desk.ask("list_notifications", path={"user_id": user_id}, query=asked)
+    return {**paged(query, found), "user_id": user_id, "state": state}
+
+
+async def _send(desk: Desk, form: Form) -> Outcome:
+    user_ids = form.words("user_ids")
+    body = {"user_ids": user_ids, "title": form.text("title"), "message": form.text("message"), "type": form.text("type", "info")}
+    if form.text("button") == "preview":
+        return Shown({"preview": await desk.try_out("create_notifications", body)})
+    await desk.ask("create_notifications", body)
+    return Done("sent", "notifications", {"user_id": user_ids[0]} if len(user_ids) == 1 else {})
+
+
+NOTIFICATIONS: Final = Page(
+    "notifications",
+    "Notifications",
+    (_READ, _WRITE),
+    _load,
+    query=("user_id", "state", "cursor"),
+    acts={"send": (_WRITE, _send)},
+    extra={"preview": None},
+)

@@ -1,0 +1,50 @@
+"""What is kept of the back office itself: the audit log, and the API keys."""
+
+from typing import Any, Final
+
+from app.auth.scopes import SCOPES
+from app.features.console_pages.page import PER_PAGE, Done, Form, Outcome, Page, Shown, Visit, paged
+from app.web.desk import Desk
+
+AUDIT_FILTERS: Final = ("key_id", "user_id", "operation")
+_KEYS: Final = "keys:admin"
+
+
+async def _audit(visit: Visit) -> dict[str, Any]:
+    query = visit.query
+    filters = {name: query.get(name, "") for name in AUDIT_FILTERS}
+    found = await visit.desk.ask("list_audit_events", query={**filters, "limit": PER_PAGE, "cursor": query.get("cursor")})
+    return {**paged(query, found), "filters": filters}
+
+
+async def _keys(visit: Visit) -> dict[str, Any]:
+    desk, query = visit.desk, visit.query
+    found = await desk.ask("list_api_keys", query={"limit": PER_PAGE, "cursor": query.get("cursor")})
+    return {**paged(query, found), "scopes": sorted(scope for scope in SCOPES if desk.may(scope))}
+
+
+async def _create(desk: Desk, form: Form) -> Outcome:
+    body = {
+        "name": form.text("name"),
+        "scopes": form.all("scopes"),
+        "expires_at": form.time("expires_at"),
+        "targets": form.words("targets") or None,
+    }
+    return Shown({"created": await desk.ask("create_api_key", body)})
+
+
+async def _revoke(desk: Desk, form: Form) -> Outcome:
+    await desk.ask("revoke_api_key", path={"key_id": form.text("id")})
+    return Done("revoked", "keys")
+
+
+AUDIT: Final = Page("audit", "Audit", ("audit:read",), _audit, query=(*AUDIT_FILTERS, "cursor"), every_turns=2)
+KEYS: Final = Page(
+    "keys",
+    "Keys",
+    (_KEYS,),
+    _keys,
+    query=("cursor",),
+    acts={"create": (_KEYS, _create), "revoke": (_KEYS, _revoke)},
+    extra={"created": None},
+)

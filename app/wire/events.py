@@ -1,0 +1,93 @@
+"""A dialect as server-sent events (HTML, 9.2), for whoever has no WebSockets.
+
+An `EventSource` comes back by itself, and says where it was: the `id` of an event is its place in the journal. Updates are events
+without a name, which `onmessage`, htmx and Turbo look at. What is said about the connection has one.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from app.wire import htmx, inbound, turbo, wsx
+from app.wire.dialect import Dialect, Payloads
+from app.wire.update import Update
+
+HEARTBEAT: Final = b":\n\n"
+"""A comment: nobody sees it, and who is gone is found by it."""
+
+_LINES: Final = re.compile(rb"\r\n|\r|\n")
+_SIGNALS: Final = wsx.dialect(extended=True)
+"""What is said about a connection is said alike in all dialects."""
+
+
+def event(payload: bytes, name: str = "", *, cursor: str = "", retry_ms: int | None = None) -> bytes:
+    """One event. `cursor`: where the page is once it has it. `retry_ms`: after which it comes back from now on."""
+    head = f"event: {name}\n" if name else ""
+    head += f"id: {cursor}\n" if cursor else ""
+    head += f"retry: {retry_ms}\n" if retry_ms is not None else ""
+    return head.encode() + b"".join(b"data: " + line + b"\n" for line in _LINES.split(payload)) + b"\n"
+
+
+class Events:
+    """The events of a dialect."""
+
+    says_active = False
+
+    def __init__(self, name: str, inner: Dialect) -> None:
+        self.name = name
+        self.extended = inner.extended
+        self._inner = inner
+
+    def read(self, text: str | bytes) -> inbound.Inbound:
+        """As the dialect itself; a stream of events is never spoken to."""
+        return self._inner.read(text)
+
+    def encode_update(self, message_id: str, update: Update, cursor: str, /) -> Payloads:
+        """One update as one event, or several."""
+        return _events(self._inner.encode_update(message_id, update, cursor), cursor)
+
+    def encode_batch(self, message_id: str, updates: Sequence[Update], cursor: str, ids: Sequence[str] = (), /) -> Payloads:
+        """Several updates, in order."""
+        return _events(self._inner.encode_batch(message_id, updates, cursor, ids), cursor)
+
+    def encode_error(self, request_id: str, code: str, detail: str) -> bytes | None:
+        """None: nobody has asked."""
+
+    def encode_done(self, request_id: str) -> bytes | None:
+        """None: as above."""
+
+    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
+        """Who it is. It does not move the page: what it missed may follow."""
+        return _signal("hello", _SIGNALS.encode_hello(connection_id, session, cursor, resumed=resumed))
+
+    def encode_place(self, cursor: str) -> bytes | None:
+        """Its place, which nobody sees."""
+        return f"id: {cursor}\n\n".encode()
+
+    def encode_drain(self, retry_in_ms: int) -> bytes | None:
+        """Its slot, which an `EventSource` keeps by itself."""
+        return _signal("drain", _SIGNALS.encode_drain(retry_in_ms), retry_ms=retry_in_ms)
+
+    def encode_gap(self, cursor: str, targets: Sequence[str]) -> bytes | None:
+        """What was missed and is gone; from here on the page hears everything."""
+        return _signal("gap", _SIGNALS.encode_gap(cursor, targets), cursor=cursor)
+
+
+STREAMS: Final = {
+    "wsx": Events("sse", wsx.dialect(extended=True)),
+    "htmx": Events("sse+htmx", htmx.DIALECT),
+    "turbo": Events("sse+turbo", turbo.DIALECT),
+}
+"""By the name that a page asks for."""
+
+
+def _events(payloads: Payloads, cursor: str) -> Payloads:
+    """Only the last moves the page: whoever is cut off before has not heard all of it."""
+    if not payloads:
+        return (f"id: {cursor}\n\n".encode(),) if cursor else ()
+    *before, last = payloads
+    return *map(event, before), event(last, cursor=cursor)
+
+
+def _signal(name: str, payload: bytes | None, *, cursor: str = "", retry_ms: int | None = None) -> bytes | None:
+    return None if payload is None else event(payload, name, cursor=cursor, retry_ms=retry_ms)

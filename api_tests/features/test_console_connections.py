@@ -104,4 +104,4 @@ async def test_a_story_shows_nothing_of_the_audit_log_to_a_key_that_may_not_read
         await operator.post("/connection/close", id=ada.id)
         text += (await operator.see("/connection", id=ada.id)).text
         assert "No connection of this id is open" in text
-        assert "Done to it" not in text
+        assert "In the audit log" not in text

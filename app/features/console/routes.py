@@ -132,7 +132,7 @@ class _FrontDesk:
         """What the frame around each page shows."""
         return {
             "page": page,
-            "nav": [(path_of(one), one.title, one.name) for one in PAGES if one.is_listed and desk.may(*one.scopes)],
+            "nav": [(path_of(one), one.title, one.name) for one in PAGES if not one.within and desk.may(*one.scopes)],
             "caller": desk.caller,
             "form_token": gate.form_token(gate.cookie_of(request.scope["headers"]) or ""),
             "said": SAID.get(request.query_params.get("done", ""), ""),

@@ -49,5 +49,5 @@ CONNECTION: Final = Page(
     query=("id",),
     acts={"close": ("connections:write", _close)},
     every_turns=2,
-    is_listed=False,
+    within="connections",
 )

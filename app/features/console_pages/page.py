@@ -102,8 +102,8 @@ class Page(NamedTuple):
     """What its template is given where nothing is shown once."""
     every_turns: int = 0
     """Its live part is made anew in each so manieth turn of a second; 0: it has none."""
-    is_listed: bool = True
-    """Whether the navigation has it."""
+    within: str = ""
+    """The page from which one comes to it; empty: the navigation has it."""
 
     def asked(self, query: Mapping[str, str]) -> dict[str, str]:
         """What it wants to know, of all that an address says."""

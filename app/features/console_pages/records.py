@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from app.auth.scopes import SCOPES
 from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, listed
+from app.kernel.errors import FieldError, InvalidFields
 from app.web.desk import Desk
 
 AUDIT_FILTERS: Final = ("key_id", "user_id", "operation", "connection_id")
@@ -22,9 +23,12 @@ async def _keys(visit: Visit) -> dict[str, Any]:
 
 
 async def _create(desk: Desk, form: Form) -> Outcome:
+    scopes = [scope for scope in form.all("scopes") if scope]
+    if not scopes:
+        raise InvalidFields([FieldError("/scopes", "choose at least one")])
     body = {
         "name": form.text("name"),
-        "scopes": form.all("scopes"),
+        "scopes": scopes,
         "expires_at": form.time("expires_at"),
         "targets": form.words("targets") or None,
     }

@@ -50,5 +50,5 @@ ROOM: Final = Page(
     query=("id", "cursor"),
     acts={"delete": (_WRITE, _delete), "let-in": (_WRITE, _let_in), "put-out": (_WRITE, _put_out)},
     every_turns=5,
-    is_listed=False,
+    within="rooms",
 )

@@ -27,6 +27,8 @@
     (paused ? rest : watch)();
   });
 
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   let left = 0;
   const table = () => document.getElementById("table");
   document.addEventListener("wsx:beforeSwap", () => { left = table()?.scrollLeft ?? 0; });

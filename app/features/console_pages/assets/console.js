@@ -3,6 +3,8 @@
   "use strict";
 
   const TOKEN_ENDED = 4401;
+  const SIGN_IN = "/console/sign-in"; // whoever is signed in still is sent on from there
+  const leave = () => location.assign(SIGN_IN);
   const { page, query } = document.body.dataset;
   const state = document.getElementById("connection");
   const pause = document.getElementById("pause");
@@ -35,6 +37,7 @@
   document.addEventListener("wsx:afterSwap", () => { if (left && table()) table().scrollLeft = left; });
   document.addEventListener("wsx:disconnected", ({ detail: { code } }) => {
     say(page ? "not live" : "not connected", "off");
-    if (code === TOKEN_ENDED) location.assign("/console/sign-in");
+    if (code === TOKEN_ENDED) leave();
+    else fetch(SIGN_IN, { redirect: "manual" }).then(({ ok }) => { if (ok) leave(); }, () => {});
   });
 })();

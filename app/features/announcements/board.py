@@ -128,7 +128,8 @@ class Board:
         posted = Posted(view.item_in(last.update), told.concerned, audience, told.expires_at, told.version)
         self._put(told.id, posted)
         if there is None and view.is_edit(last.update):  # it was taken down while it was edited
-            return replace(publication, parts=(Part(everyone, view.gone(told.id)), Part(last.audience, view.published(posted.html))))
+            shown = Part(last.audience, view.published(posted.html))
+            return replace(publication, parts=(Part(everyone, view.gone(told.id)), shown))
         return publication
 
     def expire(self, announcement_id: UUID, version: int) -> bool:

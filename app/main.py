@@ -196,6 +196,7 @@ def _build(settings: Settings) -> Parts:
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
         replay_s=settings.replay_s,
+        max_message_bytes=settings.max_message_bytes,
         events=wsx.events,
         follows=StoredFollows(database),
         sessions=member.sessions,

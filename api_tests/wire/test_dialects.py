@@ -7,7 +7,7 @@ import pytest
 from app.wire import events, htmx, turbo
 from app.wire.dialect import Dialect
 from app.wire.inbound import Inbound, Unreadable
-from app.wire.markup import balanced, sole_root
+from app.wire.markup import sole_root, within_template
 from app.wire.prepared import Prepared
 from app.wire.update import Fragment, Update
 
@@ -98,24 +98,68 @@ def test_nothing_else_is_said_to_clients_that_know_html_alone(dialect: Dialect):
         ("<p>one</p><p>two</p>", False),
         ("<div>one</div><div>two</div>", False),
         ("<div>one</div> two", False),
-        ("<div><div></div></div>", False),
+        ("<div><div></div></div>", True),
+        ("<div><div></div></div><div></div>", False),
         ("<div>one</div>two</div>", False),
         ("<input><input>", False),
-        ("<blink>x</blink>", False),
+        ("<blink>x</blink>", True),
+        ("<table><tr><td>x</table>", True),
+        ("<table><div>x</div></table>", False),
+        ("<tr><td>x</td></tr>", False),
+        ("<b>x<p>y</b>", False),
+        ("<div>x", False),
+        ("<div></div><path></div>", False),
+        ("<div></div><img></div>", False),
+        ("<div><script>'<div>'</script></div><div><script>'</div>'</script></div>", False),
+        ("<div><!-- </div> --></div>", True),
         ("<br>x</br>", False),
         ("text", False),
         ("", False),
-        ('<div title=">">x</div>', False),
+        ('<div title=">">x</div>', True),
+        ('<div title="</div><div">x</div>', True),
+        ('<img alt=">">', True),
+        ('<img alt="<"><path>', False),
     ],
 )
 def test_one_element_is_only_what_surely_is_one(html: str, is_one: bool):
     assert is_one is (sole_root(html) is not None)
 
 
-def test_templates_within_a_template_are_whole():
-    assert "<p>x</p>" == balanced("<p>x</p>")
-    assert "a <template>b</template> c" == balanced("a</template> <template>b</template> c")
-    assert "<TEMPLATE x><template>b</template></template>" == balanced("<TEMPLATE x><template>b")
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>x</p>",
+        "<template>a</template>",
+        "<!-- </template> --> x",
+        "<a title='</template>'>x</a>",
+        "<textarea></template></textarea>",
+        "<svg><template></template></svg>",
+        "<svg><![CDATA[</template>]]></svg>",
+        "<tr><td>x",
+        "<hx-partial>x</hx-partial>",
+        "<a title='",
+        "a < b",
+    ],
+)
+def test_html_that_stays_in_its_place_is_left_as_it_is(html: str):
+    assert html == within_template(html)
+
+
+@pytest.mark.parametrize(
+    ("html", "told"),
+    [
+        ("<template>x", "<template>x</template>"),
+        ("<!-- x", "<!-- x-->"),
+        ("<TEXTAREA>x", "<TEXTAREA>x</textarea>"),
+        ("a</template>b", "a</wsx-none>b"),
+        ("a</hx-partial>b", "a</wsx-none>b"),
+        ("<svg></TEMPLATE>", "<svg></wsx-none>"),
+        ("<svg><template></svg></template>", "<svg><wsx-none></svg></wsx-none>"),
+        ("</template><img><!--", "</wsx-none><img><!--"),
+    ],
+)
+def test_html_that_reaches_out_of_its_place_is_made_to_stay(html: str, told: str):
+    assert told == within_template(html)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What clients that are not ours are told, and what they say."""
 
 import json
+import zlib
 
 import pytest
 
@@ -196,12 +197,23 @@ def test_a_page_of_turbo_may_speak_as_one_of_ours_does():
     assert "like" == events.STREAMS["wsx"].read('{"handler": "like"}').handler
 
 
-def test_events_have_a_line_for_each_line_and_only_the_last_moves_the_page():
+def test_events_have_a_line_for_each_line_and_only_the_last_has_the_place_for_its_id():
     stream = events.STREAMS["htmx"]
-    first, second = stream.encode_update("1", Update("#a", "x\r\ny\rz", oob=(Fragment("#b", "c"),)), "c1")
-    assert b'data: <wsx-part hx-swap-oob="innerHTML: #a">x\ndata: y\ndata: z</wsx-part>\n\n' == first
-    assert second.startswith(b"id: c1\ndata: ")
+    update = Update("#a", "x\r\ny\rz", oob=(Fragment("#b", "c"),))
+    first, second = stream.encode_update("1", update, "c1")
+    whole = htmx.DIALECT.encode_update("1", update, "")[0]
+    lines = b'data: <wsx-part hx-swap-oob="innerHTML: #a">x\ndata: y\ndata: z</wsx-part>\n\n'
+    assert (b"id: c1~1~%08x\n" % zlib.crc32(whole) + lines, b"id: c1\n") == (first, second[:7])
+    assert lines == stream.encode_update("1", update, "")[0]
     assert (b"id: c2\n\n",) == stream.encode_batch("1", (Update("#a", swap="none"),), "c2")
     assert () == stream.encode_update("1", Update("#a", swap="none"), "")
     assert stream.encode_error("1", "code", "detail") is stream.encode_done("1") is None
     assert b"event: drain\nretry: 7\ndata: " in (stream.encode_drain(7) or b"")
+
+
+def test_an_id_says_which_events_of_a_publication_are_still_to_come():
+    _, second, third = stream = events.STREAMS["turbo"].encode_batch("1", [Update("#a", html) for html in "xyz"], "c")
+    ids = [one.split(b"\n")[0].removeprefix(b"id: ").decode() for one in stream]
+    assert [("c", ids[0]), ("c", ids[1]), ("c", "")] == [events.split_id(one) for one in ids]
+    assert ((second, third), (third,)) == (events.behind(stream, ids[0]), events.behind(stream, ids[1]))
+    assert events.behind(stream, "c~1~00000000") is None

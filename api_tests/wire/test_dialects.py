@@ -154,6 +154,7 @@ def test_html_that_stays_in_its_place_is_left_as_it_is(html: str):
         ("<TEXTAREA>x", "<TEXTAREA>x</textarea>"),
         ("a</template>b", "a</wsx-none>b"),
         ("a</hx-partial>b", "a</wsx-none>b"),
+        ("a</wsx-part><p>b", "a</wsx-none><p>b"),
         ("<svg></TEMPLATE>", "<svg></wsx-none>"),
         ("<svg><template></svg></template>", "<svg><wsx-none></svg></wsx-none>"),
         ("</template><img><!--", "</wsx-none><img><!--"),

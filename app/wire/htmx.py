@@ -19,7 +19,7 @@ from app.wire.swap import style_of
 from app.wire.update import Fragment, Update, fragments_of
 
 WRAPPER: Final = "wsx-part"
-"""htmx puts in what this holds, and not the element itself. No HTML has an end tag of it, so none can end it early."""
+"""htmx puts in what this holds, and not the element itself."""
 HANDLER, TARGET, SWAP = "wx-send", "wx-target", "wx-swap"
 """Fields that say what the attributes of these names say on a page of WSX: `<input type="hidden" name="wx-send" value="like">`."""
 

@@ -9,8 +9,8 @@ import nh3
 from app.wire.swap import style_of
 from app.wire.update import Fragment
 
-_TEMPLATE: Final = re.compile(r"<(/?)(?:template|hx-[a-z]+)", re.IGNORECASE)
-"""What begins or ends one; `<hx-…>` does for htmx."""
+_TEMPLATE: Final = re.compile(r"<(/?)(?:template|hx-[a-z]+|wsx-part)", re.IGNORECASE)
+"""What begins or ends one, or what else updates are put into; `<hx-…>` is a template for htmx."""
 _HOLDING_TEXT: Final = ("textarea", "title", "style", "script", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext")
 """Elements whose content a parser takes for text, whatever it is."""
 _ENDS: Final = ("", "</template>", "-->", *(f"</{name}>" for name in _HOLDING_TEXT))

@@ -1,7 +1,8 @@
 """Who tries to get more of the console than the key gives, or in without one."""
 
+import json
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -238,8 +239,13 @@ async def test_a_body_that_is_no_form_is_refused(server: Running):
         assert 413 == (await operator.http.post("/console/rooms/create", content=b"a" * 300_000)).status_code
 
 
-async def test_a_page_of_another_origin_opens_no_socket_of_the_console(server: Running):
+async def test_a_page_of_another_origin_opens_no_socket_of_the_console_and_that_is_logged(
+    server: Running, logged: Callable[[], str]
+):
     async with Operator(server) as operator:
-        with pytest.raises(InvalidStatus, match="403"):
+        with pytest.raises(InvalidStatus, match="403") as refused:
             async with operator.socket(Origin="https://evil.example"):
                 pass
+    assert "/console/ws" == json.loads(refused.value.response.body)["instance"]
+    (line,) = [line for line in logged().splitlines() if '"handshake refused"' in line]
+    assert '"path":"/console/ws"' in line

@@ -86,8 +86,14 @@ class Live:
 
     def __init__(self, services: Services, sessions: Sessions, counter: Counter) -> None:
         journal = MemoryJournal(KEPT, max_age_s=KEPT_S)
-        outbox_bytes = services.settings.outbox_bytes
-        self.hub = Hub(journal, outbox_bytes=outbox_bytes, outbox_total_bytes=TOTAL_BYTES, replay_s=KEPT_S)
+        settings = services.settings
+        self.hub = Hub(
+            journal,
+            outbox_bytes=settings.outbox_bytes,
+            outbox_total_bytes=TOTAL_BYTES,
+            replay_s=KEPT_S,
+            max_message_bytes=settings.max_message_bytes,
+        )
         self.handlers = Handlers()
         self.handlers.on("watch")(self._watch)
         self.handlers.on("pause")(self._pause)

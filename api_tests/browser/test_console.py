@@ -10,10 +10,19 @@ from api_tests.browser.conftest import Console
 from api_tests.browser.town import PATIENCE_MS, WATCH
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running
+from api_tests.waiting import MS
+from app.features.console import live
 
 XSS = "<img src=x onerror=document.title='hacked'>"
 PAGES = ("", "/connections", "/rooms", "/room?id=lobby", "/announcements", "/notifications?user_id=ada", "/audit", "/keys")
 SIZES = {"light, on a desk": ("light", 1280, 860), "dark, on a phone": ("dark", 375, 740)}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is a moment."""
+    monkeypatch.setattr(live, "EVERY_S", 100 * MS)
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 50 * MS)
 
 
 @pytest.fixture

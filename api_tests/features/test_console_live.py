@@ -139,8 +139,8 @@ async def test_nothing_is_shown_while_it_is_not_known_who_is_signed_in(
         await eventually(lambda: told in logged())
         await window.ask("watch", {"page": "rooms"})
         await eventually(lambda: told in logged())
-        failing.clear()
         await api.post("/rooms", {"id": "lobby"})
+        failing.clear()
         assert "lobby" in (await window.next_of("#live"))["html"]
 
 

@@ -4,7 +4,8 @@
 
   const TOKEN_ENDED = 4401;
   const SIGN_IN = "/console/sign-in"; // whoever is signed in still is sent on from there
-  const leave = () => location.assign(SIGN_IN);
+  let goes = false; // a form was sent, whose answer is the next page
+  const leave = () => { if (!goes) location.assign(SIGN_IN); };
   const { page, query } = document.body.dataset;
   const state = document.getElementById("connection");
   const pause = document.getElementById("pause");
@@ -15,6 +16,8 @@
     state.textContent = words;
     state.className = is;
   };
+  document.addEventListener("submit", () => { goes = true; });
+
   const watch = () => wsx.send("watch", { page, query }).then(() => say("live", "on"), () => {});
   const rest = () => wsx.send("pause", {}).then(() => say("paused", "off"), () => {});
 

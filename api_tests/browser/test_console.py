@@ -31,6 +31,7 @@ async def page(server: Running, page: Page) -> AsyncIterator[Page]:
     await page.add_init_script(WATCH)
     yield page
     assert [] == await page.evaluate("violations")
+    await page.goto("about:blank")  # else it would complain that its server went away
 
 
 async def _sign_in(page: Page, url: str, key: str = ADMIN_KEY) -> None:

@@ -83,7 +83,7 @@ def test_each_place_is_a_message_and_what_changes_nothing_is_none(dialect: Diale
 
 @pytest.mark.parametrize("dialect", QUIET)
 def test_nothing_else_is_said_to_clients_that_know_html_alone(dialect: Dialect):
-    assert dialect.encode_hello("c", "s", "0", resumed=False) is dialect.encode_place("0") is None
+    assert dialect.encode_hello("c", "s", "0", 9, resumed=False) is dialect.encode_place("0") is None
     assert dialect.encode_gap("0", ()) is dialect.encode_drain(1) is None
     assert dialect.encode_error("1", "code", "detail") is dialect.encode_done("1") is None
 

@@ -195,10 +195,8 @@ class CatchUp:
         return True
 
     def _greet(self, cursor: str, *, resumed: bool) -> None:
-        connection = self._connection
-        session = self._returning.ids.of(connection.id)
         self._returning.counts.resumed += resumed
-        self._tell(connection.dialect.encode_hello(connection.id, session, cursor, resumed=resumed))
+        self._tell(self._returning.greeting(self._connection, cursor, resumed=resumed))
 
     def _tell_gap(self, head: str, touched: Touch | None) -> str:
         """Say that what it missed until this place is gone. Returns the place."""

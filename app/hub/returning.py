@@ -69,7 +69,17 @@ class Counts:
 class Returning:
     """Recognises pages that come back, and holds what they read from."""
 
-    def __init__(self, journal: Journal, registry: Registry, sessions: Sessions, ids: SessionIds, *, replay_s: float) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        sessions: Sessions,
+        ids: SessionIds,
+        *,
+        replay_s: float,
+        max_message_bytes: int,
+    ) -> None:
+        """`max_message_bytes`: of what a page may say, which is told to it."""
         self.journal = journal
         self._began = journal.head()
         self.touched = Touched(self._began)
@@ -86,7 +96,13 @@ class Returning:
         """Those who catch up."""
         self._registry = registry
         self._sessions = sessions
+        self._max_message_bytes = max_message_bytes
         self._heirs = Heirs(RESTORED_WITHIN_S)
+
+    def greeting(self, connection: Connection, cursor: str, *, resumed: bool) -> bytes | None:
+        """The first thing that a connection hears; None where its client knows no such thing."""
+        session = self.ids.of(connection.id)
+        return connection.dialect.encode_hello(connection.id, session, cursor, self._max_message_bytes, resumed=resumed)
 
     def forget_touched(self) -> None:
         """The journal is another one from its head on: what is from before is known to nobody."""

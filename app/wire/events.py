@@ -72,9 +72,9 @@ class Events:
     def encode_done(self, request_id: str) -> bytes | None:
         """None: as above."""
 
-    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
+    def encode_hello(self, connection_id: str, session: str, cursor: str, max_message_bytes: int, *, resumed: bool) -> bytes | None:
         """Who it is. It does not move the page: what it missed may follow."""
-        return _signal("hello", _SIGNALS.encode_hello(connection_id, session, cursor, resumed=resumed))
+        return _signal("hello", _SIGNALS.encode_hello(connection_id, session, cursor, max_message_bytes, resumed=resumed))
 
     def encode_place(self, cursor: str) -> bytes | None:
         """Its place, which nobody sees."""

@@ -46,7 +46,7 @@ class _Admission(Admission):
 def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live) -> Asgi:
     """An ASGI application that takes the console's sockets, and leaves all others."""
     settings = services.settings
-    talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set())
+    talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set(), set())
     rules = EntryRules(
         Origins(()),
         HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),

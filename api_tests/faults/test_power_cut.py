@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api_tests.cli.command import Operator, Serving
+from api_tests.cli.command import PROGRAM, Operator, Serving
 from api_tests.faults.disks import MIB, Disk, ext4
 from api_tests.faults.scene import IS_LONG
 from api_tests.faults.storing import Storing, lost, storing
@@ -86,7 +86,7 @@ async def test_nothing_that_was_acknowledged_is_lost_by_a_power_cut(
     operator: Operator, disk: Disk, report: Callable[[str], None], figures: Figures
 ):
     chance = random.Random(SEED)  # noqa: S311 - a seed, by which a run is repeated
-    async with victim(operator, disk, sys.executable, "-m", "app") as here:
+    async with victim(operator, disk, *PROGRAM) as here:
         missing = [await here.lost_by_a_cut(chance.randint(5, 60)) for _ in range(CUTS)]
         acknowledged = len(here.office.acknowledged)
     report(f"D1 seed {SEED}: {CUTS} cuts, {acknowledged} acknowledged by the last one")

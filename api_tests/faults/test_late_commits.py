@@ -101,9 +101,11 @@ class BareReader:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         task = asyncio.create_task(self._read())
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _read(self) -> None:
         connection = await asyncpg.connect(plain(self._url))

@@ -141,14 +141,14 @@ async def test_a_page_that_wakes_up_and_does_not_answer_our_close_is_cut(monkeyp
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "max_stall_s"),
+    ("code", "reason", "goodbye_s"),
     [pytest.param(1013, "too slow", 0.25, id="sleeps for long"), pytest.param(1008, "not a message", 3600, id="has abused us")],
 )
 async def test_a_page_that_is_closed_is_not_waited_for_when(
-    code: int, reason: str, max_stall_s: float, monkeypatch: pytest.MonkeyPatch
+    code: int, reason: str, goodbye_s: float, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(sink, "MAX_STALL_S", max_stall_s)
+    monkeypatch.setattr(sink, "GOODBYE_S", goodbye_s)
     async with sleeping(**NEVER) as page:
         page.socket.close(code, reason)
         await eventually(lambda: [(code, reason)] == page.ear.ends)

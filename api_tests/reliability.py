@@ -15,8 +15,8 @@ from typing import NamedTuple
 PAGE = Path(__file__).parent.parent / "benchmarks" / "reliability.md"
 HEAD = """# What was measured of what must survive
 
-Written by `make faults`, `make abuse` and `make soak`, a row by each test whose bars have all held; what is not measured anew keeps its row, and
-its date. Of several runs the smallest and the largest figure stand there. What each fault is and how it is made:
+Written by `make faults`, `make abuse` and `make soak`, a row by each test whose bars have all held; what is not measured
+anew keeps its row, and its date. Of several runs the smallest and the largest figure stand there. What each fault is:
 [docs/faults.md](../docs/faults.md), [docs/limits.md](../docs/limits.md).
 
 | row | fault | bar | figures | runs: seeds | command | date, versions |
@@ -48,18 +48,28 @@ ROWS = {
         _faults("deploy"),
     ),
     "R4": Row("Redis is killed for 30 s, back empty", f"{NONE_WRONG}; all pushed 5 s after", _faults("redis_away")),
-    "R5": Row("Redis stands still for 20 s", f"{NONE_WRONG}; REST answers in 4 s (p99), ready says degraded", _faults("redis_away")),
-    "R6": Row("16 write into one room by 2 nodes, commits are held up by chance", "0 skipped, from every cursor", _faults("late_commits")),
+    "R5": Row(
+        "Redis stands still for 20 s", f"{NONE_WRONG}; REST answers in 4 s (p99), ready says degraded", _faults("redis_away")
+    ),
+    "R6": Row(
+        "16 write into one room by 2 nodes, commits are held up by chance", "0 skipped, from every cursor", _faults("late_commits")
+    ),
     "R7": Row("a node is cut off from Redis for 30 s", f"{NONE_WRONG}; presence right in 60 s", _faults("node_cut_off")),
     "R8": Row("1,000 pages vanish without a word", "sockets gone, users offline in 60 s; memory back", _faults("vanished")),
     "R9-50": Row("50 pages never read", "gone in 60 s, in process and kernel; others' p99 + 20 % or 1 ms", _faults("never_read")),
-    "R9-2000": Row("2,000 pages never read", "gone in 60 s, in process and kernel; others' p99 + 20 % or 1 ms", _faults("never_read")),
+    "R9-2000": Row(
+        "2,000 pages never read", "gone in 60 s, in process and kernel; others' p99 + 20 % or 1 ms", _faults("never_read")
+    ),
     "R10": Row("the clock jumps an hour, on and back", f"{NONE_WRONG}; no page closed", _faults("clock_jumps")),
     "D1": Row("power cut, 50 times", "0 acknowledged lost, database whole", _faults("power_cut")),
     "D2": Row("disk full", "503 or 507, none lost, sockets live on, well 5 s after", _faults("disk_full")),
-    "D3": Row("another process locks the database for 30 s", "loop held 50 ms at most (p99); 503 with Retry-After", _faults("locked")),
+    "D3": Row(
+        "another process locks the database for 30 s", "loop held 50 ms at most (p99); 503 with Retry-After", _faults("locked")
+    ),
     "D4": Row("PostgreSQL is killed, and restarted", "well in 10 s; each call under a key once", _faults("postgresql_away")),
-    "soak": Row("2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", "`make soak`"),
+    "soak": Row(
+        "2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", "`make soak`"
+    ),
 }
 
 
@@ -110,5 +120,3 @@ def versions() -> str:
     packages = ", ".join(f"{name} {version(name)}" for name in ("wsx-server", "uvicorn", "uvloop"))
     system = ".".join(platform.release().split(".")[:2])
     return f"{packages}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, Linux {system}"
-
-

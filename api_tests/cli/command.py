@@ -102,9 +102,7 @@ class Operator:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     @asynccontextmanager
-    async def serves(
-        self, *arguments: str, program: tuple[str, ...] = PROGRAM, **settings: str
-    ) -> AsyncIterator[Serving]:
+    async def serves(self, *arguments: str, program: tuple[str, ...] = PROGRAM, **settings: str) -> AsyncIterator[Serving]:
         """`wsx serve`, for as long as the block; killed at its end if it still runs."""
         with (self.folder / "serve.out").open("w") as out, (self.folder / "serve.err").open("w") as err:
             process = await asyncio.create_subprocess_exec(

@@ -1,6 +1,7 @@
 """Pages on a machine of their own: a network namespace, behind a cable that can be pulled. It takes root.
 
-`python -m api_tests.faults.far URL COUNT`: so many pages of users far0, far1 …, until its standard input ends. Says when all are there.
+`python -m api_tests.faults.far URL COUNT`: so many pages, of users far0, far1 …, until its standard input ends. It says when all
+are there.
 """
 
 import asyncio

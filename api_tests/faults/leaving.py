@@ -19,7 +19,7 @@ def in_kernel(port: int) -> int:
 
 
 async def gone_s(victim: Victim, sockets_before: int, stay: int, within: float, *, callers: int = 0) -> tuple[float, float]:
-    """Seconds from now until the server counts none but those who stay, and until kernel and process have none. Raises TimeoutError.
+    """Seconds until the server counts only those who stay, and until process and kernel have no others. Raises TimeoutError.
 
     `callers`: connections of callers of the REST interface that were made since `sockets_before`, and stay as well.
     """

@@ -1,4 +1,4 @@
-"""R10: the clock of the machine jumps an hour, on and back. Nobody is closed for it, nothing is missing, and all keeps its order."""
+"""R10: the clock of the machine jumps an hour, on and back. Nobody is closed for it, nothing is missing, all keeps its order."""
 
 import re
 import sys
@@ -16,8 +16,8 @@ SEED = 1
 SECONDS = 5.0 if IS_LONG else 0.5
 HOUR_S = 3_600
 JUMPS = (0, HOUR_S, 0)
-"""How far the clock is ahead of the true time, one after the other. It is never behind: by such a clock the pages' tokens, which are
-made by the true time, are of the future, and refused."""
+"""How far the clock is ahead of the true time, one after the other. It is never behind: by such a clock the tokens of
+pages, which are made by the true time, are of the future, and refused."""
 EACH = 3
 """Messages that are written one after the other, by each node, in each of these times."""
 WRITTEN = re.compile(r"\bj\d+n\d+x\d+\b")

@@ -125,13 +125,21 @@ async def test_a_full_disk_costs_nothing_but_what_is_refused(
     operator: Operator, disk: Path, seed: int, report: Callable[[str], None], figures: Figures
 ):
     story = await told(operator, disk, seed)
-    report(f"D2 seed {seed}: {len(story.office.acknowledged)} stored, {story.refused} refused, well again after {story.well_s:.2f} s")
+    report(
+        f"D2 seed {seed}: {len(story.office.acknowledged)} stored, {story.refused} refused, well again after {story.well_s:.2f} s"
+    )
     assert [] == story.wrong
     assert story.refused > AT_ONCE
     assert story.well_s < WELL_WITHIN_S
     figures.note(
         "D2",
-        {"seed": seed, "acknowledged": len(story.office.acknowledged), "refused": story.refused, "lost": 0, "well after s": story.well_s},
+        {
+            "seed": seed,
+            "acknowledged": len(story.office.acknowledged),
+            "refused": story.refused,
+            "lost": 0,
+            "well after s": story.well_s,
+        },
     )
 
 

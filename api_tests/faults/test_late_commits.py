@@ -112,8 +112,9 @@ class BareReader:
         newest = "00000000-0000-0000-0000-000000000000"
         try:
             while True:
-                for newest, text in await connection.fetch(NEWER, newest):
-                    self.seen |= set(MARK.findall(text))
+                rows = await connection.fetch(NEWER, newest)
+                self.seen |= {mark for row in rows for mark in MARK.findall(row["content"])}
+                newest = rows[-1]["id"] if rows else newest
                 await asyncio.sleep(2 * MS)
         finally:
             connection.terminate()

@@ -7,6 +7,7 @@ from pathlib import Path
 from api_tests.cluster.wire import wire_to
 from api_tests.faults.scene import IS_LONG, Scene, scene
 from api_tests.redis_server import RedisServer
+from api_tests.reliability import Figures
 from api_tests.waiting import MS, eventually
 from app.kernel.clock import monotonic
 
@@ -47,7 +48,9 @@ async def all_are_online(here: Scene) -> bool:
     return all((True, 1) == (answer["online"], answer["connections"]) for answer in answers)
 
 
-async def test_a_node_is_cut_off_from_redis(tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None]):
+async def test_a_node_is_cut_off_from_redis(
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None], figures: Figures
+):
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / "tells.py").write_text(TELLS if IS_LONG else TELLS + SOON)
@@ -88,3 +91,4 @@ async def test_a_node_is_cut_off_from_redis(tmp_path: Path, postgresql_url: str,
         )
         assert [] == wrong
         assert not any(page.gaps for page in here.pages)
+        figures.note("R7", here.measured | {"its users offline s": offline_s, "right again s": right_s})

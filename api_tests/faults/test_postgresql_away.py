@@ -105,7 +105,7 @@ async def test_postgresql_is_away_for_a_moment_while_all_talk(
 
 
 async def unclear(operator: Operator, own: Postgres, url: str, **settings: str) -> tuple[list[tuple[int, str]], int]:
-    """A call under a key whose commit succeeds and is not confirmed, and the same again. Both answers, and how often it is stored."""
+    """A call under a key whose commit is carried out and not confirmed, and the same again: both answers, how often it is there."""
     told = []
     async with proxy_to(own.port) as proxy:
         through = url.replace(f":{own.port}/", f":{proxy.port}/")

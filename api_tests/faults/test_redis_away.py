@@ -6,6 +6,7 @@ from pathlib import Path
 
 from api_tests.faults.scene import IS_LONG, Scene, p99, scene
 from api_tests.redis_server import RedisServer
+from api_tests.reliability import Figures
 from api_tests.waiting import SOON_S, eventually
 from app.journal.appends import APPEND_S
 from app.kernel.clock import monotonic
@@ -40,7 +41,7 @@ def all_have(here: Scene, marks: list[str], *, of_own_node: bool = False) -> boo
 
 
 async def test_redis_is_killed_and_comes_back_empty(
-    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None]
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None], figures: Figures
 ):
     async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED) as here:
         await here.burst.run(PER_S, 1)
@@ -75,9 +76,12 @@ async def test_redis_is_killed_and_comes_back_empty(
         assert [] == wrong
         assert all(page.gaps for page in here.pages)
         assert level_s < LEVEL_WITHIN_S
+        figures.note("R4", here.measured | {"stored meanwhile": len(stored), "on all pages s": shown_s, "all pushed s": level_s})
 
 
-async def test_redis_stands_still(tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None]):
+async def test_redis_stands_still(
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None], figures: Figures
+):
     async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED) as here:
         await here.burst.run(PER_S, 1)
         here.burst.in_order = False
@@ -94,3 +98,4 @@ async def test_redis_stands_still(tmp_path: Path, postgresql_url: str, redis: Re
         report(f"R5 {here.figures}; Redis stood still for {STILL_S:g} s, requests were answered in {slowest_s:.2f} s (p99)")
         assert [] == wrong
         assert slowest_s < ANSWERED_WITHIN_S
+        figures.note("R5", here.measured | {"answers s, p99": slowest_s})

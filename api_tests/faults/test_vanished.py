@@ -1,4 +1,4 @@
-"""R8: a thousand pages vanish without a word, as the cable is pulled. Soon their sockets are gone, and their users are told offline."""
+"""R8: a thousand pages vanish without a word, as the cable is pulled. Soon their sockets are gone and their users offline."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager

@@ -74,7 +74,10 @@ async def two_nodes(
     program: tuple[str, ...] = PROGRAM,
     **settings: str,
 ) -> AsyncIterator[list[Node]]:
-    """Both are ready. `redis_urls`: one for both, or one for each. `arguments`: of `wsx serve`; `program`: what is started as `wsx`."""
+    """Both are ready. `redis_urls`: one for both, or one for each. `arguments`: of `wsx serve`.
+
+    `program`: what is started as `wsx`.
+    """
     common = {
         "database_url": database_url,
         "token_secret": SECRET,

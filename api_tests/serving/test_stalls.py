@@ -187,7 +187,9 @@ async def test_a_peer_whose_system_is_silent_too_is_cut(monkeypatch: pytest.Monk
     ("is_there", "tcp"),
     [
         pytest.param(True, of(sent_ms=54_452, heard_ms=26_876), id="no room, each question was answered"),
-        pytest.param(True, of(probes=1, sent_ms=856, heard_ms=644), id="no room, the answer to the last question may be on its way"),
+        pytest.param(
+            True, of(probes=1, sent_ms=856, heard_ms=644), id="no room, the answer to the last question may be on its way"
+        ),
         pytest.param(False, of(probes=2, sent_ms=57_244, heard_ms=43_744), id="no room, then gone"),
         pytest.param(
             True,
@@ -199,9 +201,13 @@ async def test_a_peer_whose_system_is_silent_too_is_cut(monkeypatch: pytest.Monk
             of(retries=9, retry_us=52_200_000, unanswered=2, sent_ms=4, heard_ms=26_100),
             id="less room than it said, just sent again",
         ),
-        pytest.param(True, of(retries=1, retry_us=400_000, unanswered=1, sent_ms=10, heard_ms=9_000), id="once lost, just sent again"),
+        pytest.param(
+            True, of(retries=1, retry_us=400_000, unanswered=1, sent_ms=10, heard_ms=9_000), id="once lost, just sent again"
+        ),
         pytest.param(False, of(unanswered=60, sent_ms=8_248, heard_ms=21_512), id="gone while it read"),
-        pytest.param(False, of(retries=7, retry_us=26_112_000, unanswered=1, sent_ms=700, heard_ms=26_500), id="gone, just sent again"),
+        pytest.param(
+            False, of(retries=7, retry_us=26_112_000, unanswered=1, sent_ms=700, heard_ms=26_500), id="gone, just sent again"
+        ),
         pytest.param(False, of(retries=15, retry_us=3_264_000, unanswered=1, sent_ms=10, heard_ms=36_720), id="gone, no way there"),
     ],
 )

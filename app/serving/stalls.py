@@ -19,8 +19,8 @@ _FIELDS = struct.Struct("=2xBB4xI12xI16xI8xI84xI")
 _IN_FLIGHT_MS = 1_000
 """What was sent so short a time ago may have its answer on the way."""
 _MAX_SILENCE = 0.6
-"""Of the time after which the system sends again, which it doubles each time: where it has just done so, an answer to the time before
-is half as old; of a peer that is gone the last word is three quarters as old, or more."""
+"""Of the time after which the system sends again, which it doubles each time. Where it has just done so, an answer to the time
+before is half as old; of a peer that is gone the last word is three quarters as old, or more."""
 
 
 class Tcp(NamedTuple):

@@ -6,6 +6,7 @@ A row is written by the test that measured it, once all its bars have held. What
 import platform
 import re
 import sqlite3
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,11 +18,14 @@ HEAD = """# What was measured of what must survive
 
 Written by `make faults`, `make abuse` and `make soak`, a row by each test whose bars have all held; what is not measured
 anew keeps its row, and its date. Of several runs the smallest and the largest figure stand there. What each fault is:
-[docs/faults.md](../docs/faults.md), [docs/limits.md](../docs/limits.md).
+[docs/faults.md](../docs/faults.md), [docs/limits.md](../docs/limits.md). How the socket keeps to its protocol stands in
+[docs/conformity.md](../docs/conformity.md).
 
 | row | fault | bar | figures | runs: seeds | command | date, versions |
 |---|---|---|---|---|---|---|
 """
+SERVERS = {"PostgreSQL": "postgres", "Redis": "redis-server"}
+SERVER_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/local/bin", "usr/bin")
 _LINE = re.compile(r"^\| (?P<row>[^| ]+) \|.*\|$", re.MULTILINE)
 
 
@@ -39,6 +43,17 @@ def _faults(name: str) -> str:
 
 NONE_WRONG = "none lost, missing, twice, out of order, or shown to others"
 FLOOD = "bounded memory, nobody disturbed, p99 of others + 25 ms at most"
+FLOODS = {
+    "pings": "50 send pings, and read no answer",
+    "messages": "10 send messages without end",
+    "rooms": "10 join 10,000 rooms each",
+    "handshakes": "10 sign in, and go at once, again and again",
+    "half_handshakes": "1,000 begin a request and do not end it",
+    "nasty_frames": "10 break the protocol",
+    "heads": "10 send heads without end",
+    "stalled": "100 hear broadcasts of 16 KiB and read none",
+    "downloads": "100 ask nine times for 1.5 MB and read none",
+}
 ROWS = {
     "R1": Row("a node is killed while all talk", f"{NONE_WRONG}; back in 5 s (p99)", _faults("node_killed")),
     "R2": Row("all nodes are killed while all talk", f"{NONE_WRONG}; ready in 5 s", _faults("all_killed")),
@@ -67,6 +82,7 @@ ROWS = {
         "another process locks the database for 30 s", "loop held 50 ms at most (p99); 503 with Retry-After", _faults("locked")
     ),
     "D4": Row("PostgreSQL is killed, and restarted", "well in 10 s; each call under a key once", _faults("postgresql_away")),
+    **{f"A-{name}": Row(what, FLOOD, "`ABUSE=long pytest api_tests/abuse/test_floods.py`") for name, what in FLOODS.items()},
     "soak": Row(
         "2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", "`make soak`"
     ),
@@ -117,6 +133,15 @@ def _rounded(value: float) -> float:
 
 def versions() -> str:
     """Of what ran."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("wsx-server", "uvicorn", "uvloop"))
+    packages = [f"{name} {version(name)}" for name in ("wsx-server", "uvicorn", "uvloop")]
     system = ".".join(platform.release().split(".")[:2])
-    return f"{packages}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, Linux {system}"
+    own = [f"Python {platform.python_version()}", f"SQLite {sqlite3.sqlite_version}", f"Linux {system}"]
+    return ", ".join([*packages, *own, *(told for name, program in SERVERS.items() if (told := _version(name, program)))])
+
+
+def _version(name: str, program: str) -> str:
+    """Of a server; empty: it is not here."""
+    path = next((str(found) for folder in SERVER_FOLDERS for found in sorted(Path("/").glob(f"{folder}/{program}"))), None)
+    said = subprocess.run((path, "--version"), capture_output=True, text=True, check=False).stdout if path else ""
+    found = re.search(r"\d+\.\d+(\.\d+)?", said)
+    return f"{name} {found[0]}" if found else ""

@@ -1,5 +1,6 @@
 """R4 and R5: Redis is killed and comes back with nothing; it stands still. Nothing that is stored is lost: it is not the record."""
 
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +17,17 @@ PER_S = 20
 GONE_S, STILL_S = (30.0, 20.0) if IS_LONG else (3.0, 4.0)
 LEVEL_WITHIN_S = 5.0 if IS_LONG else SOON_S
 ANSWERED_WITHIN_S = APPEND_S + (1.0 if IS_LONG else SOON_S)
+
+
+NEVER_TOO_LATE = """
+import runpy
+from app.cluster import client
+from app.journal import appends, redis
+
+client.ANSWER_S = redis.ANSWER_S = appends.APPEND_S = redis.APPEND_S = 3600.0
+runpy.run_module("app", run_name="__main__", alter_sys=True)
+"""
+"""The product, as if it waited for Redis for ever."""
 
 
 async def knows_that_it_is_away(here: Scene) -> None:
@@ -99,3 +111,15 @@ async def test_redis_stands_still(
         assert [] == wrong
         assert slowest_s < ANSWERED_WITHIN_S
         figures.note("R5", here.measured | {"answers s, p99": slowest_s})
+
+
+async def test_a_server_that_waits_for_redis_for_ever_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
+    program = (sys.executable, "-c", NEVER_TOO_LATE)
+    async with scene(tmp_path, postgresql_url, redis.url, pages=2, seed=SEED, program=program) as here:
+        redis.pause()
+        here.burst.start(PER_S, 0.5)
+        began = monotonic()
+        await eventually(lambda: here.burst.statuses or monotonic() - began > APPEND_S + 2.0)
+        redis.resume()
+        await here.burst.settled()
+        assert max(seconds for *_, seconds in here.burst.statuses) > APPEND_S + 1.0

@@ -42,16 +42,18 @@ MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
 HOW.processes-1 := $(MEASURED)
 HOW.processes-2 := $(MEASURED)
+HOW.processes-3 := $(MEASURED)
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
 HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
-PARTS := rest processes-1 processes-2 features-1 features-2 postgresql-1 postgresql-2
+PARTS := rest processes-1 processes-3 processes-2 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
 PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
 PART.processes-1 := $(addprefix api_tests/,abuse browser cli)
-PART.processes-2 := $(filter-out $(PART.processes-1),$(PROCESSES))
+PART.processes-3 := api_tests/faults
+PART.processes-2 := $(filter-out $(PART.processes-1) $(PART.processes-3),$(PROCESSES))
 PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
 PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))

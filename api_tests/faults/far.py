@@ -6,6 +6,7 @@ are there.
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -37,6 +38,8 @@ class Cable:
 
     def lay(self) -> None:
         """Make the far machine, and connect it."""
+        if not shutil.which("ip"):
+            missing("the program ip is missing (on Debian: apt install iproute2)")
         done = subprocess.run(("ip", "netns", "add", self._space), capture_output=True, text=True, check=False)
         if done.returncode:
             missing(f"network namespaces need root: {done.stderr.strip()}")

@@ -23,7 +23,7 @@ from app import wsx
 from app.hub import delivery
 from app.serving import stalls
 from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, take_all_descriptors, tune_garbage_collector
-from app.serving.sink import CLOSE_TIMEOUT_S
+from app.serving.sink import CLOSE_TIMEOUT_S, GOODBYE_S
 from app.serving.stalls import MAX_STALL_S, tcp_of
 from app.settings import Settings
 from app.wire.prepared import Prepared
@@ -74,7 +74,7 @@ def test_the_kernel_has_more_patience_with_pages_that_sleep_than_we_have(setting
     patient = msgspec.structs.replace(settings, ping_interval_s=300.0)
     noticed_s = patient.ping_interval_s + patient.ping_timeout_s
     closed_s = MAX_STALL_S + patient.ping_interval_s + patient.ping_timeout_s
-    gone_s = MAX_STALL_S + 2 * CLOSE_TIMEOUT_S
+    gone_s = GOODBYE_S + 2 * CLOSE_TIMEOUT_S
     with listen(patient) as listener:
         assert noticed_s + closed_s + gone_s <= listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
 

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from api_tests.waiting import SOON_S
 
 IDLE_S = 2.0
-"""For which a connection is kept for the next call: less than the server's 5 s, else both end it and begin a call at the same time."""
+"""For which a connection is kept for the next call: less than by the server (5 s), which else ends it while a call begins."""
 
 
 class ApiClient:

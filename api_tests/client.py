@@ -10,17 +10,13 @@ from websockets.exceptions import ConnectionClosed
 
 from api_tests.waiting import SOON_S
 
-IDLE_S = 2.0
-"""For which a connection is kept for the next call: less than by the server (5 s), which else ends it while a call begins."""
-
 
 class ApiClient:
     """Calls `/api/v1` with a key. Answers are `httpx.Response`s; `get`, `post` and so on take the path below `/api/v1`."""
 
     def __init__(self, url: str, key: str | None) -> None:
         self.url = url
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=SOON_S, limits=httpx.Limits(keepalive_expiry=IDLE_S))
+        self.http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=SOON_S)
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -77,6 +78,11 @@ def test_the_kernel_has_more_patience_with_pages_that_sleep_than_we_have(setting
     gone_s = GOODBYE_S + 2 * CLOSE_TIMEOUT_S
     with listen(patient) as listener:
         assert noticed_s + closed_s + gone_s <= listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
+
+
+def test_a_connection_is_kept_for_longer_than_by_those_who_call(settings: Settings):
+    nginx_s, httpx_s = 60, httpx.Limits().keepalive_expiry
+    assert make_server(None, settings).config.timeout_keep_alive > max(nginx_s, httpx_s)
 
 
 def test_as_many_may_connect_as_the_system_grants():

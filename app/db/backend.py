@@ -1,13 +1,25 @@
 """What differs between databases, for transactions: a port with one adapter for each."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 WRITES = "wsx_writes"
 """Execution option of a transaction that will write: SQLite then takes the write lock at its start, not in its middle."""
+
+Done = TypeVar("Done")
+
+
+class Commit:
+    """How far a transaction has come."""
+
+    is_connected = False
+    """Until then, whatever fails is the operator's to mend."""
+    has_begun = False
 
 
 class Backend(Protocol):
@@ -15,12 +27,23 @@ class Backend(Protocol):
 
     check_timeout_s: float | None
     """Within how many seconds it must answer to count as there; None: it always answers."""
+    lanes: int
+    """How many transactions of the writer are on their way at once."""
 
     def make_engine(self, url: str) -> AsyncEngine:
         """An engine whose connections lose nothing that was committed, and whose waits all end."""
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Around each transaction that writes. Raises TimeoutError when its turn does not come."""
+
+    async def carry_out(self, engine: AsyncEngine, work: Callable[[Connection], Done], commit: Commit) -> Done:
+        """Do this in one transaction that writes, while the loop turns; what it returned, once that is on disk.
+
+        `commit` is told how far it has come. Inside of `turn`. Not safe to cancel.
+        """
+
+    async def close(self) -> None:
+        """End what it has begun beside its engine."""
 
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same may work later: the database is away, or busy. Else it is a mistake of ours."""

@@ -5,16 +5,17 @@ server's default is. A connection that the server has closed is not used again; 
 """
 
 from asyncio import CancelledError
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from asyncpg import InterfaceError
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from app.db.backend import Backend
+from app.db.backend import Backend, Commit, Done
 
 POOL_SIZE = 10
 """Connections of one process. PostgreSQL takes 100 by default: those of nine processes, and some for people."""
@@ -32,6 +33,8 @@ IDLE_TIMEOUT_MS = 15_000
 """After which the server ends a transaction that says nothing: a node that froze in its middle would keep others from its rows."""
 CHECK_TIMEOUT_S = 2.0
 """For the server to count as there. Balancers ask every few seconds."""
+LANES = 4
+"""Transactions of the writer at once. They leave most of the pool to others, and each is worth more the more it holds."""
 
 _LOST_CLASSES = {"08", "57"}
 """The connection failed; the server is stopping, starting, or was told to cancel."""
@@ -55,6 +58,7 @@ class Postgresql(Backend):
     """A server of its own, and as many processes of ours as there are."""
 
     check_timeout_s = CHECK_TIMEOUT_S
+    lanes = LANES
 
     def make_engine(self, url: str) -> AsyncEngine:
         """An engine whose connections have timeouts and are asked whether they are still open before each use."""
@@ -83,6 +87,17 @@ class Postgresql(Backend):
     def turn(self) -> AbstractAsyncContextManager[None]:
         """At once: the server takes many writers."""
         return nullcontext()
+
+    async def carry_out(self, engine: AsyncEngine, work: Callable[[Connection], Done], commit: Commit) -> Done:
+        """The loop does it, and turns while the server works."""
+        async with engine.connect() as connection, connection.begin():
+            commit.is_connected = True
+            done = await connection.run_sync(work)
+            commit.has_begun = True
+        return done
+
+    async def close(self) -> None:
+        """It has begun nothing."""
 
     def is_passing(self, error: DBAPIError) -> bool:
         """By its SQLSTATE; without one it is the driver that speaks, of its connection or of a value that is none."""

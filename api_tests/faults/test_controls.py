@@ -24,16 +24,31 @@ async def send_later(*args, **how):
 
 actions.send_to_room = send_later
 """
+BEFORE_ITS_COMMIT = """
+import asyncio
+from app.db.writer import _Lane
+
+store, running = _Lane._store, set()
+
+async def answer_first(lane, group):
+    async def later():
+        await asyncio.sleep(60)
+        await store(lane, group)
+    running.add(asyncio.create_task(later()))
+    for write in group:
+        write.end(None)
+
+_Lane._store = answer_first
+"""
 BEFORE_THE_APPEND = """
 import asyncio
 from app.features.unsent import Unsent
 from app.hub.publication import Receipt
-from app.kernel.ids import new_short_id
 
 running = set()
 
-async def note_nothing(unsent, *_):
-    return new_short_id()
+async def find_nothing(unsent, known):
+    return ()
 
 async def push_later(unsent, publication):
     async def later():
@@ -42,7 +57,7 @@ async def push_later(unsent, publication):
     running.add(asyncio.create_task(later()))
     return Receipt(publication.id, 0, 0)
 
-Unsent.note, Unsent.push = note_nothing, push_later
+Unsent._claim, Unsent.push = find_nothing, push_later
 """
 WITHOUT_THE_NEWEST = """
 from app.hub.catch_up import CatchUp
@@ -81,11 +96,18 @@ async def one_is_away_while_all_talk(here: Scene) -> None:
     ("broken", "what_happens", "wrong"),
     [
         (BEFORE_THE_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
+        (BEFORE_ITS_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
         (BEFORE_THE_APPEND, all_talk_until_a_node_is_killed, Wrong.MISSING),
         (WITHOUT_THE_NEWEST, one_is_away_while_all_talk, Wrong.MISSING),
         (TO_ANYBODY, one_is_away_while_all_talk, Wrong.FOREIGN),
     ],
-    ids=["answers before the commit", "answers before the append", "replays all but the newest", "tells it to anybody"],
+    ids=[
+        "answers before the commit",
+        "a writer that answers before its commit",
+        "answers before the append",
+        "replays all but the newest",
+        "tells it to anybody",
+    ],
 )
 async def test_a_broken_server_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer, broken, what_happens, wrong):
     for name in "ab":

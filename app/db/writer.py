@@ -43,7 +43,7 @@ class Kind(NamedTuple, Generic[Job, Result]):
     """Writes that are stored by the same statements, however many they are."""
 
     name: str
-    """In one transaction kinds come in the order of their names: two transactions take the locks of rows in the same order."""
+    """In one transaction kinds come in the order of their names, and so do the locks that they take: first users, as everywhere."""
     store: Callable[[Connection, Sequence[Job]], Sequence[Result | AppError]]
     """Stores jobs, in order, and returns what each is answered; an AppError: nothing of it was stored. Where it raises, it is
     called again, with less; and again with the same where it is not known whether they are stored: what is there already it leaves.

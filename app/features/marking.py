@@ -20,4 +20,4 @@ def marking(table: Table) -> Kind[Mapping[UUID, None], None]:
         connection.execute(statement, [{"marked": thing, "now": now} for thing in things])
         return [None] * len(marked)
 
-    return Kind(f"marks of {table.name}", mark)
+    return Kind(f"pushed {table.name}", mark)

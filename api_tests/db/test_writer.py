@@ -178,7 +178,8 @@ def write_all(writer: Writer, jobs: Sequence[str], **how: Any) -> list["asyncio.
     return [asyncio.create_task(writer.write(ECHO, job, **how)) for job in jobs]
 
 
-async def test_the_first_waits_for_no_company_and_those_behind_it_leave_together_and_are_answered_in_order():
+async def test_the_first_waits_for_no_company_and_those_behind_it_leave_together_and_are_answered_in_order(monkeypatch):
+    monkeypatch.setattr(writers, "ANSWERED_AT_ONCE", 2)
     disk = Disk()
     writer = Writer(disk.commit, lanes=1)
     answered: list[str] = []

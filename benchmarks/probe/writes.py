@@ -22,7 +22,7 @@ import uvloop
 from app.db import migrate
 from app.db.session import Database
 from app.features.messages.model import MessageRow
-from app.features.messages.saying import SAYING, Saying
+from app.features.messages.store import SAYING, Saying
 from app.features.rooms.model import RoomRow
 from app.features.unsent import UnsentRow, noted
 from app.features.users import ensure_signed_in

@@ -12,7 +12,6 @@ from app.features.away import Away, Waiting
 from app.features.messages import store, view
 from app.features.messages.model import MessageRow, Told
 from app.features.messages.pushing import Looks, audience_of, edited, removed
-from app.features.messages.saying import SAYING, Saying
 from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, newest_that_fit
 from app.features.rooms import find_room
 from app.features.services import Services
@@ -138,7 +137,7 @@ async def _store(services: Services, row: MessageRow, people: Sequence[User]) ->
     """Store a message, to be pushed under the id that is returned. What is said in one place stays in order."""
     note = noted(SAID, [row.id])
     place = row.room_id if row.room_id is not None else f"to {row.recipient_id}"
-    await services.database.write(SAYING, Saying(row, note, people), lane=place)
+    await services.database.write(store.SAYING, store.Saying(row, note, people), lane=place)
     return str(note["id"])
 
 

@@ -5,8 +5,8 @@ HOW is one of
     plain    each sender has a session of the ORM and a commit for each message
     writer   each sender gives its message to the writer
 
-Each sender sends its next message when the last one is acknowledged. What is stored of a message is the same: its row, and the note
-of its push; the writer also makes sure that its room and its sender are there. Prints one line of JSON.
+Each sender sends its next message when the last one is acknowledged. What is done for a message is the same: its room is there and
+stays, its sender has a row, and the message is stored with the note of its push. Prints one line of JSON.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from app.db import migrate
 from app.db.session import Database
 from app.features.messages.model import MessageRow
 from app.features.messages.store import SAYING, Saying
+from app.features.rooms import find_room
 from app.features.rooms.model import RoomRow
 from app.features.unsent import UnsentRow, noted
 from app.features.users import ensure_signed_in
@@ -44,6 +45,8 @@ def new(sender: User) -> MessageRow:
 
 async def plain(database: Database, sender: User) -> None:
     async with database.transaction() as session:
+        await find_room(session, ROOM, is_kept=True)
+        await ensure_signed_in(session, [sender])
         row = new(sender)
         session.add_all([row, UnsentRow(**noted("message.said", [row.id]))])
 

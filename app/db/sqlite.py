@@ -119,7 +119,7 @@ def _empty_log(engine: Engine) -> bool:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={EMPTY_WAIT_MS}")
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (is_kept, *_) = cursor.fetchone()
+        ((is_kept, *_),) = cursor.fetchall()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         cursor.close()
     finally:

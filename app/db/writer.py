@@ -38,7 +38,6 @@ SETTLE_PAUSE_S = 0.2
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Committed = TypeVar("Committed")
 
 
 class Kind(NamedTuple, Generic[Job, Result]):
@@ -49,7 +48,7 @@ class Kind(NamedTuple, Generic[Job, Result]):
     store: Callable[[Connection, Sequence[Job]], Sequence[Result | AppError]]
     """Stores jobs, in order, and returns what each is answered; an AppError: nothing of it was stored. Where it raises, it is
     called again, with less; and again with the same where it is not known whether they are stored: what is there already it leaves.
-    Runs in a thread of its own."""
+    On SQLite it runs in a thread: it touches its jobs and its connection, and nothing else."""
 
 
 Store = Callable[[Connection], Sequence[Any]]

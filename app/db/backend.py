@@ -8,10 +8,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.kernel.errors import Unavailable
+
 WRITES = "wsx_writes"
 """Execution option of a transaction that will write: SQLite then takes the write lock at its start, not in its middle."""
 
 Done = TypeVar("Done")
+
+
+class Overruled(Unavailable):
+    """Rolled back in favour of another transaction, with which it stood in each other's way: it may work at once."""
 
 
 class Commit:
@@ -47,6 +53,9 @@ class Backend(Protocol):
 
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same may work later: the database is away, or busy. Else it is a mistake of ours."""
+
+    def is_overruled(self, error: Exception, /) -> bool:
+        """Whether it was rolled back in favour of another transaction."""
 
     def may_be_stored(self, error: Exception, /) -> bool:
         """Whether a commit that ended by this error may have been carried out."""

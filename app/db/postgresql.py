@@ -38,8 +38,10 @@ LANES = 4
 
 _LOST_CLASSES = {"08", "57"}
 """The connection failed; the server is stopping, starting, or was told to cancel."""
-_PASSING_CLASSES = {*_LOST_CLASSES, "40", "53", "58"}
-"""Classes of SQLSTATE: rolled back in favour of another transaction; out of connections, memory, disk; its system failed."""
+_OVERRULED_CLASS = "40"
+"""Rolled back in favour of another transaction."""
+_PASSING_CLASSES = {*_LOST_CLASSES, _OVERRULED_CLASS, "53", "58"}
+"""Classes of SQLSTATE: beside those, out of connections, memory, disk; its system failed."""
 _PASSING_STATES = {
     "25006",  # read only: it is a standby, or about to become the primary
     "25P03",  # the idle timeout above
@@ -106,6 +108,11 @@ class Postgresql(Backend):
             cause = getattr(error.orig, "driver_exception", None)
             return error.connection_invalidated or (isinstance(cause, InterfaceError) and not isinstance(cause, ValueError))
         return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+
+    def is_overruled(self, error: Exception, /) -> bool:
+        """In a deadlock."""
+        state = _state(error)
+        return state is not None and state[:2] == _OVERRULED_CLASS
 
     def may_be_stored(self, error: Exception, /) -> bool:
         """Where the connection was lost before the answer came."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.db.backend import WRITES, Backend, Commit, Done
+from app.db.backend import WRITES, Backend, Commit, Done, Overruled
 from app.db.postgresql import Postgresql
 from app.db.sqlite import Sqlite
 from app.db.url import is_sqlite
@@ -97,8 +97,10 @@ class Database:
         except (DBAPIError, NoConnectionFree, OSError) as error:
             if commit.is_connected and not self._is_passing(error):
                 raise
-            unclear = commit.has_begun and self._backend.may_be_stored(error)
-            raise _noted(Unclear(_UNCLEAR) if unclear else Unavailable(_NOT_STORED), error) from error
+            if commit.has_begun and self._backend.may_be_stored(error):
+                raise _noted(Unclear(_UNCLEAR), error) from error
+            kind = Overruled if self._backend.is_overruled(error) else Unavailable
+            raise _noted(kind(_NOT_STORED), error) from error
 
     def _is_passing(self, error: DBAPIError | NoConnectionFree | OSError) -> bool:
         if isinstance(error, DBAPIError):

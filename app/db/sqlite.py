@@ -100,6 +100,10 @@ class Sqlite(Backend):
         """Locked, full, not to be opened: by what others do to the file."""
         return isinstance(error, OperationalError | InterfaceError)
 
+    def is_overruled(self, _error: Exception, /) -> bool:
+        """Never: there is one writer."""
+        return False
+
     def may_be_stored(self, _error: Exception, /) -> bool:
         """Never: its commit is a call that answers."""
         return False

@@ -20,6 +20,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Connection
 
+from app.db.backend import Overruled
 from app.kernel.clock import monotonic
 from app.kernel.errors import AppError, Unavailable, Unclear
 from app.kernel.transaction import refuse_inside_transaction
@@ -158,7 +159,8 @@ class _Lane:
         try:
             outcomes = await self._settled(group)
         except Exception as error:
-            if isinstance(error, Unavailable) or len(group) == 1:
+            is_of_all = isinstance(error, Unavailable) and not isinstance(error, Overruled)
+            if is_of_all or len(group) == 1:
                 outcomes = [_copy_of(error) for _ in group]
             else:
                 middle = len(group) // 2

@@ -13,6 +13,8 @@ from benchmarks.machine import HERE, Cores
 from benchmarks.scenario import Bench, Failed
 from benchmarks.scenarios.fanout import fan_out
 from benchmarks.scenarios.room import publish_to_room
+from benchmarks.scenarios.talk import IN_ROOM, talk
+from benchmarks.scenarios.writes import write
 
 ENDS_WITHIN_S = 60.0
 ANYWHERE = Cores(None, None)
@@ -49,6 +51,17 @@ def test_every_delivery_to_everybody_is_counted(bench: Bench):
 def test_a_room_is_measured_though_pings_never_end(bench: Bench):
     figures = publish_to_room(bench, "product", sockets=200)
     assert 0 < figures["complete_p50_ms"] <= figures["complete_p99_ms"]
+
+
+def test_what_is_said_in_a_lively_room_is_heard_by_all_and_answered(bench: Bench):
+    figures = talk(bench, "product", talkers=8, messages=100)
+    assert (100 * IN_ROOM, 0) == (figures["deliveries"], figures["missing"])
+
+
+@pytest.mark.parametrize("how", ["writer", "plain"])
+def test_messages_are_committed_in_both_ways(bench: Bench, how: str):
+    figures = write(bench, "product", how, "SQLite", messages=160)
+    assert all(figures[name] > 0 for name in ("messages_per_s", "p50_ms", "lone_messages_per_s", "lone_p50_ms"))
 
 
 def test_a_server_that_does_not_start_says_why(bench: Bench):

@@ -24,25 +24,38 @@ async def send_later(*args, **how):
 
 actions.send_to_room = send_later
 """
+BEFORE_ITS_COMMIT = """
+import asyncio
+from app.db.writer import _Lane
+
+store, running = _Lane._store, set()
+
+async def answer_first(lane, group):
+    async def later():
+        await asyncio.sleep(60)
+        await store(lane, group)
+    running.add(asyncio.create_task(later()))
+    for write in group:
+        write.end(None)
+
+_Lane._store = answer_first
+"""
 BEFORE_THE_APPEND = """
 import asyncio
 from app.features.unsent import Unsent
 from app.hub.publication import Receipt
-from app.kernel.ids import new_short_id
 
 running = set()
-
-async def note_nothing(unsent, *_):
-    return new_short_id()
 
 async def push_later(unsent, publication):
     async def later():
         await asyncio.sleep(60)
         await unsent._services.hub.publish(publication)
     running.add(asyncio.create_task(later()))
+    unsent.done(publication.id)
     return Receipt(publication.id, 0, 0)
 
-Unsent.note, Unsent.push = note_nothing, push_later
+Unsent.push = push_later
 """
 WITHOUT_THE_NEWEST = """
 from app.hub.catch_up import CatchUp
@@ -99,6 +112,7 @@ async def redis_is_away_while_all_talk(here: Scene, redis: RedisServer) -> None:
     ("broken", "what_happens", "wrong"),
     [
         (BEFORE_THE_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
+        (BEFORE_ITS_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
         (BEFORE_THE_APPEND, all_talk_until_a_node_is_killed, Wrong.MISSING),
         (WITHOUT_THE_NEWEST, one_is_away_while_all_talk, Wrong.MISSING),
         (NEVER_AGAIN, redis_is_away_while_all_talk, Wrong.MISSING),
@@ -106,6 +120,7 @@ async def redis_is_away_while_all_talk(here: Scene, redis: RedisServer) -> None:
     ],
     ids=[
         "answers before the commit",
+        "a writer that answers before its commit",
         "answers before the append",
         "replays all but the newest",
         "pushes nothing again",

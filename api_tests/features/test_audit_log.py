@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api_tests.clock import Clock
 from api_tests.db.beside import others_write, rows
@@ -19,7 +18,7 @@ from api_tests.hub.recording import tab
 from api_tests.waiting import MS, eventually
 from app.db.session import Database
 from app.features import gathering, sweeping
-from app.features.audit import AuditLog, admin_action, by_command, recorder, store
+from app.features.audit import AuditLog, admin_action, by_command, recorder
 from app.features.broadcasts.routes import NewBroadcast
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unclear
@@ -95,15 +94,14 @@ async def test_a_stranger_hides_nothing_that_a_known_key_was_refused(settings: S
 async def test_a_commit_that_may_be_stored_is_tried_again_and_neither_lost_nor_counted_twice(
     settings: Settings, slow_log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add, unclear = store.add, [Unclear("stored"), Unclear("stored")]
+    write, unclear = Database.write, [Unclear("stored"), Unclear("stored")]
 
-    async def add_and_lose(session: AsyncSession, rows: Any) -> None:
-        await add(session, rows)
+    async def write_and_lose(*arguments: Any, **how: Any) -> None:
+        await write(*arguments, **how)
         if unclear:
-            await session.commit()
             raise unclear.pop()
 
-    monkeypatch.setattr(store, "add", add_and_lose)
+    monkeypatch.setattr(Database, "write", write_and_lose)
     for counted in (slow_log._done, slow_log._refused):
         slow_log.note(DEED)
         slow_log.note(DEED._replace(status=403))
@@ -121,16 +119,16 @@ async def test_a_commit_that_may_be_stored_is_tried_again_and_neither_lost_nor_c
 async def test_what_comes_while_others_are_written_is_neither_lost_nor_written_twice(
     settings: Settings, slow_log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add, left = store.add, [REFUSED] * 2
+    write, left = Database.write, [REFUSED] * 2
 
-    async def add_while_more_come(*arguments: Any) -> None:
-        await add(*arguments)
+    async def write_while_more_come(*arguments: Any, **how: Any) -> None:
+        await write(*arguments, **how)
         if left:
             for _ in range(2):
                 slow_log.note(left[0])
             left.pop()
 
-    monkeypatch.setattr(store, "add", add_while_more_come)
+    monkeypatch.setattr(Database, "write", write_while_more_come)
     async with slow_log.running():
         slow_log.note(REFUSED)
     assert [(1,), (2,), (2,)] == rows(settings, "SELECT times FROM audit_events ORDER BY times")

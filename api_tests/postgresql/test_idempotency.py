@@ -36,8 +36,8 @@ async def test_a_commit_whose_answer_is_lost_is_settled_by_its_key(
     database = Database(settings.database_url)
     mark_stored = store.mark_stored
 
-    async def mark_and_freeze(*arguments: Any) -> bool:
-        is_ours = await mark_stored(*arguments)
+    def mark_and_freeze(*arguments: Any) -> bool:
+        is_ours = mark_stored(*arguments)
         own.freeze()
         return is_ours
 

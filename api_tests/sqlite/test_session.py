@@ -1,20 +1,32 @@
 """What is SQLite's own: its settings, one writer at a time, and files that are not there."""
 
 import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
-from api_tests.db.beside import others_write, rows
+from api_tests.db.beside import others_write, path_of, rows
 from api_tests.waiting import MS
 from app.db import sqlite
 from app.db.session import Database
 from app.db.sqlite import BUSY_TIMEOUT_MS
-from app.features.users import UserRow
+from app.db.writer import Kind
+from app.features.users import UserRow, ensuring, named
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable
 
 IDS = "SELECT id FROM users ORDER BY id"
+
+
+def store_users(connection: Connection, jobs: Sequence[Sequence[str]]) -> Sequence[None]:
+    connection.execute(*ensuring(connection, [named(one) for ids in jobs for one in ids]))
+    return [None] * len(jobs)
+
+
+USERS: Kind[Sequence[str], None] = Kind("users", store_users)
 
 
 def user(user_id: str) -> UserRow:
@@ -53,6 +65,28 @@ async def test_writers_of_this_process_wait_for_each_other_and_not_inside_sqlite
     go.set()
     await asyncio.gather(*tasks)
     assert [("ada",), ("bob",)] == rows(settings, IDS)
+    await database.close()
+
+
+async def test_the_log_is_short_again_once_one_who_read_for_long_has_gone(settings, monkeypatch, logged):
+    long_bytes = 200_000
+    monkeypatch.setattr(sqlite, "LONG_LOG_BYTES", long_bytes)
+    monkeypatch.setattr(sqlite, "EMPTY_EVERY_S", 0.0)
+    monkeypatch.setattr(sqlite, "EMPTY_WAIT_MS", 1)
+    database = Database(settings.database_url)
+    log = path_of(settings).with_name("wsx.db-wal")
+    await database.write(USERS, ["first"])
+    with closing(sqlite3.connect(path_of(settings))) as reader:
+        reader.execute("BEGIN")
+        reader.execute(IDS).fetchall()
+        for number in range(10):
+            await database.write(USERS, [f"user-{number}-{more}" for more in range(1_000)])
+        assert log.stat().st_size > long_bytes
+        assert "the write-ahead log is long" in logged()
+        assert [("first",)] == reader.execute(IDS).fetchall()
+    await database.write(USERS, ["last"])
+    assert log.stat().st_size < long_bytes
+    assert [(10_002,)] == rows(settings, "SELECT count(*) FROM users")
     await database.close()
 
 

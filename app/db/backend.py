@@ -1,13 +1,31 @@
 """What differs between databases, for transactions: a port with one adapter for each."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.kernel.errors import Unavailable
+
 WRITES = "wsx_writes"
 """Execution option of a transaction that will write: SQLite then takes the write lock at its start, not in its middle."""
+
+Done = TypeVar("Done")
+
+
+class Overruled(Unavailable):
+    """Rolled back in favour of another transaction, with which it stood in each other's way: it may work at once."""
+
+
+class Commit:
+    """How far a transaction has come."""
+
+    is_connected = False
+    """Until then, whatever fails is the operator's to mend."""
+    has_begun = False
 
 
 class Backend(Protocol):
@@ -15,6 +33,8 @@ class Backend(Protocol):
 
     check_timeout_s: float | None
     """Within how many seconds it must answer to count as there; None: it always answers."""
+    lanes: int
+    """How many transactions of the writer are on their way at once."""
 
     def make_engine(self, url: str) -> AsyncEngine:
         """An engine whose connections lose nothing that was committed, and whose waits all end."""
@@ -22,8 +42,20 @@ class Backend(Protocol):
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Around each transaction that writes. Raises TimeoutError when its turn does not come."""
 
+    async def carry_out(self, engine: AsyncEngine, work: Callable[[Connection], Done], commit: Commit) -> Done:
+        """Do this in one transaction that writes, while the loop turns; what it returned, once that is on disk.
+
+        `commit` is told how far it has come. Inside of `turn`. Not safe to cancel.
+        """
+
+    async def close(self) -> None:
+        """End what it has begun beside its engine."""
+
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same may work later: the database is away, or busy. Else it is a mistake of ours."""
+
+    def is_overruled(self, error: Exception, /) -> bool:
+        """Whether it was rolled back in favour of another transaction."""
 
     def may_be_stored(self, error: Exception, /) -> bool:
         """Whether a commit that ended by this error may have been carried out."""

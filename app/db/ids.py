@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, String, any_, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.db.dialects import Executes, is_sqlite
 
-def among(session: AsyncSession, column: InstrumentedAttribute[str], ids: Collection[str]) -> ColumnElement[bool]:
+
+def among(executes: Executes, column: InstrumentedAttribute[str], ids: Collection[str]) -> ColumnElement[bool]:
     """Whether the column is one of these texts. An index of the column is used. Of no ids: never."""
-    if session.get_bind().dialect.name == "sqlite":
+    if is_sqlite(executes):
         listed: Any = func.json_each(msgspec.json.encode(list(ids)).decode()).table_valued("value")
         return column.in_(select(listed.c.value))
     return column == any_(literal(list(ids), ARRAY(String)))

@@ -7,17 +7,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Base, table_of
+from app.db.dialects import Executes, is_sqlite
 
 Row = TypeVar("Row", bound=Base)
 
 
-def insert_into(session: AsyncSession, row: type[Base]) -> Any:
-    """A statement with `on_conflict_do_nothing` and `on_conflict_do_update`, for the database of this session.
+def insert_into(executes: Executes, row: type[Base]) -> Any:
+    """A statement with `on_conflict_do_nothing` and `on_conflict_do_update`, for the database that is meant.
 
     `Any`: the two dialects' classes have these methods in common, and no type.
     """
     table = table_of(row)
-    return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)
+    return sqlite.insert(table) if is_sqlite(executes) else postgresql.insert(table)
 
 
 async def ensure(session: AsyncSession, row: type[Row], values: Mapping[str, Any]) -> tuple[Row, bool]:

@@ -5,16 +5,17 @@ server's default is. A connection that the server has closed is not used again; 
 """
 
 from asyncio import CancelledError
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from asyncpg import InterfaceError
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from app.db.backend import Backend
+from app.db.backend import Backend, Commit, Done
 
 POOL_SIZE = 10
 """Connections of one process. PostgreSQL takes 100 by default: those of nine processes, and some for people."""
@@ -32,11 +33,15 @@ IDLE_TIMEOUT_MS = 15_000
 """After which the server ends a transaction that says nothing: a node that froze in its middle would keep others from its rows."""
 CHECK_TIMEOUT_S = 2.0
 """For the server to count as there. Balancers ask every few seconds."""
+LANES = 4
+"""Transactions of the writer at once. They leave most of the pool to others, and each is worth more the more it holds."""
 
 _LOST_CLASSES = {"08", "57"}
 """The connection failed; the server is stopping, starting, or was told to cancel."""
-_PASSING_CLASSES = {*_LOST_CLASSES, "40", "53", "58"}
-"""Classes of SQLSTATE: rolled back in favour of another transaction; out of connections, memory, disk; its system failed."""
+_OVERRULED_CLASS = "40"
+"""Rolled back in favour of another transaction."""
+_PASSING_CLASSES = {*_LOST_CLASSES, _OVERRULED_CLASS, "53", "58"}
+"""Classes of SQLSTATE: beside those, out of connections, memory, disk; its system failed."""
 _PASSING_STATES = {
     "25006",  # read only: it is a standby, or about to become the primary
     "25P03",  # the idle timeout above
@@ -55,6 +60,7 @@ class Postgresql(Backend):
     """A server of its own, and as many processes of ours as there are."""
 
     check_timeout_s = CHECK_TIMEOUT_S
+    lanes = LANES
 
     def make_engine(self, url: str) -> AsyncEngine:
         """An engine whose connections have timeouts and are asked whether they are still open before each use."""
@@ -84,6 +90,17 @@ class Postgresql(Backend):
         """At once: the server takes many writers."""
         return nullcontext()
 
+    async def carry_out(self, engine: AsyncEngine, work: Callable[[Connection], Done], commit: Commit) -> Done:
+        """The loop does it, and turns while the server works."""
+        async with engine.connect() as connection, connection.begin():
+            commit.is_connected = True
+            done = await connection.run_sync(work)
+            commit.has_begun = True
+        return done
+
+    async def close(self) -> None:
+        """It has begun nothing."""
+
     def is_passing(self, error: DBAPIError) -> bool:
         """By its SQLSTATE; without one it is the driver that speaks, of its connection or of a value that is none."""
         state = _state(error)
@@ -91,6 +108,11 @@ class Postgresql(Backend):
             cause = getattr(error.orig, "driver_exception", None)
             return error.connection_invalidated or (isinstance(cause, InterfaceError) and not isinstance(cause, ValueError))
         return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
+
+    def is_overruled(self, error: Exception, /) -> bool:
+        """In a deadlock."""
+        state = _state(error)
+        return state is not None and state[:2] == _OVERRULED_CLASS
 
     def may_be_stored(self, error: Exception, /) -> bool:
         """Where the connection was lost before the answer came."""

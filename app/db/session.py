@@ -4,23 +4,24 @@ What differs between databases is in `app.db.sqlite` and `app.db.postgresql`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.db.backend import WRITES, Backend
+from app.db.backend import WRITES, Backend, Commit, Done, Overruled
 from app.db.postgresql import Postgresql
 from app.db.sqlite import Sqlite
 from app.db.url import is_sqlite
+from app.db.writer import Job, Kind, Result, Writer
 from app.kernel.errors import Unavailable, Unclear
 from app.kernel.transaction import marked_open
 
-BEFORE_COMMIT: ContextVar[Callable[[AsyncSession], Awaitable[None]] | None] = ContextVar("before_commit", default=None)
+BEFORE_COMMIT: ContextVar[Callable[[Connection], None] | None] = ContextVar("before_commit", default=None)
 """What is done at the end of each transaction of the task that set it, in the transaction: it is stored if the rest is."""
 
 _NOT_STORED = "the database cannot be used at the moment; nothing was stored, try again"
@@ -28,12 +29,17 @@ _UNCLEAR = "the database was lost before it confirmed; this may be stored or not
 
 
 class Database:
-    """One engine and the two ways to use it. Lives as long as the application."""
+    """One engine and the three ways to use it. Lives as long as the application."""
 
     def __init__(self, url: str) -> None:
         self._backend: Backend = Sqlite() if is_sqlite(url) else Postgresql()
         self.engine = self._backend.make_engine(url)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.writer = Writer(self._commit, self._backend.lanes)
+
+    async def write(self, kind: Kind[Job, Result], job: Job, *, rows: int = 1, lane: str = "") -> Result:
+        """Store a job together with others, as `Writer.write` does. Publish only behind it."""
+        return await self.writer.write(kind, job, rows=rows, lane=lane, before_commit=BEFORE_COMMIT.get())
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -41,23 +47,26 @@ class Database:
 
         Raises Unavailable when the database cannot be used now; then nothing was stored, unless it is Unclear.
         """
-        commit = _Commit()
+        commit = Commit()
         with self._told(commit):
             async with self._backend.turn():
                 with marked_open():
                     async with self._sessions() as session, session.begin():
-                        await _connect(session, writes=True)
+                        await session.connection(execution_options={WRITES: True})
+                        commit.is_connected = True
                         yield session
                         if (before_commit := BEFORE_COMMIT.get()) is not None:
-                            await before_commit(session)
+                            await (await session.connection()).run_sync(before_commit)
                         commit.has_begun = True
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session for queries only. Raises Unavailable when the database cannot be used now."""
-        with self._told(_Commit()):
+        commit = Commit()
+        with self._told(commit):
             async with self._sessions() as session:
-                await _connect(session, writes=False)
+                await session.connection()
+                commit.is_connected = True
                 yield session
 
     async def check(self) -> None:
@@ -69,33 +78,34 @@ class Database:
             raise _noted(Unavailable(_NOT_STORED), error) from error
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Write what waits to be written, and close all connections."""
+        await self.writer.close()
+        await self._backend.close()
         await self.engine.dispose()
 
+    async def _commit(self, work: Callable[[Connection], Done]) -> Done:
+        commit = Commit()
+        with self._told(commit):
+            async with self._backend.turn():
+                return await self._backend.carry_out(self.engine, work, commit)
+
     @contextmanager
-    def _told(self, commit: "_Commit") -> Iterator[None]:
+    def _told(self, commit: Commit) -> Iterator[None]:
         """Raise Unavailable for what passes by itself."""
         try:
             yield
-        except (DBAPIError, NoConnectionFree, ConnectionError, TimeoutError) as error:
-            if isinstance(error, DBAPIError) and not self._backend.is_passing(error):
+        except (DBAPIError, NoConnectionFree, OSError) as error:
+            if commit.is_connected and not self._is_passing(error):
                 raise
-            unclear = commit.has_begun and self._backend.may_be_stored(error)
-            raise _noted(Unclear(_UNCLEAR) if unclear else Unavailable(_NOT_STORED), error) from error
+            if commit.has_begun and self._backend.may_be_stored(error):
+                raise _noted(Unclear(_UNCLEAR), error) from error
+            kind = Overruled if self._backend.is_overruled(error) else Unavailable
+            raise _noted(kind(_NOT_STORED), error) from error
 
-
-class _Commit:
-    """How far a transaction has come."""
-
-    has_begun = False
-
-
-async def _connect(session: AsyncSession, *, writes: bool) -> None:
-    """Begin. Raises Unavailable where no connection is to be had, for whatever reason: it is the operator's to mend."""
-    try:
-        await session.connection(execution_options={WRITES: writes})
-    except (DBAPIError, OSError) as error:
-        raise _noted(Unavailable(_NOT_STORED), error) from error
+    def _is_passing(self, error: DBAPIError | NoConnectionFree | OSError) -> bool:
+        if isinstance(error, DBAPIError):
+            return self._backend.is_passing(error)
+        return isinstance(error, NoConnectionFree | ConnectionError | TimeoutError)
 
 
 def _noted(failure: Unavailable, error: Exception) -> Unavailable:

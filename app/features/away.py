@@ -16,22 +16,22 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Base, table_of
 from app.features.gathering import Gathering
+from app.features.marking import marking
 from app.features.services import Services
 from app.features.telling import tell
 from app.hub.audience import connections, nobody, users
 from app.hub.connection import Connection
 from app.hub.publication import News, Part, Publication
-from app.kernel.clock import monotonic, utc_now
+from app.kernel.clock import monotonic
 from app.kernel.ids import new_short_id
 from app.wire.update import Update
 
@@ -146,6 +146,7 @@ class Away:
         """Pushed, and nobody was here, but its user may have been on another node."""
         self._arrivals: Gathering[str, object] = Gathering("what waits for users", self._push_waiting, pause_s=LOOK_UP_PAUSE_S)
         self._marks: Gathering[UUID, None] = Gathering("delivery marks", self._write_marks, pause_s=MARK_PAUSE_S)
+        self._marking = marking(self._table)
         self._reading = asyncio.Lock()
 
     def news(self, user_of: Iterable[tuple[UUID, str]]) -> News:
@@ -260,12 +261,8 @@ class Away:
         return any(not one.outbox.blocked for one in self._hub.registry.of_user(user_id))
 
     async def _write_marks(self, marks: Mapping[UUID, None]) -> None:
-        in_order = sorted(marks)  # the same on all nodes: two that mark the same things do not wait for each other for ever
-        rows: list[dict[str, Any]] = [{"marked": thing, "now": utc_now()} for thing in in_order]
-        columns = self._table.c
-        statement = update(self._table).where(columns.id == bindparam("marked"), columns.delivered_at.is_(None))
-        async with self._reading, self._database.transaction() as session:
-            await session.execute(statement.values(delivered_at=bindparam("now")), rows)
+        async with self._reading:
+            await self._database.write(self._marking, marks, rows=len(marks))
 
 
 def _things_of(publication: Publication) -> Sequence[tuple[UUID, str]]:

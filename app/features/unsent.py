@@ -10,16 +10,18 @@ that clients can drop what they have seen, and in a form that takes the place of
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
-from sqlalchemy import JSON, String, delete, insert, select, update
+from sqlalchemy import JSON, Connection, String, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, UtcDateTime, table_of
 from app.db.ids import among
+from app.db.many import Row
+from app.db.writer import Kind
 from app.features.background import Rest, background
 from app.features.gathering import RETRY_S, Gathering
 from app.features.services import Services
@@ -79,6 +81,26 @@ PushAgain = Callable[[Services, Again], Awaitable[None]]
 """Pushes by `Unsent.push` what the stored things are by now. May raise NotFound: there is nothing to be shown any more."""
 
 
+def noted(what: str, things: Collection[object], heard_by: Audience | None = None) -> Row:
+    """The row of a push that is to be made under its `id`, for `inserting` in the transaction of a change."""
+    return {
+        "id": new_short_id(),
+        "what": what,
+        "things": [str(thing) for thing in things],
+        "heard_by": None if heard_by is None else msgspec.to_builtins(heard_by),
+        "at": utc_now(),
+    }
+
+
+def _forget(connection: Connection, pushed: Sequence[Mapping[str, None]]) -> Sequence[None]:
+    ids = [one for some in pushed for one in some]
+    connection.execute(delete(_TABLE).where(among(connection, UnsentRow.id, ids)))
+    return [None] * len(pushed)
+
+
+_FORGETTING: Final[Kind[Mapping[str, None], None]] = Kind("unsent", _forget)
+
+
 class Unsent:
     """The pushes that are noted, made, and made again."""
 
@@ -92,16 +114,9 @@ class Unsent:
 
     async def note(self, session: AsyncSession, what: str, things: Collection[object], heard_by: Audience | None = None) -> str:
         """Note in the transaction of a change that it is to be pushed. Returns the id that its publication must have."""
-        publication_id = new_short_id()
-        row = {
-            "id": publication_id,
-            "what": what,
-            "things": [str(thing) for thing in things],
-            "heard_by": None if heard_by is None else msgspec.to_builtins(heard_by),
-            "at": utc_now(),
-        }
+        row = noted(what, things, heard_by)
         await session.execute(_NOTE, row)
-        return publication_id
+        return str(row["id"])
 
     async def push(self, publication: Publication) -> Receipt:
         """Make a publication that was noted. Where the journal is away, this node hears it now, and all do when that is back."""
@@ -183,8 +198,7 @@ class Unsent:
         return [Again(row.id, row.what, row.things, _audience(row.heard_by)) for row in sorted(rows, key=lambda row: row.id)]
 
     async def _forget(self, publication_ids: Mapping[str, None]) -> None:
-        async with self._services.database.transaction() as session:
-            await session.execute(delete(_TABLE).where(among(session, UnsentRow.id, publication_ids)))
+        await self._services.database.write(_FORGETTING, publication_ids, rows=len(publication_ids))
 
 
 def _audience(stored: dict[str, Any] | None) -> Audience | None:

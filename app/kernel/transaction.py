@@ -8,7 +8,10 @@ _open: ContextVar[bool] = ContextVar("transaction_open", default=False)
 
 
 class PublishedInsideTransaction(RuntimeError):
-    """Something was published while a transaction was open. Move the call behind the `async with transaction(…)` block."""
+    """Something was published, or written by another, while a transaction was open.
+
+    Move the call behind the `async with transaction(…)` block.
+    """
 
 
 @contextmanager

@@ -76,7 +76,7 @@ static void ask(unsigned number) {
     const char *user = next_token();
     if (options.browser || user != NULL)
         snprintf(browser, sizeof browser, BROWSER, how.port, user ? "; wsx_token=" : "", user ? user : "",
-                 is_stalled(number) ? "" : DEFLATE); /* what waited for a stalled one is read, to know the newest of it */
+                 is_stalled(number) || options.talkers > 0 ? "" : DEFLATE); /* what comes is read, to know which it is */
     int length = snprintf(head, sizeof head, HANDSHAKE, how.port, browser);
     asked_ns[number] = nanoseconds(CLOCK_MONOTONIC);
     listeners[number].fd = dial(&how, number);

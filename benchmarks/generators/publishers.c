@@ -14,6 +14,9 @@ static const char POST[] =
     "Authorization: Bearer %s\r\n"
     "Content-Type: application/json\r\n"
     "Content-Length: %d\r\n\r\n%s";
+static const char TALK[] =
+    "{\"id\":\"t\",\"handler\":\"send-message\",\"target\":\"#x\",\"data\":{\"roomId\":\"%s\",\"message\":\"seq=%08u %.*s\"}}";
+static const char DONE[] = "#message-input"; /* in the answer to it */
 static const char GROUP[] = "GROUP"; /* in --audience: the number of the group that is its turn */
 
 struct publisher {
@@ -58,6 +61,8 @@ void prepare_publishers(unsigned all) {
     read_bodies();
     sent_ns = allocate(all, sizeof *sent_ns);
     publishers = allocate(options.publishers, sizeof *publishers);
+    if (options.talkers > 0)
+        return;
     for (unsigned place = 0; place < options.publishers; place++)
         open_publisher(place);
 }
@@ -94,9 +99,26 @@ static const char *swap_of(unsigned sequence) {
     return text;
 }
 
+/* Masked with zeros, which changes nothing. */
+static void talk(unsigned place) {
+    static char frame[8 + MAX_MESSAGE_BYTES + 1024];
+    int bytes = snprintf(frame + 8, sizeof frame - 8, TALK, options.room, published, (int)padding_bytes, padding);
+    if (bytes > 65535)
+        fail("--bytes: longer than one frame that a talker sends");
+    unsigned char head[8] = {0x81, 0x80 | 126, (unsigned char)(bytes >> 8), (unsigned char)bytes};
+    memcpy(frame, head, sizeof head);
+    send_all(listeners[place].fd, frame, 8 + (size_t)bytes);
+}
+
 static void publish(unsigned place, uint64_t at_ns) {
     static char body[2 * MAX_MESSAGE_BYTES + 8192], request[2 * MAX_MESSAGE_BYTES + 16384];
     struct publisher *publisher = &publishers[place];
+    publisher->waiting = true;
+    if (options.talkers > 0) {
+        talk(place);
+        sent_ns[published++] = at_ns;
+        return;
+    }
     const char *key = api_key(), *html = bodies[published % bodies_count];
     int body_bytes = snprintf(body, sizeof body, BODY, audience_of(published), published % options.groups, published,
                               (int)padding_bytes, padding, html, swap_of(published));
@@ -104,7 +126,6 @@ static void publish(unsigned place, uint64_t at_ns) {
         snprintf(request, sizeof request, POST, options.path, options.server.port, key ? key : "", body_bytes, body);
     if (publisher->fd < 0)
         open_publisher(place);
-    publisher->waiting = true;
     sent_ns[published++] = at_ns;
     send_all(publisher->fd, request, (size_t)request_bytes);
 }
@@ -136,6 +157,13 @@ void publish_what_is_due(uint64_t now_ns) {
         publish(0, now_ns);
 }
 
+static void go_on(unsigned place) {
+    publishers[place].waiting = false;
+    answered++;
+    if (options.rate == 0 && !options.one_by_one && published < until)
+        publish(place, nanoseconds(CLOCK_MONOTONIC));
+}
+
 void read_publisher(unsigned place) {
     struct publisher *publisher = &publishers[place];
     int status = read_answer(publisher->fd, &publisher->answer);
@@ -150,8 +178,13 @@ void read_publisher(unsigned place) {
     }
     if (status != 202)
         fail("a broadcast was refused: %s", publisher->answer.bytes);
-    publisher->waiting = false;
-    answered++;
-    if (options.rate == 0 && !options.one_by_one && published < until)
-        publish(place, nanoseconds(CLOCK_MONOTONIC));
+    go_on(place);
+}
+
+void read_reply(unsigned number, const unsigned char *message, size_t length) {
+    if (number >= options.talkers || publishers == NULL || !publishers[number].waiting)
+        return;
+    if (memmem(message, length, DONE, sizeof DONE - 1) == NULL)
+        fail("what a talker said was refused: %.*s", (int)length, message);
+    go_on(number);
 }

@@ -4,6 +4,7 @@
  *     wsload --port P [options]; with no options: 1,000 sockets, one publisher, 200 broadcasts to everyone
  *
  * The environment variable WSX_ADMIN_KEY holds the API key. Each publisher sends a POST, waits for its answer (202) and goes on.
+ * With --talkers a broadcast is a message that one of the sockets says in a room, and its answer comes by that socket, too.
  * The HTML of a broadcast carries its sequence number, and its time of sending stays here: publishers and listeners read the same
  * monotonic clock. A delivery is one message with a sequence number that this socket had not seen yet. All deliveries of all
  * broadcasts must arrive, each once, each only at those it is for, and each with B bytes of text, or the exit status is 1.
@@ -56,6 +57,8 @@ static const struct choice CHOICES[] = {
     {"audience", NULL, &options.audience, NULL},     /* of a broadcast, as JSON; GROUP is the group's number */
     {"swap", NULL, &options.swap, NULL},             /* how a broadcast is swapped in; several with commas: one after another */
     {"path", NULL, &options.path, NULL},             /* where to POST */
+    {"talkers", &options.talkers, NULL, NULL},       /* no POSTs: the first so many hearers say it over their sockets, in --room */
+    {"room", NULL, &options.room, NULL},             /* all hearers must be in it: see --says */
     {"bodies", NULL, &options.bodies, NULL},         /* a file with HTML, a line of JSON text for each broadcast */
     {"broadcasts", &options.broadcasts, NULL, NULL}, /* measured ones */
     {"publishers", &options.publishers, NULL, NULL},
@@ -80,6 +83,10 @@ static void read_options(int count, char **words) {
         fail("--port, --sockets, --publishers, --groups and --in-flight: at least 1 is wanted");
     if (options.bytes > MAX_MESSAGE_BYTES || options.hearers > options.sockets || options.stalled > options.sockets)
         fail("--bytes: at most %d are possible; --hearers, --stalled: at most --sockets", MAX_MESSAGE_BYTES);
+    if (options.talkers > 0)
+        options.publishers = options.talkers;
+    if (options.talkers > options.hearers || (options.talkers > 0 && options.room == NULL))
+        fail("--talkers: at most --hearers, and in a --room");
     if (options.says != NULL && strlen(options.says) > 125)
         fail("--says: at most 125 bytes are possible");
 }

@@ -13,10 +13,10 @@ enum {
 /* What the command line says; main.c holds it and says what each is. */
 extern struct options {
     struct dialling server;
-    unsigned second_port, sockets, in_flight, hearers, groups, stalled, stalled_bytes, stalled_segment;
+    unsigned second_port, sockets, in_flight, hearers, groups, stalled, stalled_bytes, stalled_segment, talkers;
     unsigned broadcasts, publishers, bytes, warmup, rate, timeout_s, process;
     bool browser, hold, one_by_one;
-    const char *tokens, *says, *audience, *swap, *bodies, *path;
+    const char *tokens, *says, *audience, *swap, *bodies, *path, *room;
 } options;
 
 extern int poller;
@@ -63,6 +63,7 @@ void prepare_publishers(unsigned all);
 void publish_until(unsigned until);          /* all publishers begin; they go on by themselves with each answer */
 void publish_what_is_due(uint64_t now_ns);   /* with --rate and --one-by-one */
 void read_publisher(unsigned place);
+void read_reply(unsigned number, const unsigned char *message, size_t length); /* a message to a socket that nobody published */
 uint64_t sent_at_ns(unsigned sequence);
 void set_padding(unsigned bytes);
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Database
+from app.db.writer import Kind
 from app.features.audit import store
 from app.features.audit.store import Wanted
 from app.features.feature import Action
@@ -45,6 +46,7 @@ MAX_ADDRESS_CHARS: Final = 64
 OTHERS: Final = "others"
 """The operation of a row that says how many more there were."""
 
+_ADDING: Final[Kind[list[dict[str, Any]], None]] = Kind("audit log", store.add)
 _OTHERS: Final = Deed(SEVERAL, OTHERS, {}, None, {}, 0, "", "", "")
 
 
@@ -83,8 +85,7 @@ class _Counted:
         before, self._in_flight = self._in_flight, {**self._in_flight, **batch}
         left: Mapping[tuple[Hashable, int], _Noted] = {}
         try:
-            async with self._database.transaction() as session:
-                await store.add(session, [_row(one) for one in batch.values()])
+            await self._database.write(_ADDING, [_row(one) for one in batch.values()], rows=len(batch))
         except Unavailable as error:
             left = self._in_flight if isinstance(error, Unclear) else before
             raise
@@ -124,7 +125,8 @@ class AuditLog:
 
 async def record(session: AsyncSession, deed: Deed) -> None:
     """Write one deed down, in the transaction that does it."""
-    await store.add(session, [_row(_Noted(new_short_id(), utc_now(), deed))])
+    row = _row(_Noted(new_short_id(), utc_now(), deed))
+    await (await session.connection()).run_sync(store.add, [[row]])
 
 
 def by_command(command: str, targets: Mapping[str, str]) -> Deed:

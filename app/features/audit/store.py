@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, delete, select
+from sqlalchemy import Connection, Select, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.insert import insert_into
+from app.db.many import Row, inserting
 from app.db.page import Slice, newest_first
 from app.features.audit.model import AuditEventRow
 from app.kernel.clock import utc_now
@@ -32,11 +32,12 @@ class Wanted(NamedTuple):
     written_since: datetime | None = None
 
 
-async def add(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+def add(connection: Connection, events: Sequence[Sequence[Row]]) -> Sequence[None]:
     """Add events, one statement for all; but for those that are there: the commit of an earlier try may have been unclear."""
-    statement = insert_into(session, AuditEventRow).on_conflict_do_nothing()
     written_at = utc_now()
-    await session.execute(statement, [{**row, "written_at": written_at} for row in rows])
+    rows = [{**row, "written_at": written_at} for some in events for row in some]
+    connection.execute(*inserting(connection, AuditEventRow, rows))
+    return [None] * len(events)
 
 
 async def page(session: AsyncSession, wanted: Wanted, *, limit: int, cursor: str | None) -> Slice[AuditEventRow]:

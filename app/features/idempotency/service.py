@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import BEFORE_COMMIT, Database
@@ -130,8 +131,8 @@ def _in_the_name_of(claim: _Claim) -> Iterator[None]:
     """What this task stores in the block is stored together with a mark on the claim, or not at all."""
     is_over = False
 
-    async def mark(session: AsyncSession) -> None:
-        if not is_over and not await store.mark_stored(session, *claim):  # over: a task that was begun in the block and outlives it
+    def mark(connection: Connection) -> None:
+        if not is_over and not store.mark_stored(connection, *claim):  # over: a task that was begun in the block and outlives it
             raise StillRunning
 
     token = BEFORE_COMMIT.set(mark)

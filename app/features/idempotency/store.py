@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, false, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, false, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import table_of
@@ -50,10 +50,10 @@ async def take_over(
     return (await session.execute(taken)).first() is not None
 
 
-async def mark_stored(session: AsyncSession, asked: Asked, attempt: str) -> bool:
+def mark_stored(connection: Connection, asked: Asked, attempt: str) -> bool:
     """Note, in the transaction of a change, that it was made. False: the claim is another's by now."""
     marked = update(_TABLE).where(_is_of(asked, attempt)).values(is_stored=True).returning(_TABLE.c.attempt)
-    return (await session.execute(marked)).first() is not None
+    return connection.execute(marked).first() is not None
 
 
 async def keep(session: AsyncSession, asked: Asked, attempt: str, answer: Answer) -> None:

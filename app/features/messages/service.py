@@ -15,8 +15,8 @@ from app.features.messages.pushing import Looks, audience_of, edited, removed
 from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, newest_that_fit
 from app.features.rooms import find_room
 from app.features.services import Services
-from app.features.unsent import Again, PushAgain, Unsent
-from app.features.users import addressed, ensure_signed_in, ensure_users, name_of
+from app.features.unsent import Again, PushAgain, Unsent, noted
+from app.features.users import connected_user, name_of
 from app.hub.audience import nobody
 from app.hub.events import SentMessage
 from app.hub.publication import Part, Publication, Receipt
@@ -47,14 +47,11 @@ async def send_to_room(
     `sender` None: the back office, as `author`; or in the name of the user with the id `in_name_of`, who gets a row if nobody heard
     of them.
     """
-    row = _new(content, sender, author)
+    if in_name_of is not None:
+        sender = await _named(services, in_name_of)
+    row = _new(content, sender, author if sender is None else sender.name)
     row.room_id = room_id
-    async with services.database.transaction() as session:
-        await find_room(session, room_id, is_kept=True)
-        if in_name_of is not None:
-            await ensure_users(session, [in_name_of])
-            row.sender_id, row.author = in_name_of, await addressed(session, services.hub, in_name_of)
-        publication_id = await _store(session, services, row, sender)
+    publication_id = await _store(services, row, [] if sender is None else [sender])
     receipt = await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row, receipt
@@ -78,9 +75,8 @@ async def send_to_user(services: Services, recipient_id: str, content: str, *, s
     """
     row = _new(content, sender, sender.name)
     row.recipient_id = recipient_id
-    async with services.database.transaction() as session:
-        await addressed(session, services.hub, recipient_id)
-        publication_id = await _store(session, services, row, sender)
+    recipient = connected_user(services.hub, recipient_id)
+    publication_id = await _store(services, row, [sender] if recipient is None else [sender, recipient])
     await _push_said(services, row, publication_id, view.said(row))
     _tell_of(services, row)
     return row
@@ -129,12 +125,20 @@ def _new(content: str, sender: User | None, author: str) -> MessageRow:
     return MessageRow(id=new_id(), sender_id=sender_id, author=author, content=content, created_at=utc_now())
 
 
-async def _store(session: AsyncSession, services: Services, row: MessageRow, sender: User | None) -> str:
-    """Store a message, to be pushed under the id that is returned."""
-    if sender is not None:
-        await ensure_signed_in(session, [sender])
-    session.add(row)
-    return await services.of(Unsent).note(session, SAID, [row.id])
+async def _named(services: Services, user_id: str) -> User:
+    """The user in whose name the back office speaks."""
+    if (user := connected_user(services.hub, user_id)) is not None:
+        return user
+    async with services.database.reading() as session:
+        return User(user_id, await name_of(session, services.hub, user_id))
+
+
+async def _store(services: Services, row: MessageRow, people: Sequence[User]) -> str:
+    """Store a message, to be pushed under the id that is returned. What is said in one place stays in order."""
+    note = noted(SAID, [row.id])
+    place = row.room_id if row.room_id is not None else f"to {row.recipient_id}"
+    await services.database.write(store.SAYING, store.Saying(row, note, people), lane=place)
+    return str(note["id"])
 
 
 async def _push_said(services: Services, row: MessageRow, publication_id: str, update: Update) -> Receipt:

@@ -5,7 +5,7 @@ the first has left.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Literal, NamedTuple
@@ -18,10 +18,10 @@ from app.features.away import Away, Waiting
 from app.features.notifications import store, view
 from app.features.notifications.looks import LISTED, Looks
 from app.features.notifications.model import NotificationRow
-from app.features.notifications.store import Counts
+from app.features.notifications.store import ARRIVING, Arriving, Counts
 from app.features.services import Services
-from app.features.unsent import Again, PushAgain, Unsent
-from app.features.users import ensure_users, hold_users
+from app.features.unsent import Again, PushAgain, Unsent, noted
+from app.features.users import hold_users
 from app.hub.audience import users
 from app.hub.publication import Part, Publication
 from app.kernel.clock import utc_now
@@ -50,13 +50,6 @@ class AwayFromInbox(Away):
         super().__init__(services, NotificationRow, partial(_undelivered, services.of(Looks)))
 
 
-class Share(NamedTuple):
-    """Notifications that are shown at once, as one publication of this id."""
-
-    publication_id: str
-    rows: Sequence[NotificationRow]
-
-
 def new(user_id: str, *, kind: str, title: str, message: str) -> NotificationRow:
     """One that is not stored yet."""
     return NotificationRow(id=new_id(), user_id=user_id, type=kind, title=title, message=message, created_at=utc_now())
@@ -65,31 +58,15 @@ def new(user_id: str, *, kind: str, title: str, message: str) -> NotificationRow
 class Notifier:
     """Stores notifications in a transaction, together with what they tell of. See `notifying`."""
 
-    def __init__(self, session: AsyncSession, services: Services) -> None:
+    def __init__(self, session: AsyncSession) -> None:
         self.session = session
-        self.rows: list[NotificationRow] = []
-        self.shares: list[Share] = []
-        self.unread: dict[str, int] = {}
-        self.queued = 0
-        """Connections that were told at once; known after the block."""
-        self._services = services
+        self.arrived: list[tuple[Arriving, Mapping[str, Counts]]] = []
 
     async def add(self, *, user_ids: Collection[str], kind: str, title: str, message: str) -> None:
         """Store one notification per user; an id that is new makes its user."""
-        rows = [new(user_id, kind=kind, title=title, message=message) for user_id in user_ids]
-        unsent = self._services.of(Unsent)
-        for start in range(0, len(rows), SHOWN_AT_ONCE):
-            share = rows[start : start + SHOWN_AT_ONCE]
-            publication_id = await unsent.note(self.session, ARRIVED, [row.id for row in share])
-            self.shares.append(Share(publication_id, share))
-        await ensure_users(self.session, user_ids)
-        await hold_users(self.session, user_ids)
-        self.session.add_all(rows)
-        await self.session.flush()
-        waiting = await store.counts(self.session, user_ids)
-        view.item(rows[0])  # what fails must not leave half the work done
-        self.rows += rows
-        self.unread |= {user_id: counted.unread for user_id, counted in waiting.items()}
+        arriving = _arriving(user_ids, kind=kind, title=title, message=message)
+        (waiting,) = await (await self.session.connection()).run_sync(store.arrive, [arriving])
+        self.arrived.append((arriving, waiting))
 
 
 @asynccontextmanager
@@ -99,22 +76,42 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
     Who is away is shown them at the next connect. Raises Unavailable; then nothing was stored.
     """
     async with services.database.transaction() as session:
-        notifier = Notifier(session, services)
+        notifier = Notifier(session)
         yield notifier
-    for publication_id, rows in notifier.shares:
-        shown = _to_users(services, publication_id, rows, notifier.unread, view.arrived)
-        notifier.queued += (await services.of(Unsent).push(shown)).queued
-        services.of(Looks).told(rows, notifier.unread)
-        await asyncio.sleep(0)
+    for arriving, waiting in notifier.arrived:
+        await _show(services, arriving, waiting)
 
 
 async def notify(
     services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str
 ) -> tuple[Sequence[NotificationRow], int]:
     """Store one notification per user and show them. Returns them, in the order of the ids, and how many connections were told."""
-    async with notifying(services) as notifier:
-        await notifier.add(user_ids=user_ids, kind=kind, title=title, message=message)
-    return notifier.rows, notifier.queued
+    arriving = _arriving(user_ids, kind=kind, title=title, message=message)
+    waiting = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows))
+    return arriving.rows, await _show(services, arriving, waiting)
+
+
+def _arriving(user_ids: Collection[str], *, kind: str, title: str, message: str) -> Arriving:
+    rows = [new(user_id, kind=kind, title=title, message=message) for user_id in user_ids]
+    view.item(rows[0])  # what fails must not leave half the work done
+    return Arriving(rows, [noted(ARRIVED, [row.id for row in share]) for share in _shares(rows)])
+
+
+async def _show(services: Services, arriving: Arriving, waiting: Mapping[str, Counts]) -> int:
+    """Show what is stored; how many connections were told at once."""
+    unread = {user_id: counted.unread for user_id, counted in waiting.items()}
+    queued = 0
+    for note, rows in zip(arriving.notes, _shares(arriving.rows), strict=True):
+        shown = _to_users(services, note["id"], rows, unread, view.arrived)
+        queued += (await services.of(Unsent).push(shown)).queued
+        services.of(Looks).told(rows, unread)
+        await asyncio.sleep(0)
+    return queued
+
+
+def _shares(rows: Sequence[NotificationRow]) -> Iterator[Sequence[NotificationRow]]:
+    """Those that are shown at once, as one publication."""
+    return (rows[start : start + SHOWN_AT_ONCE] for start in range(0, len(rows), SHOWN_AT_ONCE))
 
 
 async def would_arrive(services: Services, user_id: str, *, kind: str, title: str, message: str, counts_waiting: bool) -> Update:

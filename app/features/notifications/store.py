@@ -1,17 +1,24 @@
 """Queries on notifications. The number of statements does not depend on the number of users or notifications."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.dialects import Executes, is_sqlite
 from app.db.ids import among
+from app.db.many import Row, inserting
 from app.db.page import Slice, newest_first
+from app.db.writer import Kind
 from app.features.notifications.model import NotificationRow
+from app.features.unsent import UnsentRow
+from app.features.users import ensuring, holding, named
 from app.kernel.errors import NotFound
+
+_STORED: Final = ("id", "user_id", "type", "title", "message", "created_at")
 
 Listed = Literal["all", "unread", "unseen", "archived"]
 """Which of a user's notifications a list shows. `all`: those that are not archived."""
@@ -63,15 +70,46 @@ async def states(session: AsyncSession, notification_ids: Collection[UUID]) -> d
     return {notification_id: moments for notification_id, *moments in await session.execute(query)}
 
 
+class Arriving(NamedTuple):
+    """New notifications, at most one for each user, and the notes of their pushes."""
+
+    rows: Sequence[NotificationRow]
+    notes: Sequence[Row]
+
+
+def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Mapping[str, Counts]]:
+    """Store them, and make a row of each user who has none. Returns what waits for the users of each then."""
+    rows = [row for arriving in arrivals for row in arriving.rows]
+    users = {row.user_id: named(row.user_id) for row in rows}
+    connection.execute(*ensuring(connection, users.values()))
+    if not is_sqlite(connection):  # it has one writer
+        connection.execute(holding(connection, users))
+    connection.execute(*inserting(connection, NotificationRow, [{name: getattr(row, name) for name in _STORED} for row in rows]))
+    connection.execute(*inserting(connection, UnsentRow, [note for arriving in arrivals for note in arriving.notes]))
+    waiting = _counts_of(users, connection.execute(_counting(connection, users)))
+    return [{row.user_id: waiting[row.user_id] for row in arriving.rows} for arriving in arrivals]
+
+
+ARRIVING: Final[Kind[Arriving, Mapping[str, Counts]]] = Kind("notifications", arrive)
+
+
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:
     """What waits for each of the users; a user for whom nothing waits is there with zeros."""
+    return _counts_of(user_ids, await session.execute(_counting(session, user_ids)))
+
+
+def _counting(executes: Executes, user_ids: Collection[str]) -> Select[str, int, int]:
     table = NotificationRow
     unread = func.count().filter(table.read_at.is_(None))
     unseen = func.count().filter(table.seen_at.is_(None))
     query = select(table.user_id, unread, unseen).where(
-        table.user_id.in_(user_ids), table.archived_at.is_(None), table.read_at.is_(None) | table.seen_at.is_(None)
+        among(executes, table.user_id, user_ids), table.archived_at.is_(None), table.read_at.is_(None) | table.seen_at.is_(None)
     )
-    found = {user_id: Counts(*numbers) for user_id, *numbers in await session.execute(query.group_by(table.user_id))}
+    return query.group_by(table.user_id)
+
+
+def _counts_of(user_ids: Collection[str], counted: Iterable[Any]) -> dict[str, Counts]:
+    found = {user_id: Counts(*numbers) for user_id, *numbers in counted}
     return {user_id: found.get(user_id, Counts(0, 0)) for user_id in user_ids}
 
 

@@ -20,6 +20,7 @@ from app.features.rooms.service import (
 )
 from app.features.rooms.service import create as create_room
 from app.features.rooms.store import find as find_room
+from app.features.rooms.store import keeping
 from app.features.rooms.visits import Visits
 from app.features.services import Services
 
@@ -30,6 +31,7 @@ __all__ = [
     "create_room",
     "entering",
     "find_room",
+    "keeping",
     "leave",
     "may_enter",
     "require_member",

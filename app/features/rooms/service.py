@@ -254,11 +254,11 @@ async def list_members(services: Services, room_id: str, *, live: bool, limit: i
         there = [one.id for one in found.items]
         async with services.database.reading() as session:
             await store.find(session, room_id)
-            members = await store.members(session, room_id, among=there, limit=limit, cursor=None)
+            members = await store.members(session, room_id, of_users=there, limit=limit, cursor=None)
         return Members(Slice(members.rows, encode_cursor(there[-1]) if found.has_more else None), set(there), found.missing)
     async with services.database.reading() as session:
         await store.find(session, room_id)
-        members = await store.members(session, room_id, among=None, limit=limit, cursor=cursor)
+        members = await store.members(session, room_id, of_users=None, limit=limit, cursor=cursor)
     return Members(members, *await live_among(services, room_id, [row.user_id for row in members.rows]))
 
 

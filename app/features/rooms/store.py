@@ -3,9 +3,11 @@
 from collections.abc import Collection
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select
+from sqlalchemy import CursorResult, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.dialects import Executes
+from app.db.ids import among
 from app.db.insert import ensure
 from app.db.page import Slice, in_order
 from app.features.rooms.model import RoomMemberRow, RoomRow
@@ -24,6 +26,12 @@ async def find(session: AsyncSession, room_id: str, *, is_kept: bool = False) ->
 async def kept(session: AsyncSession, room_id: str) -> RoomRow | None:
     """One room, or None. Nobody deletes or changes it until the transaction ends: what is stored of it may rely on it."""
     return await session.get(RoomRow, room_id, with_for_update={"read": True})
+
+
+def keeping(executes: Executes, room_ids: Collection[str]) -> Select[str]:
+    """The query that finds those of the rooms that there are, and keeps them as `kept` does."""
+    query = select(RoomRow.id).where(among(executes, RoomRow.id, room_ids))
+    return query.order_by(RoomRow.id).with_for_update(read=True)
 
 
 async def find_to_change(session: AsyncSession, room_id: str) -> RoomRow:
@@ -59,12 +67,12 @@ async def among_members(session: AsyncSession, room_ids: Collection[str], user_i
 
 
 async def members(
-    session: AsyncSession, room_id: str, *, among: Collection[str] | None, limit: int, cursor: str | None
+    session: AsyncSession, room_id: str, *, of_users: Collection[str] | None, limit: int, cursor: str | None
 ) -> Slice[RoomMemberRow]:
-    """One page of a room's members, by id; `among`: only of these users."""
+    """One page of a room's members, by id; `of_users`: only of these."""
     query = select(RoomMemberRow).where(RoomMemberRow.room_id == room_id)
-    if among is not None:
-        query = query.where(RoomMemberRow.user_id.in_(among))
+    if of_users is not None:
+        query = query.where(RoomMemberRow.user_id.in_(of_users))
     return await in_order(session, query, RoomMemberRow.user_id, limit=limit, cursor=cursor)
 
 

@@ -10,7 +10,7 @@ from app.features.users.model import UserRow
 from app.features.users.recorder import running
 from app.features.users.routes import routes
 from app.features.users.service import addressed, addressing, connected_user, name_of
-from app.features.users.store import ensure_signed_in, ensure_users, hold_users
+from app.features.users.store import ensure_signed_in, ensure_users, ensuring, hold_users, holding, named
 
 __all__ = [
     "FEATURE",
@@ -20,8 +20,11 @@ __all__ = [
     "connected_user",
     "ensure_signed_in",
     "ensure_users",
+    "ensuring",
     "hold_users",
+    "holding",
     "name_of",
+    "named",
 ]
 
 FEATURE = Feature(

@@ -6,13 +6,14 @@ Rows are made and changed in the order of their ids: two nodes that write down t
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.dialects import Executes, is_sqlite
 from app.db.ids import among
 from app.db.insert import insert_into
+from app.db.many import inserting
 from app.db.page import Slice, in_order
-from app.db.turns import has_one_writer
 from app.features.users.model import UserRow
 from app.kernel.clock import utc_now
 from app.kernel.errors import NotFound
@@ -24,17 +25,25 @@ ROWS_AT_ONCE = 250
 
 async def ensure_users(session: AsyncSession, ids: Collection[str]) -> None:
     """Make a row for each id that has none. The name is the id until the user connects."""
-    now = utc_now()
-    rows = [{"id": one, "name": one, "roles": [], "created_at": now} for one in sorted(ids)]
-    await session.execute(insert_into(session, UserRow).on_conflict_do_nothing(), rows)
+    await ensure_signed_in(session, [named(one) for one in ids])
 
 
 async def ensure_signed_in(session: AsyncSession, users: Collection[User]) -> None:
     """Make a row for each of these users who has none yet: they are connected, and may act before the recorder wrote them down."""
+    await session.execute(*ensuring(session, users))
+
+
+def named(user_id: str) -> User:
+    """Somebody who has not connected yet: the name is the id."""
+    return User(user_id, user_id)
+
+
+def ensuring(executes: Executes, users: Collection[User]) -> tuple[Any, Mapping[str, str]]:
+    """The statement that makes a row for each of these users who has none, and its values."""
     now = utc_now()
     by_id = sorted(users, key=lambda user: user.id)
     rows = [{"id": user.id, "name": user.name, "roles": sorted(user.roles), "created_at": now} for user in by_id]
-    await session.execute(insert_into(session, UserRow).on_conflict_do_nothing(), rows)
+    return inserting(executes, UserRow, rows)
 
 
 async def record_connected(session: AsyncSession, users: Mapping[str, User]) -> None:
@@ -55,9 +64,14 @@ async def record_connected(session: AsyncSession, users: Mapping[str, User]) -> 
 
 async def hold_users(session: AsyncSession, ids: Collection[str]) -> None:
     """Until the transaction ends, each other one that holds one of these users waits here: what is counted of theirs stays so."""
-    if not has_one_writer(session):
-        query = select(UserRow.id).where(among(session, UserRow.id, ids)).order_by(UserRow.id)
-        await session.execute(query.with_for_update(key_share=True))
+    if not is_sqlite(session):  # it has one writer
+        await session.execute(holding(session, ids))
+
+
+def holding(executes: Executes, ids: Collection[str]) -> Executable:
+    """The statement that holds these users."""
+    query = select(UserRow.id).where(among(executes, UserRow.id, ids)).order_by(UserRow.id)
+    return query.with_for_update(key_share=True)
 
 
 async def find(session: AsyncSession, user_id: str) -> UserRow:

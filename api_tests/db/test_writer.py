@@ -1,0 +1,284 @@
+"""Writes that arrive together: one transaction, in order, and what is wrong with one of them harms no other."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, insert
+from sqlalchemy.exc import IntegrityError
+
+from api_tests.db.beside import others_write, rows
+from api_tests.waiting import MS
+from app.db import writer as writers
+from app.db.base import table_of
+from app.db.many import inserting
+from app.db.session import BEFORE_COMMIT, Database
+from app.db.writer import Kind, Writer
+from app.features.rooms.model import RoomMemberRow
+from app.features.users import UserRow, ensuring, named
+from app.kernel.clock import utc_now
+from app.kernel.errors import AppError, Conflict, NotFound, Unavailable, Unclear
+from app.kernel.transaction import PublishedInsideTransaction
+
+IDS = "SELECT id FROM users ORDER BY id"
+AS_STORED = "SELECT name, CAST(roles AS TEXT), CAST(created_at AS TEXT), last_connected_at, status FROM users ORDER BY id"
+
+
+def store_users(connection: Connection, ids: Sequence[str]) -> Sequence[str | AppError]:
+    """Make users; none of the id `refused`."""
+    connection.execute(*ensuring(connection, [named(one) for one in ids if one != "refused"]))
+    return [NotFound("it is refused") if one == "refused" else one.upper() for one in ids]
+
+
+def store_members(connection: Connection, ids: Sequence[str]) -> Sequence[None]:
+    """Make users members of a room that does not exist: the database refuses that."""
+    now = utc_now()
+    statement = insert(table_of(RoomMemberRow))
+    connection.execute(statement, [{"room_id": "nowhere", "user_id": one, "joined_at": now} for one in ids])
+    return [None] * len(ids)
+
+
+USERS: Kind[str, str] = Kind("users", store_users)
+MEMBERS: Kind[str, None] = Kind("members", store_members)
+
+
+@contextmanager
+def counted_commits() -> Iterator[list[None]]:
+    commits: list[None] = []
+
+    def note(_connection: Connection) -> None:
+        commits.append(None)
+
+    event.listen(Engine, "commit", note)
+    try:
+        yield commits
+    finally:
+        event.remove(Engine, "commit", note)
+
+
+async def test_writes_that_arrive_together_are_committed_together_and_each_is_answered(database, settings):
+    ids = [f"user-{number:02}" for number in range(50)]
+    with counted_commits() as commits:
+        answers = await asyncio.gather(*(database.write(USERS, one, lane="a") for one in ids))
+    assert [one.upper() for one in ids] == answers
+    assert 1 <= len(commits) <= 2
+    assert [(one,) for one in ids] == rows(settings, IDS)
+
+
+async def test_a_refused_one_is_refused_alone(database, settings):
+    writes = (database.write(USERS, one, lane="a") for one in ("ada", "refused", "bob"))
+    first, refused, last = await asyncio.gather(*writes, return_exceptions=True)
+    assert ("ADA", NotFound, "BOB") == (first, type(refused), last)
+    assert [("ada",), ("bob",)] == rows(settings, IDS)
+
+
+async def test_what_the_database_refuses_fails_alone_and_leaves_nothing(database, settings):
+    ids = [f"user-{number:02}" for number in range(20)]
+    good = [database.write(USERS, one, lane="a") for one in ids]
+    bad = [database.write(MEMBERS, one, lane="a") for one in ("user-03", "user-07")]
+    outcomes = await asyncio.gather(*good[:5], bad[0], *good[5:], bad[1], return_exceptions=True)
+    assert 2 == sum(isinstance(one, IntegrityError) for one in outcomes)
+    assert {one.upper() for one in ids} == {one for one in outcomes if isinstance(one, str)}
+    assert [(one,) for one in ids] == rows(settings, IDS)
+    assert [(0,)] == rows(settings, "SELECT count(*) FROM room_members")
+
+
+async def test_what_must_be_stored_with_one_write_refuses_that_one_alone(database, settings):
+    def refuse(_connection: Connection) -> None:
+        message = "not in this name"
+        raise Conflict(message)
+
+    async def in_a_name(user_id: str) -> str:
+        BEFORE_COMMIT.set(refuse)
+        return str(await database.write(USERS, user_id, lane="a"))
+
+    writes = in_a_name("eve"), database.write(USERS, "ada", lane="a"), database.write(USERS, "bob", lane="a")
+    refused, *others = await asyncio.gather(*writes, return_exceptions=True)
+    assert (Conflict, ["ADA", "BOB"]) == (type(refused), others)
+    assert [("ada",), ("bob",)] == rows(settings, IDS)
+
+
+async def _writes(database: Database, user_id: str) -> str:
+    return await database.write(USERS, user_id, lane="a")
+
+
+async def test_while_others_write_it_is_unavailable_and_later_it_goes_on(impatient, settings, database):
+    await database.check()
+    async with others_write(settings):
+        refused = await asyncio.gather(*(database.write(USERS, one, lane="a") for one in ("ada", "bob")), return_exceptions=True)
+        assert [(Unavailable, {"Retry-After": "1"})] * 2 == [(type(one), one.headers) for one in refused]
+        assert refused[0] is not refused[1]
+    assert "ADA" == await database.write(USERS, "ada")
+    assert [("ada",)] == rows(settings, IDS)
+
+
+async def test_what_waits_at_the_end_is_stored(settings):
+    database = Database(settings.database_url)
+    writing = [asyncio.create_task(_writes(database, one)) for one in ("ada", "bob", "cyd")]
+    await asyncio.sleep(0)
+    await database.close()
+    assert ["ADA", "BOB", "CYD"] == await asyncio.gather(*writing)
+    assert [("ada",), ("bob",), ("cyd",)] == rows(settings, IDS)
+
+
+async def test_nobody_waits_for_a_write_inside_of_a_transaction(database):
+    with pytest.raises(PublishedInsideTransaction):
+        async with database.transaction():
+            await database.write(USERS, "ada")
+
+
+async def test_many_rows_are_stored_as_one_row_is_and_those_that_are_there_stay(database, settings):
+    now = utc_now()
+    kept = UserRow(id="ada", name="Ada", roles=["b", "a"], created_at=now, last_connected_at=None)
+    async with database.transaction() as session:
+        session.add(kept)
+        await session.flush()
+        new = {"id": "ada", "name": "another", "roles": [], "created_at": now, "last_connected_at": now}
+        like = {"id": "bob", "name": "B\u00f6b \"'\n", "roles": ["b", "a"], "created_at": now, "last_connected_at": None}
+        await session.execute(*inserting(session, UserRow, [new, like]))
+    (ada, *like_ada), (bob, *like_bob) = rows(settings, AS_STORED)
+    assert ("Ada", "B\u00f6b \"'\n") == (ada, bob)
+    if settings.database_url.startswith("sqlite"):  # PostgreSQL keeps the spaces between, as they came
+        assert like_ada == like_bob
+    async with database.reading() as session:
+        row = await session.get_one(UserRow, "bob")
+    assert (["b", "a"], now, None) == (row.roles, row.created_at, row.last_connected_at)
+
+
+class Disk:
+    """Takes commits, one after the other when it is told to."""
+
+    def __init__(self, *outcomes: Exception | None) -> None:
+        self.outcomes = list(outcomes)
+        self.sizes: list[int] = []
+        self.stored: list[Any] = []
+        self.turns = asyncio.Semaphore(0)
+
+    async def commit(self, store: Any) -> Any:
+        await self.turns.acquire()
+        done = store(None)
+        self.sizes.append(len(done))
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if outcome is not None:
+            raise outcome
+        self.stored += done
+        return done
+
+
+def echo(_connection: object, jobs: Sequence[str]) -> Sequence[str]:
+    return jobs
+
+
+ECHO: Kind[str, str] = Kind("echo", echo)
+
+
+def write_all(writer: Writer, jobs: Sequence[str], **how: Any) -> list["asyncio.Task[str]"]:
+    return [asyncio.create_task(writer.write(ECHO, job, **how)) for job in jobs]
+
+
+async def test_the_first_waits_for_no_company_and_those_behind_it_leave_together_and_are_answered_in_order(monkeypatch):
+    monkeypatch.setattr(writers, "ANSWERED_AT_ONCE", 2)
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    answered: list[str] = []
+    tasks = write_all(writer, ["a"])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks += write_all(writer, ["b", "c", "d"])
+    for task in tasks:
+        task.add_done_callback(lambda done: answered.append(done.result()))
+    disk.turns.release()
+    disk.turns.release()
+    await asyncio.gather(*tasks)
+    assert ([1, 3], ["a", "b", "c", "d"]) == (disk.sizes, answered)
+
+
+async def test_who_is_cancelled_undoes_nobody_and_what_has_not_left_yet_is_not_stored():
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    left = write_all(writer, "ab")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting = write_all(writer, "cde")
+    await asyncio.sleep(0)
+    left[0].cancel()
+    waiting[1].cancel()
+    disk.turns.release()
+    disk.turns.release()
+    outcomes = await asyncio.gather(*left, *waiting, return_exceptions=True)
+    assert ["b", "c", "e"] == [one for one in outcomes if isinstance(one, str)]
+    assert ["a", "b", "c", "e"] == disk.stored
+
+
+async def test_a_group_has_so_many_rows_at_most_and_a_larger_write_leaves_alone(monkeypatch):
+    monkeypatch.setattr(writers, "MAX_ROWS", 3)
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    tasks = [*write_all(writer, "abcd"), *write_all(writer, "e", rows=5), *write_all(writer, "f")]
+    for _ in tasks:
+        disk.turns.release()
+    await asyncio.gather(*tasks)
+    assert [3, 1, 1, 1] == disk.sizes
+
+
+async def test_more_than_may_wait_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr(writers, "MAX_WAITING", 2)
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    tasks = write_all(writer, "abc")
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    with pytest.raises(Unavailable, match="too much waits"):
+        await tasks[2]
+    disk.turns.release()
+    assert ["a", "b"] == await asyncio.gather(*tasks[:2])
+
+
+async def test_who_has_waited_for_too_long_is_answered_and_is_not_stored(monkeypatch):
+    monkeypatch.setattr(writers, "WAIT_S", 1 * MS)
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    first = write_all(writer, "a")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    late = write_all(writer, "b")
+    await asyncio.sleep(5 * MS)
+    disk.turns.release()
+    assert ["a"] == await asyncio.gather(*first)
+    with pytest.raises(Unavailable, match="busy; nothing was stored"):
+        await late[0]
+    assert [1] == disk.sizes
+
+
+async def test_a_commit_of_which_no_answer_came_is_settled_by_doing_it_again(monkeypatch):
+    monkeypatch.setattr(writers, "SETTLE_PAUSE_S", 1 * MS)
+    disk = Disk(Unclear("lost"), Unavailable("away"), Unclear("lost again"))
+    writer = Writer(disk.commit, lanes=1)
+    for _ in range(4):
+        disk.turns.release()
+    assert ["a", "b"] == await asyncio.gather(*write_all(writer, "ab"))
+    assert [2, 2, 2, 2] == disk.sizes
+
+
+async def test_what_cannot_be_settled_in_time_is_said_to_be_unclear(monkeypatch):
+    monkeypatch.setattr(writers, "SETTLE_PAUSE_S", 1 * MS)
+    monkeypatch.setattr(writers, "SETTLE_S", 0.5 * MS)
+    disk = Disk(Unclear("lost"), Unavailable("away"))
+    writer = Writer(disk.commit, lanes=1)
+    disk.turns.release()
+    disk.turns.release()
+    for outcome in await asyncio.gather(*write_all(writer, "ab"), return_exceptions=True):
+        assert isinstance(outcome, Unclear)
+
+
+async def test_a_lane_that_waits_holds_up_no_other():
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=2)
+    lanes = {hash(name) % 2: name for name in "abcdefgh"}
+    slow = write_all(writer, "a", lane=lanes[0])
+    await asyncio.sleep(0)
+    quick = write_all(writer, "b", lane=lanes[1])
+    disk.turns.release()
+    disk.turns.release()
+    assert ["a", "b"] == await asyncio.gather(*slow, *quick)

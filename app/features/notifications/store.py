@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy import CursorResult, Select, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.ids import among
 from app.db.page import Slice, newest_first
@@ -35,7 +36,7 @@ async def find(session: AsyncSession, notification_id: UUID, *, anew: bool = Fal
 
 async def page(session: AsyncSession, user_id: str, *, listed: Listed, limit: int, cursor: str | None) -> Slice[NotificationRow]:
     """One page of a user's notifications, newest first."""
-    query = select(NotificationRow).where(NotificationRow.user_id == user_id, *_listed(listed))
+    query = _listed(listed).where(NotificationRow.user_id == user_id)
     return await newest_first(session, query, NotificationRow.id, limit=limit, cursor=cursor)
 
 
@@ -66,13 +67,15 @@ async def states(session: AsyncSession, notification_ids: Collection[UUID]) -> d
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:
     """What waits for each of the users; a user for whom nothing waits is there with zeros."""
     table = NotificationRow
-    unread = func.count().filter(table.read_at.is_(None))
-    unseen = func.count().filter(table.seen_at.is_(None))
-    query = select(table.user_id, unread, unseen).where(
-        table.user_id.in_(user_ids), table.archived_at.is_(None), table.read_at.is_(None) | table.seen_at.is_(None)
-    )
-    found = {user_id: Counts(*numbers) for user_id, *numbers in await session.execute(query.group_by(table.user_id))}
-    return {user_id: found.get(user_id, Counts(0, 0)) for user_id in user_ids}
+
+    def waiting(kind: int, moment: InstrumentedAttribute[datetime | None]) -> Select[tuple[str, int, int]]:
+        of_users = among(session, table.user_id, user_ids), table.archived_at.is_(None), moment.is_(None)
+        return select(table.user_id, literal(kind), func.count()).where(*of_users).group_by(table.user_id)
+
+    found = {user_id: [0, 0] for user_id in user_ids}
+    for user_id, kind, number in await session.execute(union_all(waiting(0, table.read_at), waiting(1, table.seen_at))):
+        found[user_id][kind] = number
+    return {user_id: Counts(*numbers) for user_id, numbers in found.items()}
 
 
 async def mark_all_read(session: AsyncSession, user_id: str, now: datetime) -> int:
@@ -91,14 +94,16 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 
-def _listed(listed: Listed) -> list[ColumnElement[bool]]:
+def _listed(listed: Listed) -> Select[NotificationRow]:
+    """The list of all users. In the order of a moment that none of the rows has, which is that of the index of these rows alone."""
     table = NotificationRow
+    all_of_it = select(table).where(table.archived_at.is_(None))
     match listed:
         case "all":
-            return [table.archived_at.is_(None)]
+            return all_of_it
         case "unread":
-            return [table.archived_at.is_(None), table.read_at.is_(None)]
+            return all_of_it.where(table.read_at.is_(None)).order_by(table.read_at.desc())
         case "unseen":
-            return [table.archived_at.is_(None), table.seen_at.is_(None)]
+            return all_of_it.where(table.seen_at.is_(None)).order_by(table.seen_at.desc())
         case "archived":
-            return [table.archived_at.is_not(None)]
+            return select(table).where(table.archived_at.is_not(None))

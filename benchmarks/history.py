@@ -6,13 +6,13 @@ a third of the average; so it is with the private messages and the notifications
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import NamedTuple
 
 import asyncpg
 
-ROOMS = 10_000
-USERS = 10_000
 MEMBERS_OF_A_ROOM = 20
 SPAN_MS = 365 * 86_400_000
 PRIVATE_SHARE, NOTIFICATION_SHARE = 10, 10
@@ -54,10 +54,12 @@ POSTGRESQL = Dialect(
 
 
 class Size(NamedTuple):
-    """How much there is, and when it ends."""
+    """How much there is, and when it ends. `messages`: those in rooms."""
 
     messages: int
     until_ms: int
+    rooms: int = 10_000
+    users: int = 10_000
 
     @property
     def since_ms(self) -> int:
@@ -82,24 +84,24 @@ def statements(dialect: Dialect, size: Size) -> Iterator[str]:
     begun = dialect.moment.format(ms=size.since_ms)
     yield (
         "INSERT INTO users (id, name, roles, status, created_at) "
-        f"SELECT 'user-' || i, 'User ' || i, '[]', '', {begun} FROM {numbers(USERS)}"
+        f"SELECT 'user-' || i, 'User ' || i, '[]', '', {begun} FROM {numbers(size.users)}"
     )
     yield (
         "INSERT INTO rooms (id, name, is_private, created_at) "
-        f"SELECT 'room-' || i, 'Room ' || i, {dialect.false}, {begun} FROM {numbers(ROOMS)}"
+        f"SELECT 'room-' || i, 'Room ' || i, {dialect.false}, {begun} FROM {numbers(size.rooms)}"
     )
     yield (
         "INSERT INTO room_members (room_id, user_id, joined_at) "
-        f"SELECT 'room-' || (i / {MEMBERS_OF_A_ROOM}), 'user-' || ((i * 7919) % {USERS}), {begun} "
-        f"FROM {numbers(ROOMS * MEMBERS_OF_A_ROOM)}"
+        f"SELECT 'room-' || (i / {MEMBERS_OF_A_ROOM}), 'user-' || ((i * 7919) % {size.users}), {begun} "
+        f"FROM {numbers(size.rooms * MEMBERS_OF_A_ROOM)}"
     )
     content = (
         f"substr('{_TEXT}', 1 + {dialect.whole.format(number='(i % 40)')}, 20 + {dialect.whole.format(number='((i * 31) % 160)')})"
     )
-    sender = f"'user-' || ((i * 40503) % {USERS}), 'User ' || ((i * 40503) % {USERS})"
+    sender = f"'user-' || ((i * 40503) % {size.users}), 'User ' || ((i * 40503) % {size.users})"
     for kind, count, place in (
-        ("000", size.messages, f"'room-' || {uneven(ROOMS)}, NULL"),
-        ("001", size.messages // PRIVATE_SHARE, f"NULL, 'user-' || {uneven(USERS)}"),
+        ("000", size.messages, f"'room-' || {uneven(size.rooms)}, NULL"),
+        ("001", size.messages // PRIVATE_SHARE, f"NULL, 'user-' || {uneven(size.users)}"),
     ):
         at = spread(count)
         moment = dialect.moment.format(ms=at)
@@ -115,43 +117,53 @@ def statements(dialect: Dialect, size: Size) -> Iterator[str]:
     yield (
         "INSERT INTO notifications "
         "(id, user_id, type, title, message, created_at, delivered_at, seen_at, read_at, archived_at) "
-        f"SELECT {dialect.identity.format(ms=at, kind='002')}, 'user-' || {uneven(USERS)}, 'info', 'Number ' || i, {content}, "
+        f"SELECT {dialect.identity.format(ms=at, kind='002')}, 'user-' || {uneven(size.users)}, 'info', 'Number ' || i, {content}, "
         f"{moment}, {moment}, {read}, {read}, {archived} FROM {numbers(count)}"
     )
 
 
 def fill_sqlite(path: str, size: Size) -> None:
     """Fill the file, whose tables are there and empty. Its indexes are made last, which is faster."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA synchronous=OFF")
-    connection.execute("PRAGMA cache_size=-1000000")
     named = f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN {_FILLED}"
-    indexes = connection.execute(named).fetchall()
-    _carry_out(connection.execute, [(f"DROP INDEX {name}", sql) for name, sql in indexes], list(statements(SQLITE, size)))
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        indexes = connection.execute(named).fetchall()
+        for statement in (
+            "PRAGMA synchronous=OFF",
+            "PRAGMA cache_size=-1000000",
+            *(f"DROP INDEX {name}" for name, _ in indexes),
+            "BEGIN",
+            *statements(SQLITE, size),
+            "COMMIT",
+            *(definition for _, definition in indexes),
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+        ):
+            connection.execute(statement)
 
 
 def fill_postgresql(url: str, size: Size) -> None:
-    """Fill the database, whose tables are there and empty, as its superuser."""
+    """Fill the database, whose tables are there and empty, as its superuser: foreign keys are not looked at."""
+    named = (
+        "SELECT indexname, indexdef FROM pg_indexes "
+        "WHERE schemaname = 'public' AND tablename = ANY($1) AND indexname NOT LIKE 'pk_%'"
+    )
 
     async def fill() -> None:
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        named = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename = ANY($1) AND indexname NOT LIKE 'pk_%'"
-        indexes = await connection.fetch(named, _FILLED)
-        for setting in ("session_replication_role = replica", "synchronous_commit = off", "maintenance_work_mem = '512MB'"):
-            await connection.execute(f"SET {setting}")
-        for name, _ in indexes:
-            await connection.execute(f"DROP INDEX {name}")
-        for statement in (*statements(POSTGRESQL, size), *(definition for _, definition in indexes)):
-            await connection.execute(statement)
-        await connection.execute("VACUUM ANALYZE")
-        await connection.execute("CHECKPOINT")
-        await connection.close()
+        try:
+            indexes = await connection.fetch(named, _FILLED)
+            for statement in (
+                "SET session_replication_role = replica",
+                "SET synchronous_commit = off",
+                "SET maintenance_work_mem = '512MB'",
+                *(f"DROP INDEX {name}" for name, _ in indexes),
+                *statements(POSTGRESQL, size),
+                *(definition for _, definition in indexes),
+                "VACUUM ANALYZE",
+                "CHECKPOINT",
+            ):
+                await connection.execute(statement)
+        finally:
+            await connection.close()
 
-    asyncio.run(fill())
-
-
-def _carry_out(execute: Callable[[str], object], indexes: list[tuple[str, str]], filling: list[str]) -> None:
-    for statement in (*(drop for drop, _ in indexes), "BEGIN", *filling, "COMMIT", *(create for _, create in indexes)):
-        execute(statement)
+    with ThreadPoolExecutor(1) as thread:  # the loop of the caller may run
+        thread.submit(asyncio.run, fill()).result()

@@ -1,4 +1,4 @@
-"""Each of a user's lists of notifications has an index of its own."""
+"""Each of a user's lists of notifications, and what waits for the user, has an index of its own."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ LISTS = {
     "archived": ("archived_at IS NOT NULL", ["user_id", "id"]),
     "unread": ("archived_at IS NULL AND read_at IS NULL", ["user_id", "read_at", "id", "archived_at"]),
     "unseen": ("archived_at IS NULL AND seen_at IS NULL", ["user_id", "seen_at", "id", "archived_at"]),
+    "unpushed": ("delivered_at IS NULL", ["user_id", "delivered_at", "read_at", "archived_at", "id"]),
 }
 WAITING = "archived_at IS NULL AND (read_at IS NULL OR seen_at IS NULL)"
 
@@ -38,8 +39,8 @@ def upgrade() -> None:
     with beside_writers():
         for name, (condition, columns) in LISTS.items():
             create(f"ix_notifications_{name}", columns, condition)
-        drop("ix_notifications_waiting")
-        drop("ix_notifications_user_id_id")
+        for name in ("waiting", "user_id_id", "undelivered"):
+            drop(f"ix_notifications_{name}")
 
 
 def downgrade() -> None:
@@ -47,5 +48,6 @@ def downgrade() -> None:
     with beside_writers():
         create("ix_notifications_user_id_id", ["user_id", "id"])
         create("ix_notifications_waiting", ["user_id"], WAITING)
+        create("ix_notifications_undelivered", ["user_id", "id"], "delivered_at IS NULL")
         for name in LISTS:
             drop(f"ix_notifications_{name}")

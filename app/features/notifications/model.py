@@ -21,10 +21,10 @@ class NotificationRow(Base):
     __table_args__ = (
         _some("listed", "archived_at IS NULL", "user_id", "id"),
         _some("archived", "archived_at IS NOT NULL", "user_id", "id"),
-        # With the columns that are empty in them SQLite prefers these to the first, and counts without a look at the rows.
+        # By the columns that are empty in them SQLite prefers these to the first, and counts without a look at the rows.
         _some("unread", "archived_at IS NULL AND read_at IS NULL", "user_id", "read_at", "id", "archived_at"),
         _some("unseen", "archived_at IS NULL AND seen_at IS NULL", "user_id", "seen_at", "id", "archived_at"),
-        _some("undelivered", "delivered_at IS NULL", "user_id", "id"),
+        _some("unpushed", "delivered_at IS NULL", "user_id", "delivered_at", "read_at", "archived_at", "id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

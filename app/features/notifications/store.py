@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, Select, func, literal, select, union_all, u
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db.ids import among
+from app.db.ids import among, in_order_of
 from app.db.page import Slice, newest_first
 from app.features.notifications.model import NotificationRow
 from app.kernel.errors import NotFound
@@ -36,7 +36,7 @@ async def find(session: AsyncSession, notification_id: UUID, *, anew: bool = Fal
 
 async def page(session: AsyncSession, user_id: str, *, listed: Listed, limit: int, cursor: str | None) -> Slice[NotificationRow]:
     """One page of a user's notifications, newest first."""
-    query = _listed(listed).where(NotificationRow.user_id == user_id)
+    query = _listed(in_order_of(session, select(NotificationRow), NotificationRow.user_id, user_id), listed)
     return await newest_first(session, query, NotificationRow.id, limit=limit, cursor=cursor)
 
 
@@ -94,16 +94,16 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 
-def _listed(listed: Listed) -> Select[NotificationRow]:
-    """The list of all users. In the order of a moment that none of the rows has, which is that of the index of these rows alone."""
+def _listed(query: Select[NotificationRow], listed: Listed) -> Select[NotificationRow]:
+    """Those on this list. In the order of a moment that none of them has, which is that of the index of these rows alone."""
     table = NotificationRow
-    all_of_it = select(table).where(table.archived_at.is_(None))
+    if listed == "archived":
+        return query.where(table.archived_at.is_not(None))
+    query = query.where(table.archived_at.is_(None))
     match listed:
-        case "all":
-            return all_of_it
         case "unread":
-            return all_of_it.where(table.read_at.is_(None)).order_by(table.read_at.desc())
+            return query.where(table.read_at.is_(None)).order_by(table.read_at.desc())
         case "unseen":
-            return all_of_it.where(table.seen_at.is_(None)).order_by(table.seen_at.desc())
-        case "archived":
-            return select(table).where(table.archived_at.is_not(None))
+            return query.where(table.seen_at.is_(None)).order_by(table.seen_at.desc())
+        case "all":
+            return query

@@ -5,11 +5,13 @@ a third of the average; so it is with the private messages and the notifications
 """
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -67,66 +69,87 @@ class Size(NamedTuple):
         return self.until_ms - SPAN_MS
 
 
+def message_id(size: Size, number: int) -> str:
+    """The id of a message in a room, of which the first has the number 0."""
+    at_ms = size.since_ms + number * SPAN_MS // size.messages
+    return str(UUID(f"{at_ms:012x}70008{number:015x}"))
+
+
 def statements(dialect: Dialect, size: Size) -> Iterator[str]:
     """What fills the tables."""
 
     def numbers(count: int) -> str:
         return dialect.numbers.format(count=count)
 
-    def spread(count: int) -> str:
-        return f"({size.since_ms} + i * {SPAN_MS} / {count})"
-
     def uneven(count: int) -> str:
         """A number from 0 to below `count`, small ones far more often: the cube of something even."""
         even = "((i * 2654435761) % 4294967296) / 4294967296.0"
         return dialect.whole.format(number=f"({count} * {even} * {even} * {even})")
 
+    def spread(count: int) -> tuple[str, str]:
+        """Even over the year: in milliseconds, and as a time."""
+        at_ms = f"({size.since_ms} + i * {SPAN_MS} / {count})"
+        return at_ms, dialect.moment.format(ms=at_ms)
+
     begun = dialect.moment.format(ms=size.since_ms)
-    yield (
-        "INSERT INTO users (id, name, roles, status, created_at) "
-        f"SELECT 'user-' || i, 'User ' || i, '[]', '', {begun} FROM {numbers(size.users)}"
+    new = {"created_at": begun}
+    yield _insert(
+        "users", {"id": "'user-' || i", "name": "'User ' || i", "roles": "'[]'", "status": "''", **new}, numbers(size.users)
     )
-    yield (
-        "INSERT INTO rooms (id, name, is_private, created_at) "
-        f"SELECT 'room-' || i, 'Room ' || i, {dialect.false}, {begun} FROM {numbers(size.rooms)}"
+    yield _insert("rooms", {"id": "'room-' || i", "name": "'Room ' || i", "is_private": dialect.false, **new}, numbers(size.rooms))
+    yield _insert(
+        "room_members",
+        {
+            "room_id": f"'room-' || (i / {MEMBERS_OF_A_ROOM})",
+            "user_id": f"'user-' || ((i * 7919) % {size.users})",
+            "joined_at": begun,
+        },
+        numbers(size.rooms * MEMBERS_OF_A_ROOM),
     )
-    yield (
-        "INSERT INTO room_members (room_id, user_id, joined_at) "
-        f"SELECT 'room-' || (i / {MEMBERS_OF_A_ROOM}), 'user-' || ((i * 7919) % {size.users}), {begun} "
-        f"FROM {numbers(size.rooms * MEMBERS_OF_A_ROOM)}"
-    )
-    content = (
-        f"substr('{_TEXT}', 1 + {dialect.whole.format(number='(i % 40)')}, 20 + {dialect.whole.format(number='((i * 31) % 160)')})"
-    )
-    sender = f"'user-' || ((i * 40503) % {size.users}), 'User ' || ((i * 40503) % {size.users})"
+    begin, length = (dialect.whole.format(number=number) for number in ("(i % 40)", "((i * 31) % 160)"))
+    content = f"substr('{_TEXT}', 1 + {begin}, 20 + {length})"
+    sender = f"((i * 40503) % {size.users})"
     for kind, count, place in (
-        ("000", size.messages, f"'room-' || {uneven(size.rooms)}, NULL"),
-        ("001", size.messages // PRIVATE_SHARE, f"NULL, 'user-' || {uneven(size.users)}"),
+        ("000", size.messages, {"room_id": f"'room-' || {uneven(size.rooms)}"}),
+        ("001", size.messages // PRIVATE_SHARE, {"recipient_id": f"'user-' || {uneven(size.users)}"}),
     ):
-        at = spread(count)
-        moment = dialect.moment.format(ms=at)
-        yield (
-            "INSERT INTO messages (id, room_id, recipient_id, sender_id, author, content, created_at, delivered_at) "
-            f"SELECT {dialect.identity.format(ms=at, kind=kind)}, {place}, {sender}, {content}, {moment}, {moment} FROM {numbers(count)}"
-        )
+        at_ms, moment = spread(count)
+        written = {"sender_id": f"'user-' || {sender}", "author": f"'User ' || {sender}", "content": content}
+        told = {"id": dialect.identity.format(ms=at_ms, kind=kind), "created_at": moment, "delivered_at": moment}
+        yield _insert("messages", {**told, **place, **written}, numbers(count))
     count = size.messages // NOTIFICATION_SHARE
-    at = spread(count)
-    moment = dialect.moment.format(ms=at)
-    read = f"CASE WHEN i < {count - count // UNREAD_SHARE} THEN {moment} END"
-    archived = f"CASE WHEN i < {count - count // UNREAD_SHARE} AND i % {ARCHIVED_SHARE} = 0 THEN {moment} END"
-    yield (
-        "INSERT INTO notifications "
-        "(id, user_id, type, title, message, created_at, delivered_at, seen_at, read_at, archived_at) "
-        f"SELECT {dialect.identity.format(ms=at, kind='002')}, 'user-' || {uneven(size.users)}, 'info', 'Number ' || i, {content}, "
-        f"{moment}, {moment}, {read}, {read}, {archived} FROM {numbers(count)}"
+    at_ms, moment = spread(count)
+    is_read = f"i < {count - count // UNREAD_SHARE}"
+    yield _insert(
+        "notifications",
+        {
+            "id": dialect.identity.format(ms=at_ms, kind="002"),
+            "user_id": f"'user-' || {uneven(size.users)}",
+            "type": "'info'",
+            "title": "'Number ' || i",
+            "message": content,
+            "created_at": moment,
+            "delivered_at": moment,
+            "seen_at": f"CASE WHEN {is_read} THEN {moment} END",
+            "read_at": f"CASE WHEN {is_read} THEN {moment} END",
+            "archived_at": f"CASE WHEN {is_read} AND i % {ARCHIVED_SHARE} = 0 THEN {moment} END",
+        },
+        numbers(count),
     )
+
+
+def _insert(table: str, values: Mapping[str, str], source: str) -> str:
+    return " ".join(("INSERT INTO", table, f"({', '.join(values)})", "SELECT", ", ".join(values.values()), "FROM", source))
 
 
 def fill_sqlite(path: str, size: Size) -> None:
     """Fill the file, whose tables are there and empty. Its indexes are made last, which is faster."""
-    named = f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN {_FILLED}"
+    named = (
+        "SELECT name, sql FROM sqlite_master "
+        "WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN (SELECT value FROM json_each(?))"
+    )
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        indexes = connection.execute(named).fetchall()
+        indexes = connection.execute(named, [json.dumps(_FILLED)]).fetchall()
         for statement in (
             "PRAGMA synchronous=OFF",
             "PRAGMA cache_size=-1000000",

@@ -12,6 +12,7 @@ from api_tests.missing import missing
 from benchmarks.machine import HERE, Cores
 from benchmarks.scenario import Bench, Failed
 from benchmarks.scenarios.fanout import fan_out
+from benchmarks.scenarios.history import KINDS, read_history
 from benchmarks.scenarios.room import publish_to_room
 
 ENDS_WITHIN_S = 60.0
@@ -49,6 +50,12 @@ def test_every_delivery_to_everybody_is_counted(bench: Bench):
 def test_a_room_is_measured_though_pings_never_end(bench: Bench):
     figures = publish_to_room(bench, "product", sockets=200)
     assert 0 < figures["complete_p50_ms"] <= figures["complete_p99_ms"]
+
+
+def test_a_history_is_made_and_read(bench: Bench):
+    figures = read_history(bench, "product", store="SQLite", messages=2_000, asked=3)
+    assert {f"{kind}_p99" for kind in KINDS} | {"ready_s", "ready_empty_s"} <= figures.keys()
+    assert 0 < figures["inbox_p50"] <= figures["inbox_p99"]
 
 
 def test_a_server_that_does_not_start_says_why(bench: Bench):

@@ -1,4 +1,4 @@
-"""What is asked for all the time is found by an index, and is in its order there: a page costs the same, however long the list is."""
+"""What is asked for all the time is found by an index, and in its order: a page costs the same, however long the list is."""
 
 import time
 from collections.abc import Awaitable, Callable

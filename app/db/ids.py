@@ -12,7 +12,6 @@ from sqlalchemy import ARRAY, ColumnElement, Select, String, any_, func, literal
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-
 Row = TypeVar("Row")
 
 
@@ -25,7 +24,7 @@ def among(session: AsyncSession, column: InstrumentedAttribute[str], ids: Collec
 
 
 def in_order_of(session: AsyncSession, query: Select[Row], column: InstrumentedAttribute[Any], one: str) -> Select[Row]:
-    """Only the rows whose column is this text, and for their order an index that begins with the column: order them by what follows.
+    """Only the rows whose column is this text, in the order of an index that begins with the column: order them by what follows.
 
     Of `=` PostgreSQL would know that the order is the same by any index: for one who has many rows, as it believes, it would look
     for them among everybody's newest, however long there have been none.

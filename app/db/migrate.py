@@ -35,8 +35,10 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Apply all migrations that the database has not seen: on SQLite all or none, on PostgreSQL one after the other, each whole or
-    not at all, but for what is done beside writers. Blocks; call it before the event loop runs, or in a thread."""
+    """Apply all migrations that the database has not seen. Blocks; call it before the event loop runs, or in a thread.
+
+    On SQLite all or none; on PostgreSQL one after the other, each whole or not at all, but for what is done beside writers.
+    """
     path = file_of(url)
     if path is not None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """All scenarios, in the order in which they run."""
 
 from benchmarks.scenario import Scenario
-from benchmarks.scenarios import cluster, connects, deflate, fanout, loop, memory, requests, room, stalled
+from benchmarks.scenarios import cluster, connects, deflate, fanout, history, loop, memory, requests, room, stalled
 
 ALL: tuple[Scenario, ...] = (
     fanout.ONE_PUBLISHER,
@@ -15,4 +15,5 @@ ALL: tuple[Scenario, ...] = (
     deflate.DEFLATE,
     stalled.STALLED_ONES,
     cluster.TWO_NODES,
+    history.HISTORY,
 )

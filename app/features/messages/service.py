@@ -200,7 +200,7 @@ class Retention:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._deleted_until = UUID(int=0)
-        """Up to which id there is nothing left. From there on it is looked: PostgreSQL passes by the deleted ones until a vacuum."""
+        """Up to which id there is nothing left: PostgreSQL passes by all that was deleted until its next vacuum."""
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Delete while the block runs, if the operator wants it."""

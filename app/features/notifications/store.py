@@ -68,12 +68,13 @@ async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, 
     """What waits for each of the users; a user for whom nothing waits is there with zeros."""
     table = NotificationRow
 
-    def waiting(kind: int, moment: InstrumentedAttribute[datetime | None]) -> Select[tuple[str, int, int]]:
+    def waiting(kind: int, moment: InstrumentedAttribute[datetime | None]) -> Select[str, int, int]:
         of_users = among(session, table.user_id, user_ids), table.archived_at.is_(None), moment.is_(None)
         return select(table.user_id, literal(kind), func.count()).where(*of_users).group_by(table.user_id)
 
     found = {user_id: [0, 0] for user_id in user_ids}
-    for user_id, kind, number in await session.execute(union_all(waiting(0, table.read_at), waiting(1, table.seen_at))):
+    both: Any = union_all(waiting(0, table.read_at), waiting(1, table.seen_at))  # which has forgotten the types of its columns
+    for user_id, kind, number in await session.execute(both):
         found[user_id][kind] = number
     return {user_id: Counts(*numbers) for user_id, numbers in found.items()}
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from app.cluster.asking import RedisPeers
 from app.cluster.client import GOODBYES_S, make_client
 from app.cluster.lease import RedisLease
+from app.cluster.lineages import RedisLineages
 from app.cluster.once import RedisOnce
 from app.cluster.roster import RedisRoster
 from app.cluster.sessions import RedisSessions
@@ -30,6 +31,8 @@ class Member(NamedTuple):
     sessions: Sessions
     peers: Peers
     once: Once
+    lineages: RedisLineages | None
+    """None: alone."""
     running: Callable[[Callable[[], Condition]], AbstractAsyncContextManager[None]]
     """Takes part while the block runs. It is given a function that says in what condition this node is."""
 
@@ -38,7 +41,7 @@ def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
     """One of a cluster, if there is a Redis where it meets the others. Its end sets the deadline of all that waits for Redis."""
     keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
     if not settings.redis_url:
-        return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), MemoryOnce(), lambda _: nullcontext())
+        return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), MemoryOnce(), None, lambda _: nullcontext())
     client = make_client(settings.redis_url, node)
     roster = RedisRoster(client, node, deadline, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
     lease = RedisLease(client, SCHEDULED, deadline)
@@ -56,4 +59,4 @@ def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
         finally:
             await client.aclose()
 
-    return Member(roster, lease, sessions, peers, RedisOnce(client), running)
+    return Member(roster, lease, sessions, peers, RedisOnce(client), RedisLineages(client), running)

@@ -11,7 +11,7 @@ from api_tests.postgresql_server import Postgres, plain, query
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
-from api_tests.waiting import MS
+from api_tests.waiting import MS, SOON_S
 from app.db.lineage import find_lineage
 from app.db.session import Database
 from app.features import restored
@@ -56,22 +56,20 @@ async def test_a_dump_that_is_put_back_while_the_server_is_stopped_is_told_to_wh
         assert [("one",)] == query(settings.database_url, "SELECT content FROM messages")
 
 
-async def test_a_dump_that_is_put_back_under_two_nodes_is_told_to_the_pages_of_both(
+async def test_a_dump_that_is_put_back_under_a_running_server_is_told_to_its_pages(
     settings: Settings, redis: RedisServer, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restored, "LOOK_EVERY_S", 50 * MS)
-    settings = msgspec.structs.replace(settings, redis_url=redis.url)
-    async with run_server(settings) as one, run_server(settings) as other:
-        pages = [Visitor(one, "ada"), Visitor(other, "bob")]
-        async with pages[0].visit() as ada, pages[1].visit() as bob:
-            await say(one, "one")
+    async with run_server(msgspec.structs.replace(settings, redis_url=redis.url)) as server:
+        visitor = Visitor(server, "ada")
+        async with visitor.visit() as page:
+            await say(server, "one")
             copy = await asyncio.to_thread(dump, postgres, settings)
             await asyncio.to_thread(put_back, postgres, settings, copy)
-            for visitor, page in zip(pages, (ada, bob), strict=True):
-                while not visitor.gaps:
-                    await page.next(within=20)
-            assert pages[0].gaps[0]["cursor"] == pages[1].gaps[0]["cursor"]
-            await say(other, "two")
+            while not visitor.gaps:
+                await page.next(SOON_S)
+            assert visitor.gaps[0]["cursor"] == server.hub.cursor()
+            await say(server, "two")
 
 
 async def test_a_role_that_may_nothing_more_can_tell_one_database_from_another(postgres: Postgres, settings: Settings) -> None:

@@ -41,7 +41,9 @@ def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
     """One of a cluster, if there is a Redis where it meets the others. Its end sets the deadline of all that waits for Redis."""
     keep_s = max(settings.replay_s, RESTORED_WITHIN_S)
     if not settings.redis_url:
-        return Member(LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), MemoryOnce(), None, lambda _: nullcontext())
+        return Member(
+            LoneRoster(node), OwnLease(), MemorySessions(keep_s), Alone(node), MemoryOnce(), None, lambda _: nullcontext()
+        )
     client = make_client(settings.redis_url, node)
     roster = RedisRoster(client, node, deadline, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
     lease = RedisLease(client, SCHEDULED, deadline)

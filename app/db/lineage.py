@@ -95,7 +95,9 @@ class LineageWatch:
         if known is None or found.continues(known):
             await self._lineages.note(found)
         elif mine is None or not found.continues(mine):
-            _log.warning("the database is another one than before, or an older copy of it: pages are told that they missed something")
+            _log.warning(
+                "the database is another one than before, or an older copy of it: pages are told that they missed something"
+            )
             await self._lineages.begin_anew(found)
         else:  # each would begin the journal anew for the other, again and again
             _log.error("another node uses another database, or this one an older copy of it")

@@ -194,6 +194,8 @@ def _build(settings: Settings) -> Parts:
 
     key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
     journal = _make_journal(settings, member.roster.node, redis_deadline)
+    if isinstance(journal, MemoryJournal) and isinstance(member.lineages, OwnLineages):
+        member.lineages.on_anew = journal.begin_anew
     hub = Hub(
         journal,
         outbox_bytes=settings.outbox_bytes,
@@ -209,7 +211,7 @@ def _build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
-        lineages=OwnLineages(journal.begin_anew) if isinstance(journal, MemoryJournal) else member.lineages,
+        lineages=member.lineages,
         watch=Watch(database),
         hub=hub,
         drain=Drain(hub, settings.drain_s),

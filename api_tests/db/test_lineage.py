@@ -17,7 +17,8 @@ class Seen:
     def __init__(self, *found: Lineage, lineages: OwnLineages | None = None) -> None:
         self._found = iter(found)
         self.anew = 0
-        self.lineages = lineages or OwnLineages(self.begun)
+        self.lineages = lineages or OwnLineages()
+        self.lineages.on_anew = self.lineages.on_anew or self.begun
         self.watch = LineageWatch(self._find, self.lineages)
 
     async def _find(self) -> Lineage:

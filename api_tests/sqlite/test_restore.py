@@ -55,9 +55,9 @@ async def test_a_copy_that_is_put_back_under_a_running_server_is_told_to_its_pag
             await say(server, "one")
             await asyncio.to_thread(copy, settings, tmp_path / "copy.db")
             await say(server, "two")
-            with closing(sqlite3.connect(tmp_path / "copy.db")) as source:
-                with closing(sqlite3.connect(file_of(settings.database_url), timeout=5)) as target:
-                    source.backup(target)
+            live = sqlite3.connect(file_of(settings.database_url), timeout=5)
+            with closing(sqlite3.connect(tmp_path / "copy.db")) as source, closing(live) as target:
+                source.backup(target)
             while not visitor.gaps:
                 await page.next()
             assert ["one"] == await said(server)

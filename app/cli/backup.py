@@ -30,18 +30,17 @@ def backup(options: argparse.Namespace) -> None:
         message = f"there is no database to copy: {missing} (WSX_DATABASE_URL)"
         raise Failure(message)
     unfinished = target.with_name(target.name + UNFINISHED)
+    for one in (target, unfinished):
+        if one.exists():
+            message = f"{one} is there already, and is not overwritten: give another name"
+            raise Failure(message)
     try:
-        if target.exists():
-            raise FileExistsError(None, None, str(target))
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
         try:
             copy(source, unfinished)
             unfinished.rename(target)
         finally:
             unfinished.unlink(missing_ok=True)
-    except FileExistsError as error:
-        message = f"{error.filename} is there already, and is not overwritten: give another name"
-        raise Failure(message) from None
     except (OSError, sqlite3.Error) as error:
         message = f"the copy {target} cannot be made: {getattr(error, 'strerror', None) or error}"
         raise Failure(message) from None

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster know of their database, in Redis, beside the journal: who finds it to be another one begins that anew."""
+"""What the nodes of a cluster know of their database, in Redis: who finds it to be another one begins the journal anew."""
 
 from typing import Final, cast
 

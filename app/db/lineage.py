@@ -20,8 +20,8 @@ SELECT concat_ws('/',
     to_regclass('alembic_version')::oid
 ), pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 """)
-"""The server, its timeline (a recovery to a point in time and the promotion of a standby begin another), the database, and one of its
-tables, which a restore makes anew; and how many transactions there have been, which only ever grows."""
+"""The server, its timeline (a recovery to a point in time and the promotion of a standby begin another), the database, and one of
+its tables, which a restore makes anew; and how many transactions there have been, which only ever grows."""
 
 _log = structlog.get_logger()
 
@@ -60,10 +60,10 @@ class OwnLineages:
 
     counts = False
 
-    def __init__(self, begin_anew: Callable[[], None]) -> None:
-        """`begin_anew`: of the journal."""
+    def __init__(self) -> None:
         self._known: Lineage | None = None
-        self._begin_anew = begin_anew
+        self.on_anew: Callable[[], None] | None = None
+        """Set by whoever has the journal."""
 
     async def read(self) -> Lineage | None:
         """As the port says."""
@@ -76,7 +76,8 @@ class OwnLineages:
     async def begin_anew(self, lineage: Lineage) -> None:
         """As the port says."""
         self._known = lineage
-        self._begin_anew()
+        if self.on_anew is not None:
+            self.on_anew()
 
 
 class LineageWatch:
@@ -95,9 +96,7 @@ class LineageWatch:
         if known is None or found.continues(known):
             await self._lineages.note(found)
         elif mine is None or not found.continues(mine):
-            _log.warning(
-                "the database is another one than before, or an older copy of it: pages are told that they missed something"
-            )
+            _log.warning("the database is another one, or an older copy of the one before: the journal begins anew")
             await self._lineages.begin_anew(found)
         else:  # each would begin the journal anew for the other, again and again
             _log.error("another node uses another database, or this one an older copy of it")

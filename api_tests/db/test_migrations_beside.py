@@ -1,4 +1,4 @@
-"""Each migration only adds: the version before serves on while it runs and behind it. Read from the statements that it would carry out."""
+"""Each migration only adds, so that the version before serves on: read from the statements that it would carry out."""
 
 import re
 from collections.abc import Iterator

@@ -13,7 +13,7 @@ from app import wsx
 from app.hub.paced import QueueFull
 
 RETURNED = ("wsx_resumed_total", "wsx_gaps_total", "wsx_replayed_messages_total", "wsx_catching_up")
-PACED = ("wsx_paced_waiting", "wsx_paced_sent_total", "wsx_paced_failed_total", "wsx_paced_refused_total")
+PACED = ("wsx_paced_waiting", *(f"wsx_paced_{what}_total" for what in ("sent", "failed", "refused", "expired")))
 
 
 @pytest.fixture(autouse=True)

@@ -58,7 +58,7 @@ async def test_broadcasts_of_a_queue_arrive_in_their_order_at_its_pace(server: R
     assert [("#live-feed", str(number), "afterbegin") for number in range(6)] == [
         (message["target"], message["html"], message["swap"]) for message in heard
     ]
-    assert (0, 6, 0, 0) == queue.counts()
+    assert (0, 6, 0, 0, 0) == queue.counts()
 
 
 async def test_a_pause_earns_no_burst(server: Running) -> None:
@@ -97,10 +97,10 @@ async def test_a_full_queue_says_so_and_keeps_what_it_has(server: Running) -> No
                 queue.broadcast("#a", "too many")
         assert "1000" == refusal.value.headers["Retry-After"]
         assert [0, 1, 2, None] == [queue.place_of(one) for one in (*ids, "another")]
-        assert (3, 1, 0, 2) == queue.counts()
+        assert (3, 1, 0, 2, 0) == queue.counts()
         await queue.drain()
         assert ["1", "2", "3"] == await texts(page, 3)
-    assert (0, 4, 0, 2) == queue.counts()
+    assert (0, 4, 0, 2, 0) == queue.counts()
 
 
 async def test_a_broadcast_that_fails_is_logged_and_stops_nobody(
@@ -118,7 +118,7 @@ async def test_a_broadcast_that_fails_is_logged_and_stops_nobody(
         failed = queue.broadcast("#a", "lost", audience=followers_of("ada"))
         queue.broadcast("#a", "behind")
         assert ["before", "behind"] == await texts(page, 2)
-    assert (0, 2, 1, 0) == queue.counts()
+    assert (0, 2, 1, 0, 0) == queue.counts()
     (line,) = (line for line in logged().splitlines() if "paced broadcast failed" in line)
     assert '"queue":"unlucky"' in line
     assert failed in line
@@ -133,7 +133,7 @@ async def test_a_server_that_stops_sends_what_waits(settings: Settings) -> None:
             queue.broadcast("#a", str(number), "beforeend")
     assert [str(number) for number in range(100)] == await texts(page, 100)
     assert (1012, "restarting") == await page.closed()
-    assert (0, 100, 0, 0) == queue.counts()
+    assert (0, 100, 0, 0, 0) == queue.counts()
 
 
 async def test_a_queue_can_be_made_before_any_server_runs_and_outlives_one(settings: Settings) -> None:
@@ -160,7 +160,7 @@ async def test_nothing_is_queued_inside_a_transaction(server: Running) -> None:
         with pytest.raises(PublishedInsideTransaction):
             queue.broadcast("#a", "too early")
     await database.close()
-    assert (0, 0, 0, 0) == queue.counts()
+    assert (0, 0, 0, 0, 0) == queue.counts()
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ async def test_what_waits_is_found_and_a_full_queue_is_a_problem_with_retry_afte
         assert "nothing was queued" in problem["detail"]
         await api.broadcast("now")
         assert ["now"] == await texts(page, 1)
-        assert (3, 1, 0, 1) == queue.counts()
+        assert (3, 1, 0, 1, 0) == queue.counts()
         async with slow.socket() as late:
             await queue.drain()
             assert ["0", "1", "2"] == await texts(late, 3)

@@ -1,4 +1,4 @@
-"""Migrations while the version before still serves: nobody who writes waits for one, and nodes that start together do not either."""
+"""Migrations while the version before still serves: nobody who writes waits for one."""
 
 import asyncio
 import sys

@@ -9,6 +9,7 @@ from functools import partial
 from app.journal.followers import Deliver, Followers, Lost, Stop, UntilReady
 from app.journal.port import Cursor, Entry, GapError, Health
 from app.journal.ring import Ring
+from app.kernel.clock import monotonic
 
 MAX_BYTES = 134_217_728
 """Payloads that are kept at most, 128 MiB: 10,000 of the largest bodies that the back office may send would be 2.5 GiB."""
@@ -36,7 +37,7 @@ class MemoryJournal:
     async def append(self, payload: bytes) -> Cursor:
         """Give the payload its place and hand it to the followers before returning."""
         self._place += 1
-        entry = Entry(self.head(), payload)
+        entry = Entry(self.head(), payload, monotonic())
         self._ring.add(entry)
         self._followers.deliver(entry)
         return entry.cursor

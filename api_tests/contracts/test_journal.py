@@ -7,7 +7,7 @@ import pytest
 
 from api_tests.contracts.conftest import Kept
 from api_tests.waiting import SOON_S
-from app.journal.port import GapError, Journal
+from app.journal.port import Entry, GapError, Journal
 from app.kernel.clock import monotonic
 
 A_MOMENT_S = 1.0
@@ -17,7 +17,6 @@ A_MOMENT_S = 1.0
 async def test_cursors_increase_and_the_head_is_the_newest(journal: Journal) -> None:
     cursors = [journal.head()] + [await journal.append(b"x") for _ in range(20)]
     assert sorted(set(cursors)) == cursors
-
     assert cursors[-1] == journal.head()
 
 
@@ -85,84 +84,14 @@ async def test_what_arrives_together_keeps_its_order_and_each_has_a_place_of_its
     texts = [str(number).encode() * (1 + number % 7) for number in range(500)]
     cursors = await asyncio.gather(*map(journal.append, texts))
     assert list(zip(cursors, texts, strict=True)) == [entry[:2] for entry in heard]
-
     assert sorted(set(cursors)) == cursors
-    assert cursors[-1] == journal.head()
-
-
-async def test_what_came_after_a_cursor_is_read_in_order(journal: Journal) -> None:
-    start = journal.head()
-    await journal.append(b"one")
-    second = await journal.append(b"two")
-    third = await journal.append(b"three")
-    assert [b"one", b"two"] == [entry.payload for entry in await journal.read(start, 2)]
-    assert [(third, b"three")] == [entry[:2] for entry in await journal.read(second, 100)]
-    assert [] == list(await journal.read(third, 100))
-
-
-async def test_a_gap_is_told_and_never_a_part(kept: Kept) -> None:
-    journal = kept.journal
-    start = journal.head()
-    cursors = [await journal.append(str(number).encode()) for number in range(6)]
-    await kept.forget_all_but(5)
-    with pytest.raises(GapError):
-        await journal.read(start, 100)
-    assert [b"1", b"2", b"3", b"4", b"5"] == [entry.payload for entry in await journal.read(cursors[0], 100)]
-    assert [b"3", b"4"] == [entry.payload for entry in await journal.read(cursors[2], 2)]
-    assert [] == list(await journal.read(cursors[-1], 100))
-
-
-@pytest.mark.parametrize(
-    "change", [lambda _: "x", lambda _: "", lambda head: "0" + head, lambda head: head[:-1] + "fe"[head[-1] == "f"]]
-)
-@pytest.mark.parametrize("entries", [0, 1])
-async def test_a_cursor_of_another_life_is_a_gap(journal: Journal, entries: int, change: Callable[[str], str]) -> None:
-    for _ in range(entries):
-        await journal.append(b"x")
-    with pytest.raises(GapError):
-        await journal.read(change(journal.head()), 100)
-
-
-async def test_followers_hear_each_entry_in_order_until_they_stop(journal: Journal) -> None:
-    heard: list[bytes] = []
-    stop = journal.follow(lambda entry: heard.append(entry.payload))
-    await journal.append(b"one")
-    await journal.append(b"two")
-    stop()
-    await journal.append(b"three")
-    assert [b"one", b"two"] == heard
-
-
-async def test_a_follower_that_fails_keeps_nothing_from_the_others(journal: Journal, logged: Callable[[], str]) -> None:
-    heard: list[bytes] = []
-
-    def broken(_: Entry) -> None:
-        message = "no"
-        raise RuntimeError(message)
-
-    journal.follow(broken)
-    journal.follow(lambda entry: heard.append(entry.payload))
-    await journal.append(b"one")
-    await journal.append(b"two")
-    assert [b"one", b"two"] == heard
-    assert 2 == logged().count("journal follower failed")
-
-
-async def test_what_arrives_together_keeps_its_order_and_each_has_a_place_of_its_own(journal: Journal) -> None:
-    heard: list[Entry] = []
-    journal.follow(heard.append)
-    texts = [str(number).encode() * (1 + number % 7) for number in range(500)]
-    cursors = await asyncio.gather(*map(journal.append, texts))
-    assert list(zip(cursors, texts, strict=True)) == [entry[:2] for entry in heard]
 
 
 async def test_it_tells_when_an_entry_came(journal: Journal) -> None:
-    before = monotonic()
-    cursor = journal.head()
+    before, start = monotonic(), journal.head()
     await journal.append(b"one")
-    (entry,) = await journal.read(cursor, 1)
+    (entry,) = await journal.read(start, 1)
     assert before - A_MOMENT_S < entry.at < monotonic() + A_MOMENT_S
-    assert sorted(set(cursors)) == cursors
 
 
 async def test_whoever_appends_has_an_answer_when_the_followers_were_called(journal: Journal) -> None:

@@ -46,9 +46,7 @@ class NewBroadcast(AddressedContent, frozen=True, forbid_unknown_fields=True, kw
     ] = None
     ttl_s: Annotated[
         Annotated[int, Meta(ge=1, le=MAX_TTL_S)] | None,
-        Meta(
-            description="Seconds from now after which nobody is shown it any more who was away; null: as long as the journal keeps it"
-        ),
+        Meta(description="Seconds from now after which nobody who was away is shown it any more; null: while the journal has it"),
     ] = None
 
 

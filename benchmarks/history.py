@@ -75,71 +75,70 @@ def message_id(size: Size, number: int) -> str:
     return str(UUID(f"{at_ms:012x}70008{number:015x}"))
 
 
-def statements(dialect: Dialect, size: Size) -> Iterator[str]:
-    """What fills the tables."""
+class _Filling:
+    """What fills the tables of one database."""
 
-    def numbers(count: int) -> str:
-        return dialect.numbers.format(count=count)
+    def __init__(self, dialect: Dialect, size: Size) -> None:
+        self._dialect = dialect
+        self._size = size
+        self._begun = dialect.moment.format(ms=size.since_ms)
+        begin, length = (dialect.whole.format(number=number) for number in ("(i % 40)", "((i * 31) % 160)"))
+        self._content = f"substr('{_TEXT}', 1 + {begin}, 20 + {length})"
 
-    def uneven(count: int) -> str:
-        """A number from 0 to below `count`, small ones far more often: the cube of something even."""
-        even = "((i * 2654435761) % 4294967296) / 4294967296.0"
-        return dialect.whole.format(number=f"({count} * {even} * {even} * {even})")
+    def statements(self) -> Iterator[str]:
+        """In the order of their foreign keys."""
+        size = self._size
+        new = {"created_at": self._begun}
+        user = {"id": "'user-' || i", "name": "'User ' || i", "roles": "'[]'", "status": "''"}
+        yield self._insert("users", user | new, size.users)
+        room = {"id": "'room-' || i", "name": "'Room ' || i", "is_private": self._dialect.false}
+        yield self._insert("rooms", room | new, size.rooms)
+        yield self._members()
+        yield self._messages("000", size.messages, {"room_id": f"'room-' || {self._uneven(size.rooms)}"})
+        yield self._messages("001", size.messages // PRIVATE_SHARE, {"recipient_id": f"'user-' || {self._uneven(size.users)}"})
+        yield self._notifications(size.messages // NOTIFICATION_SHARE)
 
-    def spread(count: int) -> tuple[str, str]:
-        """Even over the year: in milliseconds, and as a time."""
-        at_ms = f"({size.since_ms} + i * {SPAN_MS} / {count})"
-        return at_ms, dialect.moment.format(ms=at_ms)
+    def _members(self) -> str:
+        member = {"room_id": f"'room-' || (i / {MEMBERS_OF_A_ROOM})", "user_id": f"'user-' || ((i * 7919) % {self._size.users})"}
+        return self._insert("room_members", {**member, "joined_at": self._begun}, self._size.rooms * MEMBERS_OF_A_ROOM)
 
-    begun = dialect.moment.format(ms=size.since_ms)
-    new = {"created_at": begun}
-    yield _insert(
-        "users", {"id": "'user-' || i", "name": "'User ' || i", "roles": "'[]'", "status": "''", **new}, numbers(size.users)
-    )
-    yield _insert("rooms", {"id": "'room-' || i", "name": "'Room ' || i", "is_private": dialect.false, **new}, numbers(size.rooms))
-    yield _insert(
-        "room_members",
-        {
-            "room_id": f"'room-' || (i / {MEMBERS_OF_A_ROOM})",
-            "user_id": f"'user-' || ((i * 7919) % {size.users})",
-            "joined_at": begun,
-        },
-        numbers(size.rooms * MEMBERS_OF_A_ROOM),
-    )
-    begin, length = (dialect.whole.format(number=number) for number in ("(i % 40)", "((i * 31) % 160)"))
-    content = f"substr('{_TEXT}', 1 + {begin}, 20 + {length})"
-    sender = f"((i * 40503) % {size.users})"
-    for kind, count, place in (
-        ("000", size.messages, {"room_id": f"'room-' || {uneven(size.rooms)}"}),
-        ("001", size.messages // PRIVATE_SHARE, {"recipient_id": f"'user-' || {uneven(size.users)}"}),
-    ):
-        at_ms, moment = spread(count)
-        written = {"sender_id": f"'user-' || {sender}", "author": f"'User ' || {sender}", "content": content}
-        told = {"id": dialect.identity.format(ms=at_ms, kind=kind), "created_at": moment, "delivered_at": moment}
-        yield _insert("messages", {**told, **place, **written}, numbers(count))
-    count = size.messages // NOTIFICATION_SHARE
-    at_ms, moment = spread(count)
-    is_read = f"i < {count - count // UNREAD_SHARE}"
-    yield _insert(
-        "notifications",
-        {
-            "id": dialect.identity.format(ms=at_ms, kind="002"),
-            "user_id": f"'user-' || {uneven(size.users)}",
+    def _messages(self, kind: str, count: int, place: Mapping[str, str]) -> str:
+        at_ms, moment = self._spread(count)
+        sender = f"((i * 40503) % {self._size.users})"
+        written = {"sender_id": f"'user-' || {sender}", "author": f"'User ' || {sender}", "content": self._content}
+        told = {"id": self._dialect.identity.format(ms=at_ms, kind=kind), "created_at": moment, "delivered_at": moment}
+        return self._insert("messages", {**told, **place, **written}, count)
+
+    def _notifications(self, count: int) -> str:
+        at_ms, moment = self._spread(count)
+        is_read = f"i < {count - count // UNREAD_SHARE}"
+        values = {
+            "id": self._dialect.identity.format(ms=at_ms, kind="002"),
+            "user_id": f"'user-' || {self._uneven(self._size.users)}",
             "type": "'info'",
             "title": "'Number ' || i",
-            "message": content,
+            "message": self._content,
             "created_at": moment,
             "delivered_at": moment,
             "seen_at": f"CASE WHEN {is_read} THEN {moment} END",
             "read_at": f"CASE WHEN {is_read} THEN {moment} END",
             "archived_at": f"CASE WHEN {is_read} AND i % {ARCHIVED_SHARE} = 0 THEN {moment} END",
-        },
-        numbers(count),
-    )
+        }
+        return self._insert("notifications", values, count)
 
+    def _uneven(self, count: int) -> str:
+        """A number from 0 to below `count`, small ones far more often: the cube of something even."""
+        even = "((i * 2654435761) % 4294967296) / 4294967296.0"
+        return self._dialect.whole.format(number=f"({count} * {even} * {even} * {even})")
 
-def _insert(table: str, values: Mapping[str, str], source: str) -> str:
-    return " ".join(("INSERT INTO", table, f"({', '.join(values)})", "SELECT", ", ".join(values.values()), "FROM", source))
+    def _spread(self, count: int) -> tuple[str, str]:
+        """Even over the year: in milliseconds, and as a time."""
+        at_ms = f"({self._size.since_ms} + i * {SPAN_MS} / {count})"
+        return at_ms, self._dialect.moment.format(ms=at_ms)
+
+    def _insert(self, table: str, values: Mapping[str, str], count: int) -> str:
+        source = self._dialect.numbers.format(count=count)
+        return " ".join(("INSERT INTO", table, f"({', '.join(values)})", "SELECT", ", ".join(values.values()), "FROM", source))
 
 
 def fill_sqlite(path: str, size: Size) -> None:
@@ -155,7 +154,7 @@ def fill_sqlite(path: str, size: Size) -> None:
             "PRAGMA cache_size=-1000000",
             *(f"DROP INDEX {name}" for name, _ in indexes),
             "BEGIN",
-            *statements(SQLITE, size),
+            *_Filling(SQLITE, size).statements(),
             "COMMIT",
             *(definition for _, definition in indexes),
             "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -179,7 +178,7 @@ def fill_postgresql(url: str, size: Size) -> None:
                 "SET synchronous_commit = off",
                 "SET maintenance_work_mem = '512MB'",
                 *(f"DROP INDEX {name}" for name, _ in indexes),
-                *statements(POSTGRESQL, size),
+                *_Filling(POSTGRESQL, size).statements(),
                 *(definition for _, definition in indexes),
                 "VACUUM ANALYZE",
                 "CHECKPOINT",

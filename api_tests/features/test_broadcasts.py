@@ -7,10 +7,7 @@ import pytest
 from api_tests.cases import on_one_server
 from api_tests.client import ApiClient
 from api_tests.server import Running
-from api_tests.sockets.returning import Visitor
-from app.hub import publication
 from app.hub.audience import MAX_PARTS_IN_BATCH
-from app.kernel.clock import monotonic
 
 
 async def test_a_page_that_only_listens_hears_a_broadcast(server: Running, api: ApiClient) -> None:
@@ -285,23 +282,3 @@ async def test_a_body_in_another_encoding_is_told_so(api: ApiClient) -> None:
     body = '{"audience": {"kind": "everyone"}, "target": "#a", "html": "é"}'.encode("latin-1")
     answer = await api.http.post("/api/v1/broadcasts", content=body)
     assert (400, True) == (answer.status_code, "not UTF-8" in answer.json()["detail"])
-
-
-async def test_a_broadcast_may_be_for_a_while_only(server: Running, api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    visitor = Visitor(server)
-    async with visitor.visit():
-        pass
-    for html, more in (("short", {"ttl_s": 5}), ("long", {"ttl_s": 60}), ("for ever", {})):
-        await api.broadcast(html, "#a", **more)
-    monkeypatch.setattr(publication, "monotonic", lambda: monotonic() + 10)
-    async with visitor.visit() as page:
-        assert page.hello["resumed"]
-        await page.hear("for ever")
-    assert ["long", "for ever"] == visitor.heard
-
-
-@pytest.mark.parametrize("ttl_s", [0, 86_401, 1.5])
-async def test_a_time_that_is_none_is_refused(server: Running, api: ApiClient, ttl_s: float) -> None:
-    body = {"audience": {"kind": "everyone"}, "target": "#a", "html": "x", "ttl_s": ttl_s}
-    answer = await api.post("/broadcasts", body)
-    assert (400, "/ttl_s") == (answer.status_code, answer.json()["errors"][0]["pointer"])

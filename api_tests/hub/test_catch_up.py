@@ -8,16 +8,13 @@ import pytest
 from api_tests.hub.recording import make_hub, turns
 from api_tests.hub.returned import ADA, Returned, hub_ahead, say
 from app.hub import catch_up as module
-from app.hub import publication as publications
 from app.hub.audience import everyone, near, rooms, users
 from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.geometry import Place
-from app.hub.publication import encode, one
+from app.hub.publication import one
 from app.hub.returning import Back
 from app.hub.sessions import Kept
-from app.journal.port import Entry
-from app.kernel.clock import monotonic
 from app.wire.update import Update
 
 
@@ -241,28 +238,3 @@ async def test_users_who_have_just_left_are_within_reach():
     hub.disconnect(page.connection, 1006, "")
     assert {"ada"} == hub.reach.within({"ada", "bob"})
     assert users("ada") == hub.reach.without_absent(users("ada", "bob"))
-
-
-async def test_what_may_be_shown_for_a_while_only_is_not_shown_to_who_comes_back_later(monkeypatch):
-    hub, _ = hub_ahead()
-    start = hub.cursor()
-    for text, ttl_s in (("short", 5), ("long", 60), ("for ever", 0)):
-        await hub.publish(one(everyone, Update("#a", text, "beforeend"), ttl_s=ttl_s))
-    at_once = Returned(hub, Back(start))
-    await at_once.done()
-    assert ["short", "long", "for ever"] == at_once.heard
-    monkeypatch.setattr(publications, "monotonic", lambda: monotonic() + 10)
-    later = Returned(hub, Back(start))
-    await later.done()
-    assert (["long", "for ever"], True) == (later.heard, later.is_live)
-
-
-async def test_what_a_node_hears_of_too_late_it_tells_nobody():
-    hub, _ = hub_ahead()
-    page = Returned(hub, Back(hub.cursor()))
-    await page.done()
-    payload = encode(one(everyone, Update("#a", "late"), ttl_s=5))
-    hub.deliver_local(Entry("c", payload, monotonic() - 10))
-    hub.deliver_local(Entry("d", payload, monotonic()))
-    await turns()
-    assert ["late"] == page.heard

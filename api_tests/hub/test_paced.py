@@ -9,7 +9,6 @@ import pytest
 from api_tests.hub.recording import make_hub, tab, turns
 from api_tests.waiting import MS, eventually
 from app.hub import paced
-from app.hub import publication as publications
 from app.hub.audience import Audience, Users, everyone, signed_in
 from app.hub.face import NotRunning, Wsx
 from app.hub.paced import Paced, PacedCounts, QueueFull
@@ -297,21 +296,3 @@ async def test_what_is_queued_keeps_its_turn_while_the_journal_is_away(monkeypat
     say(queue, "c")
     await queue.drain()
     assert PacedCounts(waiting=0, sent=2, failed=1, refused=0) == queue.counts()
-
-
-async def test_what_waits_longer_than_it_may_is_dropped_and_the_others_have_the_time_that_is_left(monkeypatch):
-    press = Press()
-    left: list[int] = []
-
-    async def publish(publication: Publication) -> Receipt:
-        left.append(publication.ttl_s)
-        return await press.publish(publication)
-
-    queue = Paced("feed", publish, max_per_s=ONE_AN_HOUR)
-    for word, ttl_s in (("first", 0), ("short", 5), ("long", 60), ("for ever", 0)):
-        queue.put(one(everyone, Update("#feed", word), ttl_s=ttl_s))
-    await eventually(lambda: ["first"] == press.sent)
-    monkeypatch.setattr(publications, "monotonic", lambda: monotonic() + 10)
-    await queue.drain()
-    assert (["first", "long", "for ever"], [0, 50, 0]) == (press.sent, left)
-    assert PacedCounts(waiting=0, sent=3, failed=0, refused=0, expired=1) == queue.counts()

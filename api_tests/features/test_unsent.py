@@ -59,7 +59,7 @@ async def test_while_the_journal_is_away_its_own_node_hears_and_all_hear_later(
             assert (one.what, None) == (what, here.get("cursor"))
             refused = await api.post("/broadcasts", {"audience": {"kind": "everyone"}, "target": "#a", "html": "x"})
             assert (503, "3") == (refused.status_code, refused.headers["retry-after"])
-        again = await hear(page, one)
+        again = await hear(page, one.again)
         assert again["cursor"]
         if "id" in here:  # a batch has none
             assert here["id"] == again["id"]

@@ -11,7 +11,7 @@ from api_tests.postgresql_server import Postgres, plain
 from api_tests.waiting import MS, SOON_S, eventually_told
 from app.db.migrate import alembic_config, upgrade
 
-BEFORE = "20261127_console"
+BEFORE = "20261127_audit_connections"
 """Before the first migration that makes indexes of tables that may be long."""
 USER = "INSERT INTO users (id, name, roles, created_at) VALUES ($1, 'x', '[]', now())"
 NOTE = (

@@ -110,6 +110,10 @@ class RedisJournal:
             return await self.read(after, limit)
         return found
 
+    def at(self, cursor: Cursor) -> Entry:
+        """As the port says."""
+        return self._ring.at(cursor, self._place.number - number_in(cursor, self._place.epoch))
+
     def follow(self, deliver: Deliver, *, lost: Lost | None = None, until_ready: UntilReady | None = None) -> Stop:
         """As the port says."""
         return self._followers.add(deliver, lost, until_ready)

@@ -6,7 +6,7 @@ from alembic import op
 from app.db.migrate import beside_writers
 
 revision = "20261127_inbox_indexes"
-down_revision = "20261127_console"
+down_revision = "20261127_audit_connections"
 branch_labels = None
 depends_on = None
 

@@ -56,3 +56,10 @@ async def test_it_says_that_redis_is_away(redis: RedisServer) -> None:
             await lineages.read()
     finally:
         redis.resume()
+
+
+async def test_a_node_that_stops_asks_nothing_more(redis: RedisServer) -> None:
+    lineages = RedisLineages(redis.client)
+    lineages.stop()
+    with pytest.raises(Unavailable, match="this node stops"):
+        await lineages.note(FIRST)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from api_tests.client import ApiClient
 from api_tests.postgresql_server import Postgres, plain, query
@@ -12,6 +13,7 @@ from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS, SOON_S
+from app.db import lineage
 from app.db.lineage import find_lineage
 from app.db.session import Database
 from app.features import restored
@@ -83,3 +85,12 @@ async def test_a_role_that_may_nothing_more_can_tell_one_database_from_another(p
             await database.close()
     finally:
         query(settings.database_url, "DROP ROLE plain")
+
+
+async def test_where_it_cannot_be_found_out_that_is_said_once_and_the_server_serves(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, logged
+) -> None:
+    monkeypatch.setattr(lineage, "_POSTGRESQL", text("SELECT system_identifier FROM pg_control_of_another_kind()"))
+    async with run_server(settings) as server:
+        await say(server, "one")
+    assert 1 == logged().count("whether the database is restored cannot be found out")

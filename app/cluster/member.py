@@ -47,6 +47,7 @@ def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
     roster = RedisRoster(client, node, deadline, grace_s=settings.presence_grace_s, away_s=settings.replay_s)
     lease = RedisLease(client, SCHEDULED, deadline)
     sessions = RedisSessions(client, keep_s, deadline)
+    lineages = RedisLineages(client)
     peers = RedisPeers(client, node, deadline, lambda: roster.nodes)
 
     @asynccontextmanager
@@ -58,6 +59,7 @@ def make_member(settings: Settings, node: str, deadline: Deadline) -> Member:
                 finally:
                     deadline.set(GOODBYES_S)
         finally:
+            lineages.stop()
             await client.aclose()
 
-    return Member(roster, lease, sessions, peers, RedisOnce(client), RedisLineages(client), running)
+    return Member(roster, lease, sessions, peers, RedisOnce(client), lineages, running)

@@ -1,7 +1,7 @@
 """A database that was restored is noticed, before a page is let in and while the server runs."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -24,18 +24,19 @@ async def restores_noticed(database: Database, lineages: Lineages) -> AsyncItera
     watch = LineageWatch(partial(find_lineage, database, counts=lineages.counts), lineages)
 
     async def look() -> None:
-        try:
+        with suppress(Unavailable):  # others say so
             await watch.look()
-        except Unavailable as error:
-            _log.warning("it is not known whether the database was restored", error=error.detail)
-        except Exception:
-            _log.exception("whether the database was restored cannot be found out")
 
     async def look_on(rest: Rest) -> None:
         while True:
             await rest.sleep(LOOK_EVERY_S)
             await look()
 
-    await look()
+    try:
+        await look()
+    except Exception:  # a kind of PostgreSQL that does not tell what we ask for
+        _log.exception("whether the database is restored cannot be found out")
+        yield
+        return
     async with background("watch for restores", look_on):
         yield

@@ -69,10 +69,10 @@ async def test_a_paced_queue_shows_what_waits_and_what_became_of_the_rest(server
         with pytest.raises(QueueFull):
             queue.broadcast("#a", "too many")
     seen = await metrics(api)
-    assert (2, 1, 0, 3) == tuple(seen[name, "prices"] for name in PACED)
+    assert (2, 1, 0, 3, 0) == tuple(seen[name, "prices"] for name in PACED)
     await queue.drain()
     seen = await metrics(api)
-    assert (0, 3, 0, 3) == tuple(seen[name, "prices"] for name in PACED)
+    assert (0, 3, 0, 3, 0) == tuple(seen[name, "prices"] for name in PACED)
 
 
 async def test_the_servers_own_queues_are_there_from_the_start(server: Running, api: ApiClient) -> None:

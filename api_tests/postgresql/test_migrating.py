@@ -6,6 +6,7 @@ import sys
 import asyncpg
 import pytest
 from alembic import command
+from sqlalchemy.exc import DBAPIError
 
 from api_tests.postgresql_server import Postgres, plain
 from api_tests.waiting import MS, SOON_S, eventually_told
@@ -13,6 +14,7 @@ from app.db.migrate import alembic_config, upgrade
 
 BEFORE = "20261127_audit_connections"
 """Before the first migration that makes indexes of tables that may be long."""
+BEFORE_A_COLUMN = "20261127_revocations"
 USER = "INSERT INTO users (id, name, roles, created_at) VALUES ($1, 'x', '[]', now())"
 NOTE = (
     "INSERT INTO notifications (id, user_id, type, title, message, created_at) "
@@ -61,3 +63,21 @@ async def test_an_index_that_was_left_half_made_is_made_anew(database_url: str) 
         assert "(user_id, id) WHERE (archived_at IS NULL)" in made
     finally:
         await connection.close()
+
+
+async def test_a_table_that_somebody_holds_is_left_as_it_is_and_changed_by_the_next_start(postgres: Postgres) -> None:
+    """Who waits for a table makes all others wait that come behind."""
+    with postgres.empty() as url:
+        await asyncio.to_thread(command.upgrade, alembic_config(url), BEFORE_A_COLUMN)
+        connection = await asyncpg.connect(plain(url))
+        try:
+            held = connection.transaction()
+            await held.start()
+            await connection.execute("SELECT 1 FROM api_keys")
+            with pytest.raises(DBAPIError, match="lock timeout"):
+                await asyncio.to_thread(upgrade, url)
+            assert BEFORE_A_COLUMN == await connection.fetchval("SELECT version_num FROM alembic_version")
+            await held.rollback()
+            await asyncio.to_thread(upgrade, url)
+        finally:
+            await connection.close()

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from api_tests.db.shape import change
-from app.db.lineage import Lineage, LineageWatch, OwnLineages, find_lineage
+from app.db.lineage import Lineage, LineageWatch, Look, OwnLineages, look_at
 from app.db.session import Database
 
 FIRST = Lineage("a", 5)
@@ -21,8 +21,9 @@ class Seen:
         self.lineages.on_anew = self.lineages.on_anew or self.begun
         self.watch = LineageWatch(self._find, self.lineages)
 
-    async def _find(self) -> Lineage:
-        return next(self._found)
+    async def _find(self) -> Look:
+        found = next(self._found)
+        return Look(found, found)
 
     def begun(self) -> None:
         self.anew += 1
@@ -59,19 +60,19 @@ async def test_two_nodes_of_two_databases_do_not_begin_it_anew_for_each_other_ag
 
 
 async def test_what_is_written_does_not_make_it_another(settings, database: Database) -> None:
-    before = await find_lineage(database, counts=True)
+    before = await look_at(database, counts=True)
     change(settings.database_url, "DELETE FROM messages")
-    after = await find_lineage(database, counts=True)
-    assert after.continues(before)
+    after = await look_at(database, counts=True)
+    assert after.found.continues(before.left)
 
 
 async def test_a_table_of_another_making_makes_it_another(settings, database: Database) -> None:
-    before = await find_lineage(database, counts=False)
+    before = await look_at(database, counts=False)
     for statement in (
         "CREATE TABLE copied AS SELECT * FROM alembic_version",
         "DROP TABLE alembic_version",
         "ALTER TABLE copied RENAME TO alembic_version",
     ):
         change(settings.database_url, statement)
-    after = await find_lineage(database, counts=False)
-    assert not after.continues(before)
+    after = await look_at(database, counts=False)
+    assert not after.found.continues(before.left)

@@ -14,7 +14,7 @@ from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS, SOON_S
 from app.db import lineage
-from app.db.lineage import find_lineage
+from app.db.lineage import look_at
 from app.db.session import Database
 from app.features import restored
 from app.settings import Settings
@@ -79,8 +79,8 @@ async def test_a_role_that_may_nothing_more_can_tell_one_database_from_another(p
     try:
         database = Database(settings.database_url.replace("wsx:", "plain:"))
         try:
-            before = await find_lineage(database, counts=True)
-            assert (await find_lineage(database, counts=True)).continues(before)
+            before = await look_at(database, counts=True)
+            assert (await look_at(database, counts=True)).found.continues(before.left)
         finally:
             await database.close()
     finally:

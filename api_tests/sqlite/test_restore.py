@@ -16,6 +16,8 @@ from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS
 from app.cli import backup
+from app.db.lineage import look_at
+from app.db.session import Database
 from app.db.sqlite import BUSY_TIMEOUT_MS
 from app.db.url import file_of
 from app.features import restored
@@ -83,6 +85,20 @@ async def test_a_copy_that_is_put_back_while_the_server_is_stopped_is_told_to_wh
         assert not page.hello["resumed"]
         assert "gap" == (await page.next())["type"]
         assert ["one"] == await said(visitor.server)
+
+
+async def test_a_copy_that_is_older_than_a_look_is_told_from_the_file(settings: Settings, tmp_path: Path) -> None:
+    looks = []
+    for put in (None, None, tmp_path / "copy.db"):
+        if put is not None:
+            put_back(put, file_of(settings.database_url))
+        database = Database(settings.database_url)
+        looks.append(await look_at(database, counts=True))
+        await database.close()
+        if len(looks) == 1:
+            copy(settings, tmp_path / "copy.db")
+    assert looks[1].found.continues(looks[0].left)
+    assert not looks[2].found.continues(looks[1].left)
 
 
 async def test_what_is_written_meanwhile_neither_begins_a_backup_anew_nor_waits_for_it(

@@ -23,6 +23,9 @@ SELECT concat_ws('/',
 """The server, its timeline (a recovery to a point in time and the promotion of a standby begin another), the database, and one of
 its tables, which a restore makes anew; and how many transactions there have been, which only ever grows."""
 
+_SCHEMA: Final = text("PRAGMA schema_version")
+"""Of SQLite: what is restored into a file while it is open has another one there."""
+
 _log = structlog.get_logger()
 
 
@@ -37,6 +40,14 @@ class Lineage(NamedTuple):
     def continues(self, earlier: "Lineage") -> bool:
         """Whether this is the same database as then, with all that it had then."""
         return self.word == earlier.word and self.progress >= earlier.progress
+
+
+class Look(NamedTuple):
+    """At a database."""
+
+    found: Lineage
+    left: Lineage
+    """As it was left: a file counts how often it was looked at."""
 
 
 class Lineages(Protocol):
@@ -83,36 +94,40 @@ class OwnLineages:
 class LineageWatch:
     """Looks whether the database is still the one that it was."""
 
-    def __init__(self, find: Callable[[], Awaitable[Lineage]], lineages: Lineages) -> None:
-        self._find = find
+    def __init__(self, look: Callable[[], Awaitable[Look]], lineages: Lineages) -> None:
+        self._look = look
         self._lineages = lineages
         self._mine: Lineage | None = None
-        """As this node has found it last."""
+        """As this node has left it last."""
 
     async def look(self) -> None:
         """Look once. Raises Unavailable."""
         known = await self._lineages.read()  # first: of two nodes the slower one must not take the other's note for the future
-        found, mine = await self._find(), self._mine
+        (found, left), mine = await self._look(), self._mine
         if known is None or found.continues(known):
-            await self._lineages.note(found)
+            await self._lineages.note(left)
         elif mine is None or not found.continues(mine):
             _log.warning("the database is another one, or an older copy of the one before: the journal begins anew")
-            await self._lineages.begin_anew(found)
+            await self._lineages.begin_anew(left)
         else:  # each would begin the journal anew for the other, again and again
             _log.error("another node uses another database, or this one an older copy of it")
-        self._mine = found
+        self._mine = left
 
 
-async def find_lineage(database: Database, *, counts: bool) -> Lineage:
-    """Of this database, now. `counts`: a SQLite file counts how often it was asked. Raises Unavailable."""
-    if database.engine.dialect.name != "sqlite":
-        async with database.reading() as session:
-            word, progress = (await session.execute(_POSTGRESQL)).one()
-            return Lineage(word, progress)
-    if not counts:
-        async with database.reading() as session:
-            return Lineage(str(await session.scalar(text("PRAGMA schema_version"))), 0)
+async def look_at(database: Database, *, counts: bool) -> Look:
+    """How it is now. `counts`: a SQLite file counts this look. Raises Unavailable."""
+    if counts and database.engine.dialect.name == "sqlite":
+        return await _count(database)
+    async with database.reading() as session:
+        if database.engine.dialect.name == "sqlite":
+            found = Lineage(str(await session.scalar(_SCHEMA)), 0)
+        else:
+            found = Lineage(*(await session.execute(_POSTGRESQL)).one())
+    return Look(found, found)
+
+
+async def _count(database: Database) -> Look:
     async with database.transaction() as session:
-        schema, progress = [await session.scalar(text(f"PRAGMA {name}")) for name in ("schema_version", "user_version")]
-        await session.execute(text(f"PRAGMA user_version = {int(progress or 0) + 1}"))
-        return Lineage(str(schema), int(progress or 0) + 1)
+        word, progress = str(await session.scalar(_SCHEMA)), int(await session.scalar(text("PRAGMA user_version")) or 0)
+        await session.execute(text(f"PRAGMA user_version = {progress + 1}"))
+    return Look(Lineage(word, progress), Lineage(word, progress + 1))

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from app.db.lineage import Lineages, LineageWatch, find_lineage
+from app.db.lineage import Lineages, LineageWatch, look_at
 from app.db.session import Database
 from app.features.background import Rest, background
 from app.kernel.errors import Unavailable
@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 @asynccontextmanager
 async def restores_noticed(database: Database, lineages: Lineages) -> AsyncIterator[None]:
     """Look now, and again and again while the block runs. Enter it before the journal is followed."""
-    watch = LineageWatch(partial(find_lineage, database, counts=lineages.counts), lineages)
+    watch = LineageWatch(partial(look_at, database, counts=lineages.counts), lineages)
 
     async def look() -> None:
         with suppress(Unavailable):  # others say so

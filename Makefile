@@ -59,7 +59,7 @@ PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
 PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))
 # All that is stored, on the other database; of these features nothing is.
 STORELESS := asking background broadcasts connections content demo gathering handlers idle locations metrics pacing sign_in \
-  targets templates
+  targets templates ttl
 PART.postgresql-1 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-1))
 PART.postgresql-2 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-2)) api_tests/db
 

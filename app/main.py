@@ -28,6 +28,7 @@ from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
 from app.cluster.client import make_client
 from app.cluster.member import Member, make_member
+from app.db.lineage import Lineages, OwnLineages
 from app.db.session import Database
 from app.db.watch import WATCH_EVERY_S, Watch
 from app.features import FEATURES
@@ -41,6 +42,7 @@ from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.idempotency import IdempotentCalls
 from app.features.keys import KeyUsage, all_ids, find_record
+from app.features.restored import restores_noticed
 from app.features.services import Services
 from app.features.unsent import Unsent
 from app.hub.audience import roles
@@ -98,6 +100,7 @@ class Parts(NamedTuple):
 
     settings: Settings
     database: Database
+    lineages: Lineages
     watch: Watch
     hub: Hub
     drain: Drain
@@ -190,8 +193,11 @@ def _build(settings: Settings) -> Parts:
             return await all_ids(session)
 
     key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
+    journal = _make_journal(settings, member.roster.node, redis_deadline)
+    if isinstance(journal, MemoryJournal) and isinstance(member.lineages, OwnLineages):
+        member.lineages.on_anew = journal.begin_anew
     hub = Hub(
-        _make_journal(settings, member.roster.node, redis_deadline),
+        journal,
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
@@ -206,6 +212,7 @@ def _build(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         database=database,
+        lineages=member.lineages,
         watch=Watch(database),
         hub=hub,
         drain=Drain(hub, settings.drain_s),
@@ -271,6 +278,7 @@ async def _running(
         stack.push_async_callback(parts.database.close)
         if parts.settings.redis_url:
             await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
+        await stack.enter_async_context(restores_noticed(parts.database, parts.lineages))
         await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)

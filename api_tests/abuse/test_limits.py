@@ -80,6 +80,7 @@ CONSTANTS = {
 }
 NO_LIMITS = {
     "audit_retention_days",
+    "message_retention_days",
     "port",
     "workers",
     "ping_interval_s",

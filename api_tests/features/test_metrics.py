@@ -13,7 +13,7 @@ from app import wsx
 from app.hub.paced import QueueFull
 
 RETURNED = ("wsx_resumed_total", "wsx_gaps_total", "wsx_replayed_messages_total", "wsx_catching_up")
-PACED = ("wsx_paced_waiting", "wsx_paced_sent_total", "wsx_paced_failed_total", "wsx_paced_refused_total")
+PACED = ("wsx_paced_waiting", *(f"wsx_paced_{what}_total" for what in ("sent", "failed", "refused", "expired")))
 
 
 @pytest.fixture(autouse=True)
@@ -69,10 +69,10 @@ async def test_a_paced_queue_shows_what_waits_and_what_became_of_the_rest(server
         with pytest.raises(QueueFull):
             queue.broadcast("#a", "too many")
     seen = await metrics(api)
-    assert (2, 1, 0, 3) == tuple(seen[name, "prices"] for name in PACED)
+    assert (2, 1, 0, 3, 0) == tuple(seen[name, "prices"] for name in PACED)
     await queue.drain()
     seen = await metrics(api)
-    assert (0, 3, 0, 3) == tuple(seen[name, "prices"] for name in PACED)
+    assert (0, 3, 0, 3, 0) == tuple(seen[name, "prices"] for name in PACED)
 
 
 async def test_the_servers_own_queues_are_there_from_the_start(server: Running, api: ApiClient) -> None:

@@ -69,13 +69,15 @@ class HubCollector(Collector):
         sent = CounterMetricFamily("wsx_paced_sent", "Broadcasts that a paced queue has sent", labels=["queue"])
         failed = CounterMetricFamily("wsx_paced_failed", "Broadcasts of a paced queue that failed", labels=["queue"])
         refused = CounterMetricFamily("wsx_paced_refused", "Broadcasts that a full paced queue refused", labels=["queue"])
+        expired = CounterMetricFamily("wsx_paced_expired", "Broadcasts whose time was over in a paced queue", labels=["queue"])
         for queue in self._hub.paced_queues:
             counts = queue.counts()
             waiting.add_metric([queue.name], counts.waiting)
             sent.add_metric([queue.name], counts.sent)
             failed.add_metric([queue.name], counts.failed)
             refused.add_metric([queue.name], counts.refused)
-        yield from (waiting, sent, failed, refused)
+            expired.add_metric([queue.name], counts.expired)
+        yield from (waiting, sent, failed, refused, expired)
 
 
 def metrics_routes(hub: Hub, lease: Lease) -> Sequence[HTTPRouteHandler]:

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Select, func, select, update
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, CursorResult, Select, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.dialects import Executes, is_sqlite
-from app.db.ids import among
+from app.db.ids import among, in_order_of
 from app.db.many import Row, inserting
 from app.db.page import Slice, newest_first
 from app.db.writer import Kind
@@ -42,7 +43,7 @@ async def find(session: AsyncSession, notification_id: UUID, *, anew: bool = Fal
 
 async def page(session: AsyncSession, user_id: str, *, listed: Listed, limit: int, cursor: str | None) -> Slice[NotificationRow]:
     """One page of a user's notifications, newest first."""
-    query = select(NotificationRow).where(NotificationRow.user_id == user_id, *_listed(listed))
+    query = _listed(in_order_of(session, select(NotificationRow), NotificationRow.user_id, user_id), listed)
     return await newest_first(session, query, NotificationRow.id, limit=limit, cursor=cursor)
 
 
@@ -98,19 +99,21 @@ async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, 
     return _counts_of(user_ids, await session.execute(_counting(session, user_ids)))
 
 
-def _counting(executes: Executes, user_ids: Collection[str]) -> Select[str, int, int]:
+def _counting(executes: Executes, user_ids: Collection[str]) -> CompoundSelect[str, int, int]:
     table = NotificationRow
-    unread = func.count().filter(table.read_at.is_(None))
-    unseen = func.count().filter(table.seen_at.is_(None))
-    query = select(table.user_id, unread, unseen).where(
-        among(executes, table.user_id, user_ids), table.archived_at.is_(None), table.read_at.is_(None) | table.seen_at.is_(None)
-    )
-    return query.group_by(table.user_id)
+
+    def waiting(kind: int, moment: InstrumentedAttribute[datetime | None]) -> Select[str, int, int]:
+        of_users = among(executes, table.user_id, user_ids), table.archived_at.is_(None), moment.is_(None)
+        return select(table.user_id, literal(kind), func.count()).where(*of_users).group_by(table.user_id)
+
+    return union_all(waiting(0, table.read_at), waiting(1, table.seen_at))
 
 
 def _counts_of(user_ids: Collection[str], counted: Iterable[Any]) -> dict[str, Counts]:
-    found = {user_id: Counts(*numbers) for user_id, *numbers in counted}
-    return {user_id: found.get(user_id, Counts(0, 0)) for user_id in user_ids}
+    found = {user_id: [0, 0] for user_id in user_ids}
+    for user_id, kind, number in counted:
+        found[user_id][kind] = number
+    return {user_id: Counts(*numbers) for user_id, numbers in found.items()}
 
 
 async def mark_all_read(session: AsyncSession, user_id: str, now: datetime) -> int:
@@ -129,14 +132,16 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 
-def _listed(listed: Listed) -> list[ColumnElement[bool]]:
+def _listed(query: Select[NotificationRow], listed: Listed) -> Select[NotificationRow]:
+    """Those on this list. In the order of a moment that none of them has, which is that of the index of these rows alone."""
     table = NotificationRow
+    if listed == "archived":
+        return query.where(table.archived_at.is_not(None))
+    query = query.where(table.archived_at.is_(None))
     match listed:
-        case "all":
-            return [table.archived_at.is_(None)]
         case "unread":
-            return [table.archived_at.is_(None), table.read_at.is_(None)]
+            return query.where(table.read_at.is_(None)).order_by(table.read_at.desc())
         case "unseen":
-            return [table.archived_at.is_(None), table.seen_at.is_(None)]
-        case "archived":
-            return [table.archived_at.is_not(None)]
+            return query.where(table.seen_at.is_(None)).order_by(table.seen_at.desc())
+        case "all":
+            return query

@@ -31,5 +31,5 @@ def in_order_of(session: AsyncSession, query: Select[Row], column: InstrumentedA
     Of `=` PostgreSQL would know that the order is the same by any index: for one who has many rows, as it believes, it would look
     for them among everybody's newest, however long there have been none.
     """
-    is_this = among(session, column, [one]) if session.get_bind().dialect.name != "sqlite" else column == one
+    is_this = column == one if is_sqlite(session) else among(session, column, [one])
     return query.where(is_this).order_by(column.desc())

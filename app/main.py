@@ -59,6 +59,9 @@ from app.kernel import log
 from app.kernel.deadline import Deadline
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
+from app.monitoring.monitoring import Monitoring
+from app.monitoring.storage import WatchedDatabase
+from app.monitoring.workers import WorkerPlace
 from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.answering import Office, answering
@@ -107,11 +110,15 @@ class Parts(NamedTuple):
     key_usage: KeyUsage
     everywhere: Everywhere
     member: Member
+    monitoring: Monitoring
 
 
-def create_app(settings: Settings, *, demo: bool = False) -> Front:
-    """The ASGI application. Its database must be migrated; its background work runs between lifespan start-up and shutdown."""
-    parts = _build(settings)
+def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | None = None) -> Front:
+    """The ASGI application. Its database must be migrated; its background work runs between lifespan start-up and shutdown.
+
+    `place`: where it is one of several workers.
+    """
+    parts = _build(settings, place)
     fragments.replace_from(settings.templates)
     offered.replace_from(settings.templates)
     for module in settings.handlers:
@@ -137,7 +144,7 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
         _api_router(answers),
-        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=answers, include_in_schema=False),
+        Router("/", route_handlers=metrics_routes(parts.monitoring.page), middleware=answers, include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         *client_routes(),
@@ -155,7 +162,8 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
     )
     admission = Admission(parts.tokens, services.tickets)
     console = partial(services.of(Console).in_front_of, routes=litestar.routes)
-    return make_front(settings, litestar, talk, admission, parts.drain.run, sockets_first=console)
+    count = parts.monitoring.requests.count
+    return make_front(settings, litestar, talk, admission, parts.drain.run, count=count, sockets_first=console)
 
 
 def describe() -> dict[str, Any]:
@@ -175,8 +183,8 @@ def _import_handlers(module: str) -> None:
         raise SettingsError(message) from error
 
 
-def _build(settings: Settings) -> Parts:
-    database = Database(settings.database_url)
+def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
+    database = WatchedDatabase(settings.database_url)
     key_usage = KeyUsage(database)
     redis_deadline = Deadline()
     member, tokens = make_member(settings, new_node_id(), redis_deadline), make_tokens(settings)
@@ -214,6 +222,7 @@ def _build(settings: Settings) -> Parts:
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,
+        monitoring=Monitoring(__version__, hub, member.lease, database, place),
     )
 
 
@@ -268,6 +277,7 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
+        await stack.enter_async_context(parts.monitoring.running())
         if parts.settings.redis_url:
             await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
         await stack.enter_async_context(parts.hub.journal.running())

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
 from api_tests.redis_server import RedisServer
 from api_tests.server import SECRET
-from api_tests.waiting import eventually
+from api_tests.waiting import eventually, eventually_told
 from app.hub.close import Close
 
 WORKERS = 2
@@ -123,3 +124,30 @@ async def test_a_worker_that_is_sent_sigterm_is_renewed_and_nothing_is_called_de
             pass
         assert 0 == await server.end()
         assert [] == [line for line in server.err.splitlines() if '"level":"error"' in line or "a node is gone" in line]
+
+
+async def test_whichever_worker_is_asked_for_numbers_tells_those_of_all(operator: Operator, shared: dict[str, str]):
+    async with operator.serves(**shared) as server:
+        before = await _nodes(server)
+        (key,) = server.keys
+        async with ApiClient(server.url, key) as api:
+
+            async def samples() -> dict[tuple[str, str], float]:
+                answer = await api.http.get("/metrics", headers={"Connection": "close"})  # the next one comes to another worker
+                families = text_string_to_metric_families(answer.text)
+                return {(one.name, one.labels["worker"]): one.value for family in families for one in family.samples}
+
+            async def all_are_up() -> bool:
+                seen = await samples()
+                return [1.0, 1.0] == [seen["wsx_worker_up", worker] for worker in "12"]
+
+            for _ in range(2 * WORKERS):
+                seen = await samples()
+                assert [1.0, 1.0] == [seen["wsx_worker_up", worker] for worker in "12"]
+                assert [2.0, 2.0] == [seen["wsx_nodes", worker] for worker in "12"]
+            os.kill(_workers(server)[0], signal.SIGKILL)
+            await eventually(lambda: '"event":"worker died"' in server.err)
+            while len(before & (nodes := await _nodes(server))) == len(nodes):
+                await api.get("/cursor", headers={"Connection": "close"})
+            await eventually_told(all_are_up)
+        assert 0 == await server.end()

@@ -16,6 +16,7 @@ from app.hub.events import Events
 from app.hub.gap import tell_gap
 from app.hub.geometry import Place
 from app.hub.hooks import Hooks
+from app.hub.latency import Latency
 from app.hub.news import Listeners
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
@@ -93,6 +94,7 @@ class Hub:
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
         self._outbox_bytes = outbox_bytes
         self.receipts = Receipts()
+        self.latency = Latency()
         self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.until_few_wait)
 
     async def publish(self, publication: Publication) -> Receipt:
@@ -105,7 +107,8 @@ class Hub:
         if not all(is_settled(part.audience) for part in publication.parts):
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = replace(publication, parts=tuple(parts))
-        await self.journal.append(publications.encode(publication))
+        with self.latency.of_published(publication.id):
+            await self.journal.append(publications.encode(publication))
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
         return receipt
@@ -113,8 +116,10 @@ class Hub:
     def deliver_local(self, entry: Entry) -> None:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
+        timing = self.latency.came(publication.id)
         self.returning.touched.note(publication, entry.cursor)
         self.receipts.add(self._deliver(publication, entry.cursor))
+        self.delivery.time(timing)
 
     def deliver_here(self, publication: Publication) -> Receipt:
         """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.
@@ -135,7 +140,7 @@ class Hub:
         return receipt
 
     def _lost(self) -> None:
-        self.returning.forget_touched()
+        self.returning.lost()
         tell_gap(self.registry, self.delivery, self.journal.head())
         self.on_lost.fire()
 

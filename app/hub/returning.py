@@ -61,6 +61,8 @@ class Counts:
         """Pages of which some of what they missed was gone, or may have been."""
         self.replayed = 0
         """Messages that pages had missed and were shown."""
+        self.losses = 0
+        """How often entries of the journal were lost to all pages of this node."""
 
 
 class Returning:
@@ -85,8 +87,9 @@ class Returning:
         self._sessions = sessions
         self._heirs = Heirs(RESTORED_WITHIN_S)
 
-    def forget_touched(self) -> None:
+    def lost(self) -> None:
         """The journal is another one from its head on: what is from before is known to nobody."""
+        self.counts.losses += 1
         self._began = self.journal.head()
         self.touched = Touched(self._began)
 

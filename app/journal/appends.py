@@ -9,6 +9,7 @@ import structlog
 from app.journal.place import Place
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
+from app.kernel.histogram import SIZES, Histogram
 
 APPEND_S = 3.0
 """Seconds within which whoever appends has an answer."""
@@ -44,6 +45,12 @@ class Appends:
         self._waiting: deque[_Append] = deque()
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
+        self.name = "journal"
+        self.sizes = Histogram(SIZES)
+
+    def __len__(self) -> int:
+        """How many payloads wait, without those that are on their way."""
+        return len(self._waiting)
 
     async def put(self, payload: bytes) -> Place:
         """Append it; the place. Raises Unavailable. Whoever no longer waits for it has it not appended, if it has not left yet."""
@@ -87,6 +94,7 @@ class Appends:
             _log.exception("appending to the journal failed")
             _refuse(step, "it is not known whether it was published")
         else:
+            self.sizes.observe(len(step))
             for append, place in zip(step, places, strict=True):
                 if not append.done.done():
                     append.done.set_result(place)

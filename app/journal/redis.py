@@ -24,6 +24,7 @@ from app.journal.place import NOWHERE, Place, next_epoch, number_in
 from app.journal.port import Cursor, Entry, GapError, Health
 from app.journal.ring import Ring
 from app.journal.scripts import APPEND, LIFE, LOOK, stream_of
+from app.kernel.batches import shown
 from app.kernel.deadline import Deadline
 from app.kernel.errors import Unavailable
 
@@ -137,7 +138,8 @@ class RedisJournal:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="journal")
         try:
             await self._tried.wait()
-            yield
+            with shown(self._appends):
+                yield
         finally:
             await self._appends.stop()
             self._ends = True  # the library has been seen to swallow a cancellation

@@ -15,6 +15,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+CountRequest = Callable[[str, str, int, float | None], None]
+"""Method, route (the path with the names of its parameters; empty: there is no such), status, and seconds, if they say anything."""
 
 _log = structlog.get_logger()
 _SOUND_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -32,12 +34,20 @@ class Front:
     `drain()` is awaited before a server that stops closes its sockets, where the server is ours.
     """
 
-    def __init__(self, http: Asgi, socket: Asgi, streams: Mapping[str, Asgi], drain: Callable[[], Awaitable[None]]) -> None:
-        """`streams`: by their paths."""
+    def __init__(
+        self,
+        http: Asgi,
+        socket: Asgi,
+        streams: Mapping[str, Asgi],
+        drain: Callable[[], Awaitable[None]],
+        count: CountRequest,
+    ) -> None:
+        """`streams`: by their paths. `count`: called with each request that was answered."""
         self._http = http
         self._socket = socket
         self._streams = streams
         self.drain = drain
+        self._count = count
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, one socket, or the life of the application."""
@@ -50,8 +60,9 @@ class Front:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
-        app = self._streams.get(scope["path"], self._http)
-        if scope["method"] == "HEAD" and app is self._http:
+        stream = self._streams.get(scope["path"])
+        app = stream or self._http
+        if scope["method"] == "HEAD" and stream is None:
             scope = {**scope, "method": "GET"}  # the server leaves the body out (RFC 9110, 9.3.2)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
@@ -72,8 +83,12 @@ class Front:
         bind_contextvars(request_id=request_id)
         try:
             await app(scope, receive, send_named)
-            took_ms = round((monotonic() - began) * 1000, 2)
-            _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took_ms)
+            took_s = monotonic() - began
+            _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(took_s * 1000, 2))
+            if stream is None:
+                self._count(scope["method"], scope.get("path_template", ""), status, took_s)
+            else:
+                self._count(scope["method"], scope["path"], status, None)
         finally:
             clear_contextvars()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 
 import structlog
 
@@ -60,7 +61,8 @@ class Appends:
         self._waiting.append(append)
         self._bytes += len(payload)
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="journal appends")
+            context = Context()  # and not that of this caller: it appends for all others, too
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="journal appends", context=context)
         return await append.done
 
     def refuse(self, why: str) -> None:

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.hub.close import Close
 from app.hub.connection import Connection
@@ -117,6 +118,8 @@ class Conversation:
             task.add_done_callback(self._talk.running.discard)
 
     async def _work(self, waiting: deque[Request]) -> None:
+        clear_contextvars()  # of the handshake, where the first message came with it
+        bind_contextvars(connection=self.connection.id)
         try:
             if (catch_up := self.connection.outbox.catch_up) is not None:
                 await catch_up.until_placed()
@@ -131,9 +134,9 @@ class Conversation:
             self._working = False
 
     async def _handle(self, request: Request) -> None:
-        handler = self._talk.handlers.find(request)
+        handler, name = self._talk.handlers.find(request), request.handler or request.trigger
+        bind_contextvars(request_id=request.id, handler=name)
         if handler is None:
-            name = request.handler or request.trigger
             self._answer_error(
                 request,
                 "no_handler",
@@ -156,7 +159,7 @@ class Conversation:
         except (Exception, asyncio.CancelledError):
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-            _log.exception("handler failed", handler=request.handler, connection=self.connection.id, request=request.id)
+            _log.exception("handler failed")
             self._answer_error(
                 request,
                 "handler_failed",
@@ -166,14 +169,7 @@ class Conversation:
 
     def _answer_unavailable(self, request: Request, error: AppError) -> None:
         """It did not work, and that is not the page's fault: the log has what it was."""
-        _log.error(
-            "handler could not be carried out",
-            handler=request.handler,
-            connection=self.connection.id,
-            request=request.id,
-            error=error.detail,
-            notes=getattr(error, "__notes__", []),
-        )
+        _log.error("handler could not be carried out", error=error.detail, notes=getattr(error, "__notes__", []))
         self._answer_error(request, error.code, "This does not work at the moment. Please try again.", error.detail)
 
     def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:

@@ -51,22 +51,25 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, one socket, or the life of the application."""
-        if scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._serve(scope, receive, send)
-        else:
+        if scope["type"] == "lifespan":
             await self._http(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        request_id = state["request_id"] = _request_id_of(scope)
+        clear_contextvars()  # of the request before on this connection: this one's task may have been made in its context
+        bind_contextvars(request_id=request_id)
+        try:
+            await (self._socket if scope["type"] == "websocket" else self._serve)(scope, receive, send)
+        finally:
+            clear_contextvars()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = request_id_of(scope)
         stream = self._streams.get(scope["path"])
         app = stream or self._http
         if scope["method"] == "HEAD" and stream is None:
             scope = {**scope, "method": "GET"}  # the server leaves the body out (RFC 9110, 9.3.2)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
-        added = [(b"x-request-id", request_id.encode()), *_EVERYWHERE]
+        state = scope["state"]
+        added = [(b"x-request-id", state["request_id"].encode()), *_EVERYWHERE]
         status = 0
 
         def send_named(message: Message) -> Awaitable[None]:
@@ -79,21 +82,16 @@ class Front:
             return send(message)
 
         began = monotonic()
-        clear_contextvars()  # of the request before on this connection: this one's task may have been made in its context
-        bind_contextvars(request_id=request_id)
-        try:
-            await app(scope, receive, send_named)
-            took_s = monotonic() - began
-            _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(took_s * 1000, 2))
-            if stream is None:
-                self._count(scope["method"], scope.get("path_template", ""), status, took_s)
-            else:
-                self._count(scope["method"], scope["path"], status, None)
-        finally:
-            clear_contextvars()
+        await app(scope, receive, send_named)
+        took_s = monotonic() - began
+        _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(took_s * 1000, 2))
+        if stream is None:
+            self._count(scope["method"], scope.get("path_template", ""), status, took_s)
+        else:
+            self._count(scope["method"], scope["path"], status, None)
 
 
-def request_id_of(scope: Scope) -> str:
+def _request_id_of(scope: Scope) -> str:
     """The caller's `X-Request-ID` where it is sound, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":

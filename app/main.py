@@ -1,8 +1,6 @@
 """Puts the application together: the only file that knows every part. Parts start in order and stop in reverse."""
 
 import asyncio
-import hashlib
-import hmac
 import importlib
 import traceback
 from collections.abc import AsyncIterator, Sequence
@@ -20,7 +18,7 @@ from litestar.types import Middleware
 from app import __version__
 from app.auth.admission import Admission
 from app.auth.failures import Failures
-from app.auth.from_settings import make_tokens
+from app.auth.from_settings import fingerprint, make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.known_ids import KnownIds
@@ -61,6 +59,7 @@ from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
 from app.monitoring.monitoring import Monitoring
 from app.monitoring.storage import WatchedDatabase
+from app.monitoring.tracing import Tracing, make_tracing
 from app.monitoring.workers import WorkerPlace
 from app.settings import Settings, SettingsError
 from app.web import openapi
@@ -111,6 +110,7 @@ class Parts(NamedTuple):
     everywhere: Everywhere
     member: Member
     monitoring: Monitoring
+    tracing: Tracing
 
 
 def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | None = None) -> Front:
@@ -159,6 +159,7 @@ def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | N
         request_max_body_size=settings.max_body_bytes,
         state=State({"settings": settings}),
         logging_config=None,
+        plugins=parts.tracing.plugins,
     )
     admission = Admission(parts.tokens, services.tickets)
     console = partial(services.of(Console).in_front_of, routes=litestar.routes)
@@ -188,6 +189,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
     key_usage = KeyUsage(database)
     redis_deadline = Deadline()
     member, tokens = make_member(settings, new_node_id(), redis_deadline), make_tokens(settings)
+    tracing = make_tracing(settings, __version__, member.roster.node)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
@@ -210,6 +212,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
         session_ids=SessionIds(member.roster.node, tokens.derived_key("ids of sessions")),
         roster=member.roster,
     )
+    database.span = hub.latency.span = tracing.span
     return Parts(
         settings=settings,
         database=database,
@@ -223,6 +226,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
         everywhere=Everywhere(hub, member.peers),
         member=member,
         monitoring=Monitoring(__version__, hub, member.lease, database, place),
+        tracing=tracing,
     )
 
 
@@ -246,17 +250,6 @@ def _office(parts: Parts, services: Services) -> Office:
     return Office(parts.guard, services.of(IdempotentCalls), services.of(AuditLog).note, parts.settings.max_body_bytes, given)
 
 
-def _fingerprint(settings: Settings) -> str:
-    """Of what nodes must have in common to let the same pages in, one for each secret; they say nothing of these."""
-    public = "".join(settings.token_public_key.replace("\\n", "\n").split())
-    known = f"fingerprint of {settings.token_issuer!r}, {settings.token_audience!r} and {public!r}".encode()
-    secrets = filter(None, (settings.token_secret, settings.token_other_secret))
-    return (
-        ",".join(hmac.digest(secret.encode(), known, "sha256").hex()[:16] for secret in secrets)
-        or (hashlib.sha256(known).hexdigest()[:16])
-    )
-
-
 async def _look_on(watch: Watch, rest: Rest) -> None:
     while True:
         await watch.look()
@@ -277,6 +270,7 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
+        await stack.enter_async_context(parts.tracing.running())
         await stack.enter_async_context(parts.monitoring.running())
         if parts.settings.redis_url:
             await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
@@ -292,7 +286,7 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
-        await stack.enter_async_context(parts.member.running(partial(_condition, parts, _fingerprint(settings))))
+        await stack.enter_async_context(parts.member.running(partial(_condition, parts, fingerprint(settings))))
         yield
         await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:

@@ -73,7 +73,8 @@ async def test_a_transaction_is_done_inside_its_span(sqlite_url: str):
         yield
         order.append(f"{name} ends")
 
-    database = WatchedDatabase(sqlite_url, span)
+    database = WatchedDatabase(sqlite_url)
+    database.span = span
     async with database.transaction():
         order.append("work")
     await database.close()

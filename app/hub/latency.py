@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from app.hub.rounds import Timing
 from app.kernel.clock import monotonic
 from app.kernel.histogram import SECONDS, Histogram
+from app.kernel.span import NO_SPAN, Span
 
 
 class Latency:
@@ -19,6 +20,8 @@ class Latency:
         """Of what was published on this node: with its way through the journal."""
         self.elsewhere = Histogram(SECONDS)
         """Of what came from other nodes: since it came. How late it came is the journal's lag."""
+        self.span: Span = NO_SPAN
+        """Set by whoever traces."""
         self._published: dict[str, float] = {}
 
     @contextmanager
@@ -26,7 +29,8 @@ class Latency:
         """Its time begins now; in the block it comes back from the journal."""
         self._published[publication_id] = monotonic()
         try:
-            yield
+            with self.span("publish"):
+                yield
         finally:
             self._published.pop(publication_id, None)
 

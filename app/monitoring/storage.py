@@ -1,8 +1,8 @@
 """The database as it is used: transactions, how they end, how long they take; and the queues that write in batches."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,21 +14,20 @@ from app.kernel.batches import Batches
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
 from app.kernel.histogram import SECONDS, SIZES, Histogram
+from app.kernel.span import NO_SPAN, Span
 from app.monitoring.families import add_histogram
 
 OUTCOMES: Final = ("committed", "rolled_back", "unavailable")
 """`rolled_back`: by whoever wrote, who refused something, or by a mistake. `unavailable`: the database was away, busy or full."""
 
-Span = Callable[[str], AbstractContextManager[object]]
-"""Around a piece of work that has this name."""
-
 
 class WatchedDatabase(Database):
     """A database that knows how its transactions end."""
 
-    def __init__(self, url: str, span: Span = nullcontext) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._span = span
+        self.span: Span = NO_SPAN
+        """Set by whoever traces."""
         self.outcomes: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
         self.seconds = Histogram(SECONDS)
         """From the wish for its turn to what it answers; only of those that were committed."""
@@ -38,7 +37,7 @@ class WatchedDatabase(Database):
         """As the database does."""
         began, outcome = monotonic(), "rolled_back"
         try:
-            with self._span("transaction"):
+            with self.span("transaction"):
                 async with super().transaction() as session:
                     yield session
             outcome = "committed"

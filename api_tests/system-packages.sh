@@ -24,3 +24,4 @@ need Redis redis-server "the tests of clusters" redis-server valkey-server
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
 need npm npm "the tests with axe, TypeScript, htmx and Turbo" npm
 need PostgreSQL postgresql "the tests of PostgreSQL" initdb
+need Prometheus prometheus "the tests of alerts and of the dashboard" promtool

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
 import httpx
@@ -59,13 +60,30 @@ class EventClient:
                 pass
         return event
 
+    async def until(self, words: str, within: float = SOON_S) -> list[Event]:
+        """All that comes until one holds these words, and that one."""
+        events: list[Event] = []
+        async with asyncio.timeout(within):
+            while not events or words not in events[-1].data:
+                events.append(await self.next())
+        return events
+
+    async def all_before_the_cut(self, within: float = SOON_S) -> list[Event]:
+        """All that came whole until the connection was cut."""
+        events: list[Event] = []
+        with suppress(httpx.TransportError):
+            async with asyncio.timeout(within):
+                async for event in self._events:
+                    events.append(event)  # noqa: PERF401 - what came before the cut is kept
+        return events
+
     async def all(self, within: float = SOON_S) -> list[Event]:
         """All that comes until the stream ends."""
         async with asyncio.timeout(within):
             return [event async for event in self._events]
 
     async def _read(self) -> AsyncIterator[Event]:
-        name, data = "", []
+        name, data, last_id = "", [], ""
         async for line in self.response.aiter_lines():
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -76,10 +94,11 @@ class EventClient:
             elif field == "data":
                 data.append(value)
             elif field == "id":
-                self.last_id = value
+                last_id = value
             elif field == "retry":
                 self.retry_ms = int(value)
-            elif not line:
+            elif not line:  # what is cut off before has moved nobody
+                self.last_id = last_id
                 if data:
                     yield Event(name or "message", "\n".join(data), self.last_id)
                 name, data = "", []

@@ -17,6 +17,7 @@ class Proxy:
         self._answers = asyncio.Event()
         self._answers.set()
         self._refuses = False
+        self._cut_behind, self.cuts_left = b"", 0
         self.port = 0
         self.connections = 0
         """How many were made."""
@@ -29,6 +30,10 @@ class Proxy:
         """End every connection. The next ones are taken."""
         for writer in self._writers:
             writer.transport.abort()
+
+    def cut_behind(self, words: bytes, times: int = 1) -> None:
+        """End so many connections right behind these words of an answer: the client has all until there."""
+        self._cut_behind, self.cuts_left = words, times
 
     def refuse(self) -> None:
         """End every connection, and each new one at once."""
@@ -64,6 +69,10 @@ class Proxy:
             while piece := await reader.read(PIECE_BYTES):
                 if may is not None:
                     await may.wait()
+                    if self.cuts_left and (found := piece.find(self._cut_behind)) >= 0:
+                        self.cuts_left -= 1
+                        writer.write(piece[: found + len(self._cut_behind)])
+                        break
                 writer.write(piece)
                 await writer.drain()
         self._writers.discard(writer)

@@ -139,7 +139,7 @@ def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | N
             is_noted = name in feature.admin_actions
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
-    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running)
+    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running, set())
     office = _office(parts, services)
     answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
@@ -206,6 +206,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
         replay_s=settings.replay_s,
+        max_message_bytes=settings.max_message_bytes,
         events=wsx.events,
         follows=StoredFollows(database),
         sessions=member.sessions,

@@ -46,6 +46,7 @@ CONSTANTS = {
     "bytes before the handshake is answered": protocol.MAX_EARLY_BYTES,
     "frames of one socket in a turn of the loop": protocol.MAX_HOLD_S * 1_000,
     "unreadable messages in a row": conversation.MAX_UNREADABLE_IN_A_ROW,
+    "names that no handler has, in the log": conversation.MAX_MISSING_TOLD,
     "messages that wait for their handler": conversation.MAX_WAITING,
     "connection token": tokens.MAX_TOKEN_CHARS,
     "time to end a closed connection": sink.CLOSE_TIMEOUT_S,

@@ -116,8 +116,8 @@ def test_two_keys_live_through_a_rotation_and_a_name_means_one_of_them():
     for number, kid in enumerate(("older", "newer")):
         assert "ada" == read(tokens, signed("rsa", number, header={"kid": kid}))
         assert "ada" == read(tokens, signed("rsa", number))  # without a name all of its algorithm are tried
-    assert "(InvalidSignature)" in read(tokens, signed("rsa", 1, header={"kid": "older"}))
-    assert "(InvalidSignature)" in read(tokens, signed("rsa", 2))
+    assert "it is signed with another key" in read(tokens, signed("rsa", 1, header={"kid": "older"}))
+    assert "it is signed with another key" in read(tokens, signed("rsa", 2))
     assert "(NoSuchKey)" in read(tokens, signed("rsa", header={"kid": "third"}))  # that one is for ES256
     assert "(NoSuchKey)" in read(tokens, signed("ed25519"))
     assert "ended" in read(tokens, signed("rsa", exp=1))
@@ -141,8 +141,8 @@ def test_of_two_secrets_the_first_signs_and_both_are_read():
     old, both, new = Tokens(OTHER), Tokens(SECRET, other_secret=OTHER), Tokens(SECRET)
     made = jwt.encode(claims(aud=None), OTHER)
     assert ("ada", "ada") == (read(old, made), read(both, made))
-    assert "(InvalidSignature)" in read(new, made)
-    assert "(InvalidSignature)" in read(both, jwt.encode(claims(aud=None), "a third secret that is just as long"))
+    assert "it is signed with another key" in read(new, made)
+    assert "it is signed with another key" in read(both, jwt.encode(claims(aud=None), "a third secret that is just as long"))
     assert "ended" in read(both, jwt.encode(claims(aud=None, exp=1), OTHER))
 
 

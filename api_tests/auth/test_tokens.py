@@ -57,27 +57,27 @@ def test_every_name_comes_back_as_it_was(user_id, name, roles):
 @pytest.mark.parametrize(
     ("token", "said"),
     [
-        (f"{part({'alg': 'none', 'typ': 'JWT'})}.{part({'sub': 'ada', 'exp': time.time() + A_DAY_S})}.", "InvalidAlgorithm"),
-        (signed(algorithm="HS512", secret="s" * 64), "InvalidAlgorithm"),
-        (signed(secret="another secret that is also long enough"), "InvalidSignature"),
-        (signed()[:-4] + "AAAA", "InvalidSignature"),
-        (signed(exp=None), "MissingRequiredClaim"),
-        (signed(sub=None), "MissingRequiredClaim"),
-        (signed(nbf=time.time() + A_DAY_S), "ImmatureSignature"),
-        (signed(iat=time.time() + A_DAY_S), "ImmatureSignature"),
-        (signed(sub=7), "InvalidSubject"),
-        (signed(exp="soon"), "Decode"),
-        (signed(exp=[1]), "Decode"),
-        (signed(exp=float("inf")), "Decode"),
-        (signed(exp=float("nan")), "Decode"),
-        ("", "Decode"),
-        ("a.b", "Decode"),
-        ("a.b.c", "Decode"),
-        ("ключ.ключ.ключ", "Decode"),
+        (f"{part({'alg': 'none', 'typ': 'JWT'})}.{part({'sub': 'ada', 'exp': time.time() + A_DAY_S})}.", "its algorithm is not"),
+        (signed(algorithm="HS512", secret="s" * 64), "its algorithm is not"),
+        (signed(secret="another secret that is also long enough"), "it is signed with another key"),
+        (signed()[:-4] + "AAAA", "it is signed with another key"),
+        (signed(exp=None), "it says no `exp`"),
+        (signed(sub=None), "it says no `sub`"),
+        (signed(nbf=time.time() + A_DAY_S), "it is not valid yet"),
+        (signed(iat=time.time() + A_DAY_S), "it is not valid yet"),
+        (signed(sub=7), "its `sub` must be a text"),
+        (signed(exp="soon"), "it cannot be read"),
+        (signed(exp=[1]), "it cannot be read"),
+        (signed(exp=float("inf")), "it cannot be read"),
+        (signed(exp=float("nan")), "it cannot be read"),
+        ("", "it cannot be read"),
+        ("a.b", "it cannot be read"),
+        ("a.b.c", "it cannot be read"),
+        ("ключ.ключ.ключ", "it cannot be read"),
     ],
 )
 def test_a_token_that_is_not_the_sites_is_refused(token, said):
-    assert f"the connection token was refused ({said})" == refusal(token)
+    assert refusal(token).startswith(f"the connection token was refused: {said}")
 
 
 @pytest.mark.parametrize("exp", [0, -1, True, time.time() - 1])
@@ -117,10 +117,10 @@ def test_issuer_and_audience_are_wanted_where_they_are_set():
     strict = Tokens(SECRET, issuer="https://site.example", audience="wsx")
     assert "ada" == strict.read(strict.issue("ada", ttl=HOUR)).id
     assert "ada" == strict.read(signed(iss="https://site.example", aud=["other", "wsx"])).id
-    assert "(MissingRequiredClaim)" in refusal(signed(iss="https://site.example"), strict)
+    assert "it says no `aud`" in refusal(signed(iss="https://site.example"), strict)
     assert "(InvalidAudience)" in refusal(signed(iss="https://site.example", aud="other"), strict)
-    assert "(MissingRequiredClaim)" in refusal(signed(aud="wsx"), strict)
-    assert "(InvalidIssuer)" in refusal(signed(iss="https://evil.example", aud="wsx"), strict)
+    assert "it says no `iss`" in refusal(signed(aud="wsx"), strict)
+    assert "it is made by another site" in refusal(signed(iss="https://evil.example", aud="wsx"), strict)
     assert "ada" == tokens.read(signed(iss="anybody", aud="anything")).id
 
 

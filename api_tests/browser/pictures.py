@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -10,16 +9,14 @@ from typing import Any, Final
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from api_tests.browser.conftest import ARGUMENTS, chromium
+from api_tests.browser.console_pictures import take_console
 from api_tests.browser.figures import figures
-from api_tests.browser.png import small
+from api_tests.browser.png import keep
 from api_tests.browser.process import Process
 from api_tests.browser.town import is_live, say, write
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY
 
-FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
-MAX_BYTES: Final = 150_000
-"""Of one picture: whoever clones the repository takes all of them along, in every version."""
 DESK: Final[ViewportSize] = {"width": 1280, "height": 900}
 PHONE: Final[ViewportSize] = {"width": 375, "height": 760}
 HALF: Final[ViewportSize] = {"width": 800, "height": 880}
@@ -72,14 +69,6 @@ async def live(ada: Page, bob: Page, api: ApiClient) -> None:
     await expect(ada.locator(".local-event")).to_have_count(1)
 
 
-def keep(name: str, png: bytes) -> None:
-    picture = small(png)
-    (FOLDER / name).write_bytes(picture)
-    print(f"{name}: {len(picture):,} bytes")  # noqa: T201 - this is a program
-    if len(picture) > MAX_BYTES:
-        sys.exit(f"{name} is larger than {MAX_BYTES:,} bytes")
-
-
 async def two_windows(browser: Browser, windows: list[Page]) -> bytes:
     """Two windows side by side, as one picture."""
     shots = [base64.b64encode(await page.screenshot()).decode() for page in windows]
@@ -105,13 +94,13 @@ async def take(browser: Browser, url: str) -> None:
 
 
 async def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with Process(Path(folder)) as product, async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             for name, size in (("desk", DESK), ("phone", PHONE)):
-                print(name, await figures(browser, product.url, size))  # noqa: T201 - as above
+                print(name, await figures(browser, product.url, size))  # noqa: T201 - this is a program
             await take(browser, product.url)
+            await take_console(browser, product.url)
             await browser.close()
 
 

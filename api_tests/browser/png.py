@@ -1,11 +1,17 @@
 """Small pictures for the docs: a screenshot's PNG (RFC 2083), written anew with a palette of 256 colours."""
 
 import struct
+import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
+
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
+MAX_BYTES: Final = 150_000
+"""Of one picture: whoever clones the repository takes all of them along, in every version."""
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 COLOURS: Final = 256
@@ -13,6 +19,15 @@ RGB: Final = {2: 3, 6: 4}
 """Bytes of a pixel by colour type: with or without alpha, which screenshots do not use."""
 
 Colour = tuple[int, int, int]
+
+
+def keep(name: str, png: bytes) -> None:
+    """Put a screenshot among the pictures of the docs, and say how large it is."""
+    picture = small(png)
+    (FOLDER / name).write_bytes(picture)
+    print(f"{name}: {len(picture):,} bytes")  # noqa: T201 - for a program
+    if len(picture) > MAX_BYTES:
+        sys.exit(f"{name} is larger than {MAX_BYTES:,} bytes")
 
 
 def small(png: bytes) -> bytes:

@@ -3,12 +3,13 @@
 import base64
 import json
 
+import pytest
 from playwright.async_api import Dialog, Page, expect
 
 from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.page_guide import answer_next
 from api_tests.browser.reading import asked_until_now, events, handlers
-from api_tests.browser.scripted import Peer
+from api_tests.browser.scripted import Peer, Site
 
 REJECTED = "(promise) => promise.then(() => 'resolved', ({message, code}) => code ?? message)"
 CONDITIONS = {
@@ -145,6 +146,20 @@ async def test_a_message_of_the_limit_is_sent_and_one_of_a_byte_more_is_not(page
     assert size == (await peer.asked())["data"]["f"]["size"]
     assert "too_big" == await page.evaluate(f"({REJECTED})(wsx.send('x'.repeat(300)))")
     assert ["too_big", "too_big"] == [event["code"] for event in await events(page, "error")]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [("/ws", 5_000), ('{"maxMessageBytes": 4000}', 4_000)],
+    ids=["unless the page does", "not past the page"],
+)
+async def test_the_server_says_how_long_a_message_may_be(page: Page, visit: Visit, site: Site, config, expected) -> None:
+    site.hello["max_message_bytes"] = 5_000
+    peer = await visit("", config=config)
+    await events(page, "hello")
+    assert "too_big" == await page.evaluate(f"({REJECTED})(wsx.send('x'.repeat({expected})))")
+    await page.evaluate(f"() => void wsx.send('x'.repeat({expected - 200}))")
+    assert expected - 200 == len((await peer.asked())["handler"])
 
 
 async def test_what_is_shown_while_it_runs_stays_for_the_last_request(page: Page, visit: Visit) -> None:

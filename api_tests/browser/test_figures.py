@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import Browser
 
 from api_tests.browser.figures import figures
-from api_tests.browser.pictures import DESK, FOLDER, MAX_BYTES, PHONE
+from api_tests.browser.pictures import DESK, PHONE
+from api_tests.browser.png import FOLDER, MAX_BYTES
 from api_tests.guide.pages import ROOT
 from api_tests.server import Running
 

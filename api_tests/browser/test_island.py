@@ -43,6 +43,16 @@ async def test_one_click_two_windows_and_each_sees_what_the_other_does(town: Tow
     await expect(ada.locator("#who [data-user=bob] small")).to_have_text("bob, Lighthouse")
 
 
+async def test_whoever_comes_in_by_the_form_is_called_so(town: Town) -> None:
+    page = await town.visit()
+    await page.fill("input[name=name]", "Dora")
+    await page.select_option("select[name=role]", "admin")
+    await page.click("text=Sign in")
+    await expect(page.locator(".who-am-i b")).to_have_text("Dora")
+    await is_live(page)
+    await expect(page.locator(".who-am-i .role")).to_have_text("admin")
+
+
 async def test_a_click_on_the_island_is_a_walk_to_just_there(town: Town) -> None:
     ada = await town.visit("Ada")
     land = ada.locator(".land")

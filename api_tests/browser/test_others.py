@@ -1,19 +1,23 @@
 """htmx 2 and 4, Turbo and a plain `EventSource`, as npm has them, beside our own client: one publication, the same page."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from api_tests.browser.others import COMING_BACK, PAGES, others, shown
+from api_tests.browser.others import COMING_BACK, PAGES, others
 from api_tests.browser.process import Process
 from api_tests.client import ApiClient
 from api_tests.npm import scripts as fetched
+from api_tests.proxy import proxy_to
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import eventually_told
+from app.hub.close import Close
 from app.settings import Settings
 
+DOCS = Path(__file__).parents[2] / "docs" / "htmx-and-turbo.md"
 EVERYONE = {"kind": "everyone"}
 PUBLISHED = [
     {"target": "#status", "html": "<b>status</b>"},
@@ -106,46 +110,68 @@ async def test_all_that_can_come_back_by_themselves_are_back_after_a_restart(
         assert 1 == len(set((await there.texts()).values()))
 
 
-@pytest.mark.parametrize(("client", "form"), [(client, form) for client, forms in FORMS.items() for form in forms])
-async def test_a_form_of_htmx_reaches_its_handler(
-    browser: Browser, server: Running, scripts: Mapping[str, str], client: str, form: str
-) -> None:
+async def test_forms_of_htmx_reach_their_handlers(browser: Browser, server: Running, scripts: Mapping[str, str]) -> None:
     async with others(browser, server.url, scripts, cookies={"wsx_token": server.token("ada")}) as there:
-        await there.open(client, extra=form)
-        await server.connected(1)
-        page = there.pages[client]
-        await page.click("#go")
-        await expect(page.locator("#status")).to_contain_text("Update queued for broadcast")
-        assert ("wx-swap" in form) == ("old" in await page.locator("#status").inner_text())
+        for client, form in ((client, form) for client, forms in FORMS.items() for form in forms):
+            await there.open(client, extra=form)
+            await server.connected(1)
+            page = there.pages[client]
+            await page.click("#go")
+            await expect(page.locator("#status")).to_contain_text("Update queued for broadcast")
+            assert ("wx-swap" in form) == ("old" in await page.locator("#status").inner_text())
+            await page.close()
+            await server.connected(0)
 
 
-@pytest.mark.parametrize("client", FORMS)
-async def test_a_form_of_htmx_that_is_refused_says_why(
-    browser: Browser, server: Running, scripts: Mapping[str, str], client: str
-) -> None:
+async def test_a_form_of_htmx_that_is_refused_says_why(browser: Browser, server: Running, scripts: Mapping[str, str]) -> None:
     async with others(browser, server.url, scripts) as there:
-        await there.open(client, extra=FORMS[client][0])
-        await server.connected(1)
-        await there.pages[client].click("#go")
-        await there.all_show("Please log in")
-        assert 1 == await there.pages[client].locator("#go").count()
+        for client, forms in FORMS.items():
+            await there.open(client, extra=forms[0])
+            await server.connected(len(there.pages))
+            await there.pages[client].click("#go")
+            await there.all_show("Please log in")
+            assert 1 == await there.pages[client].locator("#go").count()
 
 
-async def test_a_socket_of_turbo_is_opened_again_by_a_script(
+async def test_a_stream_that_is_cut_within_a_publication_shows_each_part_once(
     browser: Browser, server: Running, api: ApiClient, scripts: Mapping[str, str]
 ) -> None:
+    clients = "htmx2-sse", "htmx4-sse", "turbo-sse"
+    parts = [{"target": "#list", "html": f"<li>{word}</li>", "swap": "beforeend"} for word in ("one", "two", "three")]
+    async with proxy_to(server.port) as proxy, others(browser, f"http://127.0.0.1:{proxy.port}", scripts) as there:
+        await there.open(*clients)
+        await server.connected(len(clients))
+        proxy.cut_behind(b"two", times=len(clients))
+        updates = [{"audience": EVERYONE, **part} for part in parts]
+        await api.post("/broadcasts/batch", {"updates": updates})
+        await there.all_show("three")
+        assert 0 == proxy.cuts_left
+        for page in there.pages.values():
+            assert ["old", "one", "two", "three"] == await page.locator("#list li").all_inner_texts()
+
+
+async def test_a_socket_of_turbo_is_opened_again_by_the_script_of_the_docs(
+    browser: Browser, server: Running, api: ApiClient, scripts: Mapping[str, str]
+) -> None:
+    (script,) = re.findall(r"<script>\n.*?</script>", DOCS.read_text(), re.DOTALL)
     async with others(browser, server.url, scripts) as there:
-        await there.open("turbo-ws")
-        await server.connected(1)
-        (connection,) = server.hub.registry
-        connection.close()
-        await server.connected(0)
-        page = there.pages["turbo-ws"]
-        await page.evaluate("source = document.querySelector('turbo-stream-source'), source.replaceWith(source.cloneNode())")
+        await there.open("turbo-ws", extra=f"<script>Math.random = () => 0</script>{script}")
+        for _ in range(2):
+            await server.connected(1)
+            (connection,) = server.hub.registry
+            connection.close(Close.SLOW)
+            await server.connected(0)
         await server.connected(1)
         await api.post("/broadcasts", {"audience": EVERYONE, "target": "#status", "html": "back"})
         await there.all_show("back")
-        assert "back" in await shown(page)
+        page = there.pages["turbo-ws"]
+        await page.evaluate(
+            "source = document.querySelector('turbo-stream-source'), waits = [], setTimeout = (_, ms) => waits.push(ms)"
+        )
+        (connection,) = server.hub.registry
+        connection.close()
+        await page.wait_for_function("source.streamSource.readyState === WebSocket.CLOSED")
+        assert 1_000 not in await page.evaluate("waits")  # as the script waits before it opens one
 
 
 @pytest.mark.parametrize(("client", "told"), [("htmx2-sse", "htmx:sseClose"), ("htmx4-sse", "htmx:sse:close")])

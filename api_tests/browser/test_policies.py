@@ -34,9 +34,15 @@ async def test_what_is_no_page_may_load_nothing_at_all(server: Running) -> None:
             assert answer.headers["cache-control"] in {"no-store", "no-cache"}, path
 
 
-async def test_the_docs_are_read_and_tried_and_nothing_was_forbidden(page: Page, server: Running) -> None:
+async def _read_docs(page: Page, url: str) -> None:
+    """Open them, and wait until all is loaded: whoever leaves sooner has a server that stops while it still answers."""
     await page.add_init_script(WATCH)
-    await page.goto(f"{server.url}/docs")
+    await page.goto(f"{url}/docs")
+    await expect(page.locator("[id$='get_cursor']")).to_be_visible()
+
+
+async def test_the_docs_are_read_and_tried_and_nothing_was_forbidden(page: Page, server: Running) -> None:
+    await _read_docs(page, server.url)
     await page.locator(".btn.authorize").first.click()
     await page.locator(".auth-container input").fill(ADMIN_KEY)
     await page.locator(".auth-btn-wrapper .authorize").click()
@@ -51,8 +57,7 @@ async def test_the_docs_are_read_and_tried_and_nothing_was_forbidden(page: Page,
 
 async def test_a_policy_that_is_broken_is_noticed(page: Page, console: Console, server: Running) -> None:
     console.expect("Content Security Policy")
-    await page.add_init_script(WATCH)
-    await page.goto(f"{server.url}/docs")
+    await _read_docs(page, server.url)
     await page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
     await page.wait_for_function("violations.length", timeout=PATIENCE_MS)
     assert ["style-src-attr inline"] == await page.evaluate("violations")

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import AsyncExitStack
+from http import HTTPStatus
 from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Page, expect
@@ -61,12 +62,10 @@ class Town:
     async def visit(self, name: str = "", role: str = "", **how: Any) -> Page:
         """Somebody on the page, signed in when they have a name, with a live connection."""
         context = await self._stack.enter_async_context(await self._browser.new_context(**how))
+        if name:  # what the form of the page sends, without opening the page for it
+            answer = await context.request.post(f"{self.url}/demo/sign-in", form={"name": name, "role": role}, max_redirects=0)
+            assert HTTPStatus.SEE_OTHER == answer.status
         page = await self._open(context)
-        if name:
-            await page.fill("input[name=name]", name)
-            await page.select_option("select[name=role]", role)
-            await page.click("text=Sign in")
-            await expect(page.locator(".who-am-i b")).to_have_text(name)
         await is_live(page)
         return page
 

@@ -16,6 +16,7 @@ from app.features.announcements import service
 from app.features.announcements.board import Board
 from app.features.announcements.model import AnnouncementRow
 from app.features.follows import store as follows_store
+from app.features.unsent import Again
 from app.features.users import ensure_users
 from app.hub.audience import followers_of
 from app.hub.hub import Hub
@@ -137,6 +138,22 @@ async def test_a_follower_who_comes_before_the_followers_are_looked_up_is_shown_
     await shows(bob, "x")
     assert [] == eve.heard
     await shows(b.tab("zoe"), "x")
+
+
+# -- what is pushed again ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("what", [service.PUBLISHED, service.EDITED, service.MOVED])
+async def test_one_that_is_pushed_again_stays_below_what_was_announced_since(nodes: list[Node], what: str):
+    """A node was killed before it had noted that it was pushed; the other one does not know whether it was."""
+    a, b = nodes
+    old = await a.announce("old")
+    await a.announce("new")
+    await b.heard(a)
+    pages = [node.tab("ada") for node in nodes]
+    await service.PUSHES_AGAIN[what](b.services, Again("the same", what, [str(old.id)], None))
+    await a.heard(b)
+    for page in (*pages, a.tab("ada"), b.tab("ada")):
+        await shows(page, "new", "old")
+        assert 2 - (page not in pages) == len(page.heard)
 
 
 # -- what is lost -----------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 
 from api_tests.client import ApiClient, SocketClient
 from api_tests.cluster.processes import Process, token_of, two_processes
+from api_tests.events import EventClient
 from api_tests.missing import missing
 from api_tests.postgresql_server import run_postgres
 from api_tests.redis_server import RedisServer
@@ -43,8 +44,8 @@ def _accepts(port: int) -> bool:
 
 
 @asynccontextmanager
-async def _nginx(folder: Path, nodes: list[Process]) -> AsyncIterator[str]:
-    """Its address. Only the ports differ from what the docs print."""
+async def _nginx(folder: Path, nodes: list[Process], *, read_timeout: str = "60s") -> AsyncIterator[str]:
+    """Its address. Only the ports, and for how long it waits, differ from what the docs print."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(program).exists():
         missing("nginx: on Debian, apt install nginx-light")
@@ -52,6 +53,8 @@ async def _nginx(folder: Path, nodes: list[Process]) -> AsyncIterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     ours = (DEPLOY / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
+    assert "proxy_read_timeout 60s;" in ours
+    ours = ours.replace("proxy_read_timeout 60s;", f"proxy_read_timeout {read_timeout};")
     for printed, node in zip(("127.0.0.1:8001", "127.0.0.1:8002"), nodes, strict=True):
         assert printed in ours
         ours = ours.replace(printed, node.serving.url.removeprefix("http://"))
@@ -99,6 +102,59 @@ async def test_pages_are_spread_hear_all_and_come_back_to_the_node_that_stays(tm
         back = [await page(cursor=cursors[one], session=one.hello["session"]) for one in leaving]
         assert {True} == {one.hello["resumed"] for one in back}
         assert ["<p>meanwhile</p>"] * PAGES == [(await one.next_of("#x"))["html"] for one in (*staying, *back)]
+
+
+async def test_streams_are_not_held_back_live_while_silent_and_find_the_node_that_stays(tmp_path: Path, redis: RedisServer):
+    async with AsyncExitStack() as stack:
+        nodes = await stack.enter_async_context(two_processes(tmp_path, redis.url, drain_s="3", ping_interval_s="0.2"))
+        url = await stack.enter_async_context(_nginx(tmp_path, nodes, read_timeout="1s"))
+        api = await stack.enter_async_context(ApiClient(url, ADMIN_KEY))
+
+        async def stream(**headers: str) -> EventClient:
+            return await stack.enter_async_context(EventClient(f"{url}/sse", headers))
+
+        streams = [await stream() for _ in range(4)]
+        heard = [asyncio.ensure_future(one.next_of("before")) for one in streams]
+        await eventually(lambda: min(one.comments for one in streams) > 6)  # for longer than nginx waits
+        await api.broadcast("<p>before</p>", target="#x")
+        await asyncio.gather(*heard)
+
+        there = await nodes[0].connections(f"node={nodes[0].name}")
+        leaving = [one for one in streams if one.hello["connection"] in there]
+        assert len(streams) / 2 == len(leaving)
+        assert await _is_ready(nodes[0])  # who is asked gives a moment, when it stops, in which it takes nobody
+        nodes[0].serving.process.send_signal(signal.SIGTERM)
+        while await _is_ready(nodes[0]):
+            pass
+        new = [(await stream()).hello["connection"] for _ in range(4)]
+        assert {*new} <= {*await nodes[1].connections(f"node={nodes[1].name}")}
+        assert [["drain"]] * len(leaving) == [[event.name for event in await one.all()] for one in leaving]
+        await api.broadcast("<p>meanwhile</p>", target="#x")
+        back = [await stream(**{"Last-Event-ID": one.last_id}) for one in leaving]
+        assert {True} == {one.hello["resumed"] for one in back}
+        for one in back:
+            assert "meanwhile" in (await one.next()).data
+
+        await asyncio.gather(*(_stopped(node) for node in nodes))
+        async with httpx.AsyncClient(base_url=url) as client:
+            asked = [await client.get("/sse", headers={"Origin": "https://shop.example"}) for _ in range(9)]
+            assert HTTPStatus.BAD_GATEWAY == (await client.get("/health/live")).status_code
+        assert {HTTPStatus.OK} == {one.status_code for one in asked}
+        assert len({one.text for one in asked}) > 1
+        assert all(re.fullmatch(r"retry: [2-6]000\n\n", one.text) for one in asked)
+        assert {("text/event-stream", "https://shop.example")} == {
+            (one.headers["content-type"], one.headers["access-control-allow-origin"]) for one in asked
+        }
+
+
+async def _is_ready(node: Process) -> bool:
+    return HTTPStatus.OK == (await node.api.http.get("/health/ready")).status_code
+
+
+async def _stopped(node: Process) -> None:
+    if node.serving.process.returncode is None:
+        node.serving.process.send_signal(signal.SIGTERM)
+    await node.serving.process.wait()
 
 
 async def test_a_database_that_is_away_keeps_no_page_out(tmp_path: Path, redis: RedisServer):

@@ -38,6 +38,17 @@ async def test_a_gap_is_told_and_never_a_part(kept: Kept) -> None:
     assert [] == list(await journal.read(cursors[-1], 100))
 
 
+async def test_an_entry_is_found_by_its_place_while_it_is_in_memory(kept: Kept) -> None:
+    journal = kept.journal
+    start = journal.head()
+    cursors = [await journal.append(str(number).encode()) for number in range(6)]
+    assert [Entry(cursors[0], b"0"), Entry(cursors[5], b"5")] == [journal.at(cursors[0]), journal.at(cursors[5])]
+    await kept.forget_all_but(5)
+    for gone in (start, cursors[0], "x", cursors[5][:-1] + "~"):
+        with pytest.raises(GapError):
+            journal.at(gone)
+
+
 @pytest.mark.parametrize(
     "change", [lambda _: "x", lambda _: "", lambda head: "0" + head, lambda head: head[:-1] + "fe"[head[-1] == "f"]]
 )

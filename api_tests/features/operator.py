@@ -3,21 +3,28 @@
 import re
 from contextlib import AbstractAsyncContextManager
 from html import unescape
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from api_tests.client import SocketClient
-from api_tests.server import ADMIN_KEY, Running
+from api_tests.server import ADMIN_KEY
 from api_tests.waiting import SOON_S
 
 _TOKEN = re.compile(r'name="form_token" value="(\w+)"')
 
 
+class Server(Protocol):
+    """In the loop of the test, or a process."""
+
+    @property
+    def url(self) -> str: ...
+
+
 class Operator:
     """`async with Operator(server) as operator`: signed in with the admin key, or with another; with None not at all."""
 
-    def __init__(self, server: Running, key: str | None = ADMIN_KEY) -> None:
+    def __init__(self, server: Server, key: str | None = ADMIN_KEY) -> None:
         self._server = server
         self._key = key
         self.http = httpx.AsyncClient(base_url=server.url, headers={"Origin": server.url}, timeout=SOON_S)
@@ -54,7 +61,7 @@ class Operator:
         """The socket of a page, connected with the cookie."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
         sent = {"Cookie": cookie, "Origin": self._server.url, **headers}
-        return self._server.socket(path="/console/ws", headers=sent)
+        return SocketClient(self._server.url.replace("http", "ws", 1), path="/console/ws", headers=sent)
 
 
 def said(answer: httpx.Response) -> str:

@@ -20,6 +20,7 @@ from app.features.console_pages import Page
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn is a moment."""
     monkeypatch.setattr(live, "EVERY_S", 20 * MS)
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 10 * MS)
 
 
 async def test_a_list_of_connections_follows_who_comes_and_goes(server: Running):
@@ -122,7 +123,7 @@ async def test_a_connection_that_has_gone_is_said_to_be_gone(server: Running):
         async with server.socket("ada") as ada:
             await window.ask("watch", {"page": "connection", "query": f"id={ada.id}"})
             await shown(window, "ada")
-        await shown(window, "no connection of this id is open")
+        await shown(window, "No connection of this id is open")
 
 
 async def test_the_console_is_no_connection_of_the_product(server: Running, api: ApiClient):

@@ -37,10 +37,11 @@ def blocks_of(text: str) -> dict[str, list[str]]:
 
 @asynccontextmanager
 async def serving(docs: str, name: str, folder: Path) -> AsyncIterator[Site]:
-    """`NAME.html` and `NAME.py` are the first examples of a page of the docs; they are served by the commands that it shows."""
+    """`site/NAME.html` and `NAME.py` are the first examples of a page of the docs; its commands serve them."""
     ports = {shown: free_port() for shown in ("8000", "9000")}
     blocks = blocks_of(re.sub(r"(?<![0-9])[89]000(?![0-9])", lambda shown: ports[shown[0]], docs))
-    (folder / f"{name}.html").write_text(blocks["html"][0])
+    (folder / "site").mkdir()
+    (folder / "site" / f"{name}.html").write_text(blocks["html"][0])
     (folder / f"{name}.py").write_text(blocks["python"][0])
     commands = [line for text in blocks["sh"] for line in text.splitlines() if re.search(r"wsx serve|http\.server", line)]
     settings = {

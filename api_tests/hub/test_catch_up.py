@@ -7,7 +7,7 @@ import pytest
 
 from api_tests.hub.recording import make_hub, turns
 from api_tests.hub.returned import ADA, Returned, hub_ahead, say
-from app.hub import catch_up as module
+from app.hub import missed as module
 from app.hub.audience import everyone, near, rooms, users
 from app.hub.close import Close
 from app.hub.connection import Connection

@@ -28,7 +28,7 @@ class Stalled:
 
     def __init__(self, hub: Hub, send: Callable[..., Coroutine[Any, Any, Any]] = never) -> None:
         self.sink = AsgiSink(never, send)
-        self.conversation = Conversation(Talk(hub, None, 20, 40, set()))
+        self.conversation = Conversation(Talk(hub, None, 20, 40, set(), set()))
         self.connection = hub.connect(self.sink, PLAIN, None, address="", user_agent="")
         self.conversation.connection = self.connection
         self.served = asyncio.create_task(self.sink.run(self.conversation))

@@ -7,6 +7,7 @@ import pytest
 
 from api_tests.client import ApiClient
 from app.web.assets import CLIENT, CLIENT_TYPES, client_script
+from app.web.short_names import with_short_names
 from app.web.shortened import shortened
 
 MAX_BYTES = 8 * 1024
@@ -22,7 +23,7 @@ async def test_the_client_is_small_enough_for_a_phone(api: ApiClient) -> None:
     answer, sent = await _as_sent(api, "/wsx.js", **{"Accept-Encoding": "br, gzip"})
     assert "gzip" == answer.headers["content-encoding"]
     assert len(sent) <= MAX_BYTES
-    assert shortened(CLIENT.read_text()) == gzip.decompress(sent).decode()
+    assert shortened(with_short_names(CLIENT.read_text())) == gzip.decompress(sent).decode()
 
 
 @pytest.mark.parametrize("accepted", ["", "br", "identity", "gzip;q=0", "gzip; q=0.0, br"])
@@ -38,6 +39,14 @@ async def test_each_form_is_confirmed_by_its_own_etag(api: ApiClient) -> None:
     for coding, known, status in (("gzip", etags[0], 304), ("", etags[1], 304), ("gzip", etags[1], 200)):
         answer, _ = await _as_sent(api, "/wsx.js", **{"Accept-Encoding": coding, "If-None-Match": known})
         assert status == answer.status_code
+
+
+@pytest.mark.parametrize(("path", "is_packed"), [("/docs/swagger-ui.css", True), ("/docs/favicon-32x32.png", False)])
+async def test_other_texts_are_packed_too(api: ApiClient, path: str, is_packed: bool) -> None:
+    answer, sent = await _as_sent(api, path, **{"Accept-Encoding": "gzip"})
+    plain = (await api.http.get(path, headers={"Accept-Encoding": "identity"})).content
+    assert plain == (gzip.decompress(sent) if is_packed else sent)
+    assert is_packed == ("content-encoding" in answer.headers) == ("vary" in answer.headers)
 
 
 async def test_the_types_of_the_client_stand_beside_it(api: ApiClient) -> None:

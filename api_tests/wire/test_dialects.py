@@ -1,13 +1,14 @@
 """What clients that are not ours are told, and what they say."""
 
 import json
+import zlib
 
 import pytest
 
 from app.wire import events, htmx, turbo
 from app.wire.dialect import Dialect
 from app.wire.inbound import Inbound, Unreadable
-from app.wire.markup import balanced, sole_root
+from app.wire.markup import sole_root, within_template
 from app.wire.prepared import Prepared
 from app.wire.update import Fragment, Update
 
@@ -82,7 +83,7 @@ def test_each_place_is_a_message_and_what_changes_nothing_is_none(dialect: Diale
 
 @pytest.mark.parametrize("dialect", QUIET)
 def test_nothing_else_is_said_to_clients_that_know_html_alone(dialect: Dialect):
-    assert dialect.encode_hello("c", "s", "0", resumed=False) is dialect.encode_place("0") is None
+    assert dialect.encode_hello("c", "s", "0", 9, resumed=False) is dialect.encode_place("0") is None
     assert dialect.encode_gap("0", ()) is dialect.encode_drain(1) is None
     assert dialect.encode_error("1", "code", "detail") is dialect.encode_done("1") is None
 
@@ -98,24 +99,69 @@ def test_nothing_else_is_said_to_clients_that_know_html_alone(dialect: Dialect):
         ("<p>one</p><p>two</p>", False),
         ("<div>one</div><div>two</div>", False),
         ("<div>one</div> two", False),
-        ("<div><div></div></div>", False),
+        ("<div><div></div></div>", True),
+        ("<div><div></div></div><div></div>", False),
         ("<div>one</div>two</div>", False),
         ("<input><input>", False),
-        ("<blink>x</blink>", False),
+        ("<blink>x</blink>", True),
+        ("<table><tr><td>x</table>", True),
+        ("<table><div>x</div></table>", False),
+        ("<tr><td>x</td></tr>", False),
+        ("<b>x<p>y</b>", False),
+        ("<div>x", False),
+        ("<div></div><path></div>", False),
+        ("<div></div><img></div>", False),
+        ("<div><script>'<div>'</script></div><div><script>'</div>'</script></div>", False),
+        ("<div><!-- </div> --></div>", True),
         ("<br>x</br>", False),
         ("text", False),
         ("", False),
-        ('<div title=">">x</div>', False),
+        ('<div title=">">x</div>', True),
+        ('<div title="</div><div">x</div>', True),
+        ('<img alt=">">', True),
+        ('<img alt="<"><path>', False),
     ],
 )
 def test_one_element_is_only_what_surely_is_one(html: str, is_one: bool):
     assert is_one is (sole_root(html) is not None)
 
 
-def test_templates_within_a_template_are_whole():
-    assert "<p>x</p>" == balanced("<p>x</p>")
-    assert "a <template>b</template> c" == balanced("a</template> <template>b</template> c")
-    assert "<TEMPLATE x><template>b</template></template>" == balanced("<TEMPLATE x><template>b")
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>x</p>",
+        "<template>a</template>",
+        "<!-- </template> --> x",
+        "<a title='</template>'>x</a>",
+        "<textarea></template></textarea>",
+        "<svg><template></template></svg>",
+        "<svg><![CDATA[</template>]]></svg>",
+        "<tr><td>x",
+        "<hx-partial>x</hx-partial>",
+        "<a title='",
+        "a < b",
+    ],
+)
+def test_html_that_stays_in_its_place_is_left_as_it_is(html: str):
+    assert html == within_template(html)
+
+
+@pytest.mark.parametrize(
+    ("html", "told"),
+    [
+        ("<template>x", "<template>x</template>"),
+        ("<!-- x", "<!-- x-->"),
+        ("<TEXTAREA>x", "<TEXTAREA>x</textarea>"),
+        ("a</template>b", "a</wsx-none>b"),
+        ("a</hx-partial>b", "a</wsx-none>b"),
+        ("a</wsx-part><p>b", "a</wsx-none><p>b"),
+        ("<svg></TEMPLATE>", "<svg></wsx-none>"),
+        ("<svg><template></svg></template>", "<svg><wsx-none></svg></wsx-none>"),
+        ("</template><img><!--", "</wsx-none><img><!--"),
+    ],
+)
+def test_html_that_reaches_out_of_its_place_is_made_to_stay(html: str, told: str):
+    assert told == within_template(html)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +198,23 @@ def test_a_page_of_turbo_may_speak_as_one_of_ours_does():
     assert "like" == events.STREAMS["wsx"].read('{"handler": "like"}').handler
 
 
-def test_events_have_a_line_for_each_line_and_only_the_last_moves_the_page():
+def test_events_have_a_line_for_each_line_and_only_the_last_has_the_place_for_its_id():
     stream = events.STREAMS["htmx"]
-    first, second = stream.encode_update("1", Update("#a", "x\r\ny\rz", oob=(Fragment("#b", "c"),)), "c1")
-    assert b'data: <wsx-part hx-swap-oob="innerHTML: #a">x\ndata: y\ndata: z</wsx-part>\n\n' == first
-    assert second.startswith(b"id: c1\ndata: ")
+    update = Update("#a", "x\r\ny\rz", oob=(Fragment("#b", "c"),))
+    first, second = stream.encode_update("1", update, "c1")
+    whole = htmx.DIALECT.encode_update("1", update, "")[0]
+    lines = b'data: <wsx-part hx-swap-oob="innerHTML: #a">x\ndata: y\ndata: z</wsx-part>\n\n'
+    assert (b"id: c1~1~%08x\n" % zlib.crc32(whole) + lines, b"id: c1\n") == (first, second[:7])
+    assert lines == stream.encode_update("1", update, "")[0]
     assert (b"id: c2\n\n",) == stream.encode_batch("1", (Update("#a", swap="none"),), "c2")
     assert () == stream.encode_update("1", Update("#a", swap="none"), "")
     assert stream.encode_error("1", "code", "detail") is stream.encode_done("1") is None
     assert b"event: drain\nretry: 7\ndata: " in (stream.encode_drain(7) or b"")
+
+
+def test_an_id_says_which_events_of_a_publication_are_still_to_come():
+    _, second, third = stream = events.STREAMS["turbo"].encode_batch("1", [Update("#a", html) for html in "xyz"], "c")
+    ids = [one.split(b"\n")[0].removeprefix(b"id: ").decode() for one in stream]
+    assert [("c", ids[0]), ("c", ids[1]), ("c", "")] == [events.split_id(one) for one in ids]
+    assert ((second, third), (third,)) == (events.behind(stream, ids[0]), events.behind(stream, ids[1]))
+    assert events.behind(stream, "c~1~00000000") is None

@@ -48,12 +48,17 @@ def test_what_a_batch_shows_under_an_id_has_that_in_each_of_its_fragments_for_v1
 
 def test_only_v1_knows_hello_gap_and_error() -> None:
     old, new = wsx.dialect(extended=False), wsx.dialect(extended=True)
-    assert old.encode_hello("c", "s", "0", resumed=False) is None
+    assert old.encode_hello("c", "s", "0", 9, resumed=False) is None
     assert old.encode_gap("0", ["#a"]) is None
     assert old.encode_error("1", "code", "detail") is None
-    assert {"type": "hello", "connection": "c", "session": "s", "cursor": "0", "resumed": False} == json.loads(
-        new.encode_hello("c", "s", "0", resumed=False) or b""
-    )
+    assert {
+        "type": "hello",
+        "connection": "c",
+        "session": "s",
+        "cursor": "0",
+        "resumed": False,
+        "max_message_bytes": 9,
+    } == json.loads(new.encode_hello("c", "s", "0", 9, resumed=False) or b"")
     assert {"type": "gap", "cursor": "0", "targets": ["#a"]} == json.loads(new.encode_gap("0", ["#a"]) or b"")
     assert {"type": "error", "id": "1", "code": "code", "detail": "x"} == json.loads(new.encode_error("1", "code", "x") or b"")
 

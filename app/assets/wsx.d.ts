@@ -14,7 +14,7 @@ interface WSXConfig {
   keepAlive?: boolean;
   /** How long a request waits for its answer; default 30,000. */
   timeoutMs?: number;
-  /** What is longer is not sent; default 65,536, as `WSX_MAX_MESSAGE_BYTES` of the server. */
+  /** What is longer is not sent; default: what the server says, `WSX_MAX_MESSAGE_BYTES`. */
   maxMessageBytes?: number;
 }
 
@@ -67,7 +67,7 @@ interface WSXSwapDetail {
 interface WSXEventMap {
   "wsx:connected": CustomEvent<{ url: string }>;
   "wsx:disconnected": CustomEvent<{ code: number; reason: string; willReconnect: boolean }>;
-  "wsx:hello": CustomEvent<{ type: "hello"; connection: string; session: string; cursor: string; resumed: boolean }>;
+  "wsx:hello": CustomEvent<{ type: "hello"; connection: string; session: string; cursor: string; resumed: boolean; max_message_bytes: number }>;
   "wsx:gap": CustomEvent<{ type: "gap"; cursor: string; targets: string[] }>;
   "wsx:drain": CustomEvent<{ type: "drain"; retry_in_ms: number }>;
   "wsx:beforeRequest": CustomEvent<{ request: WSXRequest; element: Element | null }>;

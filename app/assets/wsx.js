@@ -279,7 +279,7 @@
 
   let owner = null; // of the first WSX: binds what is new in the page. All wx-send go through that one
 
-  function WSX({ url = "/ws", debug = false, keepAlive = false, timeoutMs = 30_000, maxMessageBytes = 65_536 } = {}) {
+  function WSX({ url = "/ws", debug = false, keepAlive = false, timeoutMs = 30_000, maxMessageBytes } = {}) {
     const wsx = Object.assign(this, { connectionId: null, on: WSX.on, isConnected, connect, disconnect, reconnect, send, trigger });
     let socket = null;
     let openedAt = 0; // 0: not open
@@ -290,6 +290,7 @@
     let slot = null; // ms, from a server that restarts
     let idle = false;
     let session = "";
+    let maxBytes = maxMessageBytes || 65_536; // of a message; the server says how many, unless the page does
     let cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
     const seen = new Set(); // ids of broadcasts, oldest first
     const requests = new Map(); // id -> {target, targets, text, element, busy, resolve, reject, sent, timer}, oldest first
@@ -442,8 +443,8 @@
         const pending = { target, targets: target === fields.target && targets || [target], element, busy, resolve, reject };
         requests.set(id, pending);
         for (const [one, classes] of busy) one.classList.add(...classes);
-        if ([...files.keys()].reduce((sum, { size }) => sum + 4 * Math.ceil(size / 3), new Blob([text]).size) > maxMessageBytes) {
-          refuse(id, "too_big", `more than ${maxMessageBytes} bytes`);
+        if ([...files.keys()].reduce((sum, { size }) => sum + 4 * Math.ceil(size / 3), new Blob([text]).size) > maxBytes) {
+          refuse(id, "too_big", `more than ${maxBytes} bytes`);
         } else if (!files.size) enqueue(id, pending, text);
         else {
           Promise.all([...files].map(async ([file, sent]) => { sent.data = await base64(file); }))
@@ -508,6 +509,7 @@
       if (isHello) {
         wsx.connectionId = message.connection;
         session = message.session;
+        maxBytes = maxMessageBytes || message.max_message_bytes || maxBytes;
       }
       if (type === "drain") slot = Number(message.retry_in_ms) || 0;
       if (type === "error") settle(id, message);

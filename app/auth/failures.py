@@ -30,8 +30,8 @@ class Failures:
         bucket = self._buckets.to_take_from(network_of(address))
         if not bucket.take(self._per_s, self._burst):
             message = (
-                f"more than {self._burst} tries a minute with keys that are none, from this address (WSX_API_RATE_PER_MIN); "
-                "a valid key is let in, one that was just made after a second"
+                f"more than {self._burst} tries a minute with keys or cookies that are none, from this address "
+                "(WSX_API_RATE_PER_MIN); a valid key is let in, one that was just made after a second"
             )
             raise RateLimited(message, retry_after_s=bucket.left(self._per_s)[1])
 

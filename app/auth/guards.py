@@ -39,6 +39,10 @@ class Guard:
         structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
         return caller
 
+    def refused(self, address: str) -> None:
+        """Somebody there has sent what only the holder of a key has, and it was none. Raises RateLimited for one too many."""
+        self._failures.failed(address)
+
     async def holder(self, key_id: str, digest: bytes) -> Caller | None:
         """Who signed in with this key, if it is good still."""
         return await self._ring.holder(key_id, digest)

@@ -6,13 +6,14 @@ user (`sub`); one that says when it was issued (`iat`) can be told from those th
 
 import hmac
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, TypeGuard
 
 import jwt
+from jwt.exceptions import InvalidSubjectError
 
 from app.auth.revocations import Revocations
 from app.auth.token_keys import HS256, NO_KEYS, FixedKeys, PublicKeys, TokenKey, fitting
@@ -44,6 +45,19 @@ class TokenTooLong(AppError):
 
 class NoSuchKeyError(jwt.InvalidTokenError):
     """None of our keys has the name that the token says, or is for its algorithm."""
+
+
+_WHY_REFUSED: Final[Mapping[type[Exception], str]] = {
+    NoSuchKeyError: "no key that is set here has the name, or the algorithm, that its header says",
+    jwt.InvalidSignatureError: "it is signed with another key than those that are set here",
+    jwt.DecodeError: "it cannot be read: it is not as `wsx token` prints one",
+    jwt.InvalidAlgorithmError: "its algorithm is not the one that is set here",
+    jwt.InvalidAudienceError: "it is made for another site: its `aud` is not WSX_TOKEN_AUDIENCE",
+    jwt.InvalidIssuerError: "it is made by another site: its `iss` is not WSX_TOKEN_ISSUER",
+    jwt.ImmatureSignatureError: "it is not valid yet: its `nbf` or `iat` is in the future",
+    InvalidSubjectError: "its `sub` must be a text",
+}
+"""What its maker can put right, in place of the names of a library's classes. The first that fits."""
 
 
 class Tokens:
@@ -108,7 +122,7 @@ class Tokens:
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("the connection token has ended; get a fresh one from the site") from None
         except jwt.InvalidTokenError as error:
-            message = f"the connection token was refused ({type(error).__name__.removesuffix('Error')})"
+            message = f"the connection token was refused: {_why(error)}"
             raise Unauthenticated(message) from None
         user = _user_of(claims)
         self.revocations.check(user)
@@ -136,6 +150,12 @@ class Tokens:
             options={"require": ["exp", "sub"], "verify_aud": bool(self._audience)},
         )
         return claims
+
+
+def _why(error: jwt.InvalidTokenError) -> str:
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"it says no `{error.claim}`"
+    return next((why for kind, why in _WHY_REFUSED.items() if isinstance(error, kind)), "it is not valid")
 
 
 def _user_of(claims: dict[str, object]) -> User:

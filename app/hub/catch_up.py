@@ -7,21 +7,22 @@ It reads at the pace of its socket, so a slow one holds no memory; one that is s
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
 
 import structlog
 
-from app.hub.audience import assuming
 from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.delivery import Delivery
+from app.hub.missed import Touch, touch_between
 from app.hub.pending import NOTHING, Pending
+from app.hub.publication import Publication
 from app.hub.recall import Hearing
 from app.hub.registry import Registry
 from app.hub.returning import Back, Returning
 from app.journal.port import Entry, GapError
-from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
+from app.wire.dialect import Payloads
+from app.wire.events import behind
 from app.wire.prepared import Prepared
 
 STEP = 200
@@ -30,22 +31,11 @@ STEP_BYTES = 1_048_576
 """And what they may be long together, about: to decode it takes a few milliseconds."""
 SHARE_BYTES = 65_536
 """What is written at once. Until then updates that replace each other collapse."""
-MAX_HOLD_S = 0.002
-"""Seconds in which one page looks for what it missed, before others have their turn."""
-MAX_TARGETS = 256
-"""Targets that a gap names. Where there are more, the page is better loaded anew, and the gap says that it may have been any."""
 MAX_WAIT_S = 60.0
 """Seconds in which a page must take what it was written, before it is closed as slow: pages that sleep have as much elsewhere. It
 comes back to where it was."""
 
 _log = structlog.get_logger()
-
-
-class _Touch(NamedTuple):
-    targets: Collection[str]
-    """All in which something was missed."""
-    is_doubtful: bool
-    """Whether some of that depends on where the page was, and nobody knows it any more."""
 
 
 class CatchUp:
@@ -86,8 +76,9 @@ class CatchUp:
         if self._is_over():  # whoever heard that it is back has closed it
             return
         unchecked = self._enter_rooms()
-        if not unchecked and self._back.is_known and self._back.cursor in {None, self._returning.journal.head()}:
-            self._greet(self._returning.journal.head(), resumed=self._back.cursor is not None)
+        back, head = self._back, self._returning.journal.head()
+        if not unchecked and back.is_known and not back.within and back.cursor in {None, head}:
+            self._greet(head, resumed=back.cursor is not None)
             self._go_live()
             return
         task = asyncio.get_running_loop().create_task(self._run(unchecked), name="catch up")
@@ -165,19 +156,36 @@ class CatchUp:
             return self._tell_gap(self._returning.journal.head(), None)
         async with self._returning.slots:
             is_kept, is_lost = await self._is_kept(cursor), self._hearing.is_lost_since(cursor)
-            if is_kept and not is_lost:
-                self._greet(cursor, resumed=True)
-                return cursor
+            rest = self._rest_at(cursor) if self._back.within else ()
+            if is_kept and not is_lost and rest is not None:
+                return self._resume(cursor, rest)
             head = self._returning.journal.head()
-            touched = await self._touched_between(cursor, head, is_lost=is_lost)
-        if touched is not None:
+            touched = await touch_between(self._returning.touched, self._hearing, cursor, head, is_lost=is_lost)
+        if touched is not None and rest is not None:
             if is_kept and not touched.is_doubtful:
-                self._greet(cursor, resumed=True)
-                return cursor
+                return self._resume(cursor, rest)
             if not touched.targets:  # what is gone was for others
-                self._greet(head, resumed=True)
-                return head
-        return self._tell_gap(head, touched)
+                return self._resume(head, rest)
+        return self._tell_gap(head, touched if rest is not None else None)
+
+    def _resume(self, cursor: str, rest: Payloads) -> str:
+        """Say that from this place on it is shown all, and show it the rest of what has this place. Returns the place."""
+        self._greet(cursor, resumed=True)
+        if rest:
+            self._missed = self._missed.then(Prepared.of(rest))
+        return cursor
+
+    def _rest_at(self, cursor: str) -> Payloads | None:
+        """What it did not get of the publication within which it was cut off. None: nobody can say that any more."""
+        recall = self._returning.recall
+        try:
+            entry = self._returning.journal.at(cursor)
+        except GapError:
+            return None
+        publication = recall.publication(entry)
+        heard = self._hearing.parts_of(publication, cursor)
+        self._note_shown(publication, heard)
+        return behind(recall.message(entry, self._connection.dialect, heard).payloads, self._back.within)
 
     async def _is_kept(self, cursor: str) -> bool:
         try:
@@ -186,37 +194,15 @@ class CatchUp:
             return False
         return True
 
-    async def _touched_between(self, cursor: str, head: str, *, is_lost: bool) -> _Touch | None:
-        """In which targets it missed something; None: it may have been any. `is_lost`: nobody knows where it was."""
-        touched, hears = self._returning.touched, self._hearing.heard_until
-        if not touched.knows(cursor, head):
-            return None
-        found: set[str] = set()
-        is_doubtful = False
-        until = monotonic() + MAX_HOLD_S
-        for place, audience, targets in touched.after(cursor, self._hearing.own):
-            if hears(assuming(audience, is_near=True) if is_lost else audience, place):
-                found.update(targets)
-                is_doubtful |= is_lost and not hears(assuming(audience, is_near=False), place)
-            if len(found) > MAX_TARGETS and not is_lost:  # no more are named
-                break
-            if monotonic() > until:
-                await asyncio.sleep(0)
-                until = monotonic() + MAX_HOLD_S
-        return _Touch(found, is_doubtful)
-
     def _greet(self, cursor: str, *, resumed: bool) -> None:
-        connection = self._connection
-        session = self._returning.ids.of(connection.id)
         self._returning.counts.resumed += resumed
-        self._tell(connection.dialect.encode_hello(connection.id, session, cursor, resumed=resumed))
+        self._tell(self._returning.greeting(self._connection, cursor, resumed=resumed))
 
-    def _tell_gap(self, head: str, touched: _Touch | None) -> str:
+    def _tell_gap(self, head: str, touched: Touch | None) -> str:
         """Say that what it missed until this place is gone. Returns the place."""
-        named = sorted(touched.targets) if touched is not None and len(touched.targets) <= MAX_TARGETS else ()
         self._greet(head, resumed=False)
         self._returning.counts.gaps += 1
-        self._tell(self._connection.dialect.encode_gap(head, named))
+        self._tell(self._connection.dialect.encode_gap(head, touched.named if touched is not None else ()))
         return head
 
     def _tell(self, payload: bytes | None) -> None:
@@ -263,9 +249,12 @@ class CatchUp:
             publication = recall.publication(entry)
             heard = self._hearing.parts_of(publication, position, self._shown)
             if heard:
-                self._shown.update(key for place in heard if (key := publication.parts[place].key))
+                self._note_shown(publication, heard)
                 self._missed = self._missed.then(recall.message(entry, self._connection.dialect, heard))
         return position
+
+    def _note_shown(self, publication: Publication, heard: Collection[int]) -> None:
+        self._shown.update(key for place in heard if (key := publication.parts[place].key))
 
     async def _write(self) -> None:
         """Write what was taken up, and wait until the socket takes more."""

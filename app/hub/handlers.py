@@ -1,7 +1,7 @@
 """What answers a page: functions by name, and what they are given and give back."""
 
-from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import iscoroutinefunction, signature
 from typing import TypeVar
 
 import msgspec
@@ -11,7 +11,7 @@ from app.wire.inbound import Inbound as Request
 from app.wire.swap import check_swap
 from app.wire.update import Fragment
 
-__all__ = ["Handler", "Handlers", "Reply", "Request"]
+__all__ = ["Handler", "Handlers", "Reply", "Request", "replies_of"]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -32,6 +32,21 @@ Handler = Callable[[Request, Connection], Awaitable[Reply | list[Reply] | None]]
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
 
+def replies_of(outcome: object) -> Sequence[Reply]:
+    """What a handler gave back, as a list. Raises TypeError for what is neither a Reply nor a list of them nor None."""
+    if outcome is None:
+        return ()
+    replies: Sequence[object] = outcome if isinstance(outcome, (list, tuple)) else (outcome,)
+    return [_reply(one) for one in replies]
+
+
+def _reply(given: object) -> Reply:
+    if isinstance(given, Reply):
+        return given
+    message = f"the handler returned {type(given).__name__}; a Reply, a list of them, or None is wanted"
+    raise TypeError(message)
+
+
 class Handlers:
     """The handlers by name; the one without a name is the catch-all. Those of `first`, the site's own, go before these."""
 
@@ -42,7 +57,8 @@ class Handlers:
     def on(self, name: str = "") -> Callable[[AnyHandler], AnyHandler]:
         """Register the decorated function.
 
-        Raises ValueError when the name is taken (two modules would fight silently), TypeError when the function is not async.
+        Raises ValueError when the name is taken (two modules would fight silently), TypeError when the function is not async or
+        does not take a request and a connection.
         """
         given: object = name
         if callable(given):
@@ -55,6 +71,11 @@ class Handlers:
             if not is_async:
                 message = f"the handler {name!r} ({handler.__module__}) must be an async function"
                 raise TypeError(message)
+            try:
+                signature(handler).bind(None, None)
+            except TypeError:
+                message = f"the handler {name!r} ({handler.__module__}) must take two arguments: the request and the connection"
+                raise TypeError(message) from None
             taken = self._by_name.get(name)
             if taken is not None and taken is not handler:
                 message = f"the handler {name!r} is registered twice: by {taken.__module__} and by {handler.__module__}"

@@ -54,27 +54,24 @@ class Hub:
         outbox_total_bytes: int = 536_870_912,
         presence_grace_s: float = 0.0,
         replay_s: float = 300.0,
+        max_message_bytes: int = 65_536,
         events: Events | None = None,
         follows: Follows | None = None,
         sessions: Sessions | None = None,
         session_ids: SessionIds | None = None,
         roster: Roster | None = None,
     ) -> None:
-        """`replay_s`: as long as a page may be away and still catch up."""
+        """`replay_s`: as long as a page may be away and still catch up. `max_message_bytes`: what pages are told of theirs."""
         self.journal = journal
         """For those who ask how it is; what is published goes by `publish`."""
         self.registry = Registry(journal.head)
-        kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
-        self.returning = Returning(journal, self.registry, kept, session_ids or SessionIds(), replay_s=replay_s)
+        kept, ids = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S)), session_ids or SessionIds()
+        self.returning = Returning(journal, self.registry, kept, ids, replay_s=replay_s, max_message_bytes=max_message_bytes)
         self.events = events or Events()
         self.roster = roster or LoneRoster()
         self.reach = Reach(self.registry, self.returning.just_left, self.roster, follows or NoFollows())
         self.presence = Presence(
-            self.events,
-            presence_grace_s,
-            self.registry.of_user,
-            roster=self.roster,
-            left_elsewhere=self.returning.just_left.add,
+            self.events, presence_grace_s, self.registry.of_user, roster=self.roster, left_elsewhere=self.returning.just_left.add
         )
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
@@ -195,8 +192,8 @@ class Hub:
         if back is not None:
             self._connect_again(connection, back)
             return connection
-        session, head = self.returning.ids.of(connection.id), self.journal.head()
-        for payload in (dialect.encode_hello(connection.id, session, head, resumed=False), dialect.encode_place(head)):
+        head = self.journal.head()
+        for payload in (self.returning.greeting(connection, head, resumed=False), dialect.encode_place(head)):
             if payload is not None:
                 self.delivery.offer(connection, Prepared(payload))
         self._register(connection, was_here=is_back)

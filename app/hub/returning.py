@@ -17,6 +17,7 @@ from app.hub.sessions import RESTORED_WITHIN_S, Kept, Origin, SessionIds, Sessio
 from app.hub.touched import Touched
 from app.journal.port import Journal
 from app.kernel.identity import User
+from app.wire.events import split_id
 
 MAX_CURSOR_CHARS = 64
 """A longer text is no cursor; of such ones no more is kept than this."""
@@ -49,6 +50,8 @@ class Back(NamedTuple):
     """The connection of this node that it takes over from, if that seems to be open."""
     place: Place | None = None
     """Where it is, as a connection that it takes over from knows it, on whatever node."""
+    within: str = ""
+    """The id of the last event that it has of what has its place, where it was cut off within that; empty: it has all of it."""
 
 
 class Counts:
@@ -68,7 +71,17 @@ class Counts:
 class Returning:
     """Recognises pages that come back, and holds what they read from."""
 
-    def __init__(self, journal: Journal, registry: Registry, sessions: Sessions, ids: SessionIds, *, replay_s: float) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        sessions: Sessions,
+        ids: SessionIds,
+        *,
+        replay_s: float,
+        max_message_bytes: int,
+    ) -> None:
+        """`max_message_bytes`: of what a page may say, which is told to it."""
         self.journal = journal
         self._began = journal.head()
         self.touched = Touched(self._began)
@@ -85,7 +98,13 @@ class Returning:
         """Those who catch up."""
         self._registry = registry
         self._sessions = sessions
+        self._max_message_bytes = max_message_bytes
         self._heirs = Heirs(RESTORED_WITHIN_S)
+
+    def greeting(self, connection: Connection, cursor: str, *, resumed: bool) -> bytes | None:
+        """The first thing that a connection hears; None where its client knows no such thing."""
+        session = self.ids.of(connection.id)
+        return connection.dialect.encode_hello(connection.id, session, cursor, self._max_message_bytes, resumed=resumed)
 
     def lost(self) -> None:
         """The journal is another one from its head on: what is from before is known to nobody."""
@@ -94,12 +113,16 @@ class Returning:
         self.touched = Touched(self._began)
 
     async def recognise(self, cursor: str | None, session: str | None, user: User | None) -> Back:
-        """What is known of a page that says these two. Takes its session, if it is this user's.
+        """What is known of a page that says these two. Takes its session, if it is this user's. `cursor`: or the id of an event.
 
         Connect it in the turn of the loop in which this returns: until then nobody else finds its session. Not safe to cancel.
         """
-        if cursor is not None:
-            cursor = cursor[:MAX_CURSOR_CHARS]
+        if cursor is None:
+            return await self._recognise(None, session, user)
+        place, within = split_id(cursor[:MAX_CURSOR_CHARS])
+        return (await self._recognise(place, session, user))._replace(within=within)
+
+    async def _recognise(self, cursor: str | None, session: str | None, user: User | None) -> Back:
         if session is None:
             return Back(cursor)
         origin = self.ids.read(session)
@@ -161,7 +184,8 @@ class Returning:
         if kept is None:
             return NO_PAST
         is_placed = kept.was_placed and back.place is None  # an open connection hands it on
-        return kept.past.and_then(kept.connection_id, head, was_placed=is_placed, heard_until=back.cursor)
+        heard_until = back.cursor[:-1] if back.cursor and back.within else back.cursor  # just before: it has not heard all of it
+        return kept.past.and_then(kept.connection_id, head, was_placed=is_placed, heard_until=heard_until)
 
     def came_back(self, connection: Connection, back: Back) -> None:
         """It is connected: whoever names its old session from now on takes over from this connection."""

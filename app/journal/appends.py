@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from contextvars import Context
 
 import structlog
 
 from app.journal.place import Place
+from app.kernel.batches import shown
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
 from app.kernel.histogram import SIZES, Histogram
@@ -70,10 +72,15 @@ class Appends:
         while self._waiting:
             _refuse(self._take(), why)
 
-    async def stop(self) -> None:
-        """Wait for what is on its way."""
-        if self._task is not None:
-            await asyncio.wait((self._task,))
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Show the queue to whoever watches, while the block runs. At its end what is on its way is waited for."""
+        with shown(self):
+            try:
+                yield
+            finally:
+                if self._task is not None:
+                    await asyncio.wait((self._task,))
 
     async def _run(self) -> None:
         try:

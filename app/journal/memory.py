@@ -39,6 +39,10 @@ class MemoryJournal:
             raise GapError(after)
         return found
 
+    def at(self, cursor: Cursor) -> Entry:
+        """The entry of this place; GapError when it is not here."""
+        return self._ring.at(cursor, self._place - self._place_of(cursor))
+
     def follow(self, deliver: Deliver, *, lost: Lost | None = None, until_ready: UntilReady | None = None) -> Stop:
         """Call `deliver` with each entry from now on. Nothing is ever lost, and who appends waits by itself."""
         return self._followers.add(deliver, lost, until_ready)

@@ -52,6 +52,9 @@ class Journal(Protocol):
         return entries that they have not been called with yet: those after `head()`. Safe to cancel.
         """
 
+    def at(self, cursor: Cursor) -> Entry:
+        """The entry of this place, if this node has it in memory; raises GapError if not. For what `read` has waited for."""
+
     def follow(
         self,
         deliver: Callable[[Entry], None],

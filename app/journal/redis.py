@@ -24,7 +24,6 @@ from app.journal.place import NOWHERE, Place, next_epoch, number_in
 from app.journal.port import Cursor, Entry, GapError, Health
 from app.journal.ring import Ring
 from app.journal.scripts import APPEND, LIFE, LOOK, stream_of
-from app.kernel.batches import shown
 from app.kernel.deadline import Deadline
 from app.kernel.errors import Unavailable
 
@@ -111,6 +110,10 @@ class RedisJournal:
             return await self.read(after, limit)
         return found
 
+    def at(self, cursor: Cursor) -> Entry:
+        """As the port says."""
+        return self._ring.at(cursor, self._place.number - number_in(cursor, self._place.epoch))
+
     def follow(self, deliver: Deliver, *, lost: Lost | None = None, until_ready: UntilReady | None = None) -> Stop:
         """As the port says."""
         return self._followers.add(deliver, lost, until_ready)
@@ -138,10 +141,9 @@ class RedisJournal:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="journal")
         try:
             await self._tried.wait()
-            with shown(self._appends):
+            async with self._appends.running():
                 yield
         finally:
-            await self._appends.stop()
             self._ends = True  # the library has been seen to swallow a cancellation
             self._reached.clear()
             self._task.cancel()

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 
-from app.journal.port import Cursor, Entry
+from app.journal.port import Cursor, Entry, GapError
 from app.kernel.clock import monotonic
 
 
@@ -36,6 +36,14 @@ class Ring:
         if skipped < 0 or cursor != (entries[skipped - 1].cursor if skipped else self._before):
             return None
         return [entries[at] for at in range(skipped, min(skipped + limit, len(entries)))]  # near the ends a deque finds at once
+
+    def at(self, cursor: Cursor, behind: int) -> Entry:
+        """The entry of this place, so many before the newest. Raises GapError when it is not kept."""
+        self._trim()
+        at = len(self._entries) - 1 - behind
+        if not 0 <= at < len(self._entries) or self._entries[at].cursor != cursor:
+            raise GapError(cursor)
+        return self._entries[at]
 
     def _trim(self) -> None:
         """Forget the oldest while they are too many, too old, or too long together."""

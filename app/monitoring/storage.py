@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -35,11 +35,16 @@ class WatchedDatabase(Database):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """As the database does."""
+        with self._watched():
+            async with super().transaction() as session:
+                yield session
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
         began, outcome = monotonic(), "rolled_back"
         try:
             with self.span("transaction"):
-                async with super().transaction() as session:
-                    yield session
+                yield
             outcome = "committed"
         except Unavailable:
             outcome = "unavailable"

@@ -10,6 +10,7 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from app.web.short_names import with_short_names
 from app.web.shortened import shortened
 
 SHIPPED: Final = Path(__file__).parent.parent / "assets"
@@ -19,6 +20,9 @@ PAGE_POLICY: Final = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 """The content security policy of the pages that we ship: their own scripts, styles and sockets, nothing inline."""
+
+MAX_PACKED_BYTES: Final = 262_144
+"""Of a file that is packed: 30 ms at start. The script of Swagger UI has five times as much: few open it, all would wait."""
 
 CLIENT: Final = SHIPPED / "wsx.js"
 CLIENT_TYPES: Final = SHIPPED / "wsx.d.ts"
@@ -31,14 +35,17 @@ def page(html: str, *, policy: str = PAGE_POLICY) -> Response[str]:
 
 def file_route(path: str, file: Path) -> HTTPRouteHandler:
     """A route for one file. Raises FileNotFoundError at start, not at the first request."""
-    return _route(path, file.read_bytes(), mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+    media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    content = file.read_bytes()
+    is_packed = media_type.startswith("text/") and len(content) <= MAX_PACKED_BYTES
+    return _route(path, content, media_type, packed=_packed(content) if is_packed else b"")
 
 
 def client_routes() -> tuple[HTTPRouteHandler, ...]:
     """The client of pages, and its types for editors and compilers."""
     script = client_script()
     return (
-        _route("/wsx.js", script, "text/javascript", packed=gzip.compress(script, 9, mtime=0)),
+        _route("/wsx.js", script, "text/javascript", packed=_packed(script)),
         _route("/wsx.d.ts", CLIENT_TYPES.read_bytes(), "text/plain"),
     )
 
@@ -46,7 +53,13 @@ def client_routes() -> tuple[HTTPRouteHandler, ...]:
 @cache
 def client_script() -> bytes:
     """What `/wsx.js` sends."""
-    return shortened(CLIENT.read_text()).encode()
+    return shortened(with_short_names(CLIENT.read_text())).encode()
+
+
+@cache
+def _packed(content: bytes) -> bytes:
+    """By gzip, once a process."""
+    return gzip.compress(content, 9, mtime=0)
 
 
 def _route(path: str, content: bytes, media_type: str, *, packed: bytes = b"") -> HTTPRouteHandler:

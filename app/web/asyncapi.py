@@ -39,6 +39,7 @@ _MESSAGES: Final = {
             "session": "019312d0c3f77a1bb1d0b8e4a3c5f6d76f1d4c0b9a8e7f60514233241506f7e8",
             "cursor": "0196d1f0a3c-00000000002a",
             "resumed": False,
+            "max_message_bytes": 65_536,
         },
     ),
     "gap": (

@@ -14,7 +14,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.hub.close import Close
 from app.hub.connection import Connection
-from app.hub.handlers import Handlers, Reply, Request
+from app.hub.handlers import Handlers, Reply, Request, replies_of
 from app.hub.hub import Hub
 from app.hub.paced import QueueFull
 from app.kernel.bucket import Bucket
@@ -28,6 +28,9 @@ MAX_WAITING = 16
 """Messages of one page that wait for its handler. From then on the socket is not read: the page waits, not our memory."""
 MAX_UNREADABLE_IN_A_ROW = 10
 """Texts that are no message at all; then the connection is closed with 1008."""
+MAX_MISSING_TOLD = 100
+"""Names without a handler that the log is told: a site has fewer mistakes, and strangers fill neither log nor memory."""
+MAX_SHOWN_NAME_CHARS = 100
 
 _SWAP_OF_ERRORS = {"outerHTML": "afterbegin", "delete": "afterbegin", "textContent": "innerHTML"}
 """A refused form must not disappear behind its error, and tags are not for people to read."""
@@ -43,6 +46,8 @@ class Talk(NamedTuple):
     rate_per_s: float
     burst: int
     running: set[asyncio.Task[None]]
+    missing: set[str]
+    """Names that pages asked for and no handler has, as far as they were told in the log."""
 
 
 class Conversation:
@@ -135,18 +140,12 @@ class Conversation:
 
     async def _handle(self, request: Request) -> None:
         handler, name = self._talk.handlers.find(request), request.handler or request.trigger
-        bind_contextvars(request_id=request.id, handler=name)
+        bind_contextvars(request_id=request.id, handler=name[:MAX_SHOWN_NAME_CHARS])
         if handler is None:
-            self._answer_error(
-                request,
-                "no_handler",
-                "This page asked for something that does not exist here.",
-                f"no handler is named {name!r}",
-            )
+            self._answer_no_handler(request)
             return
         try:
-            outcome = await handler(request, self.connection)
-            replies = [] if outcome is None else [outcome] if isinstance(outcome, Reply) else outcome
+            replies = replies_of(await handler(request, self.connection))
             for reply in replies:
                 self._talk.hub.send(self.connection, _update(request, reply), request.id)
             if not replies:
@@ -166,6 +165,15 @@ class Conversation:
                 "Something went wrong on our side.",
                 "the handler failed; the server's log has it under this id",
             )
+
+    def _answer_no_handler(self, request: Request) -> None:
+        name = request.handler or request.trigger
+        missing = self._talk.missing
+        if name not in missing and len(missing) < MAX_MISSING_TOLD:  # each once: pages may ask for it many times a second
+            missing.add(name)
+            _log.warning("no handler has this name")
+        sentence = "This page asked for something that does not exist here."
+        self._answer_error(request, "no_handler", sentence, f"no handler is named {name!r}")
 
     def _answer_unavailable(self, request: Request, error: AppError) -> None:
         """It did not work, and that is not the page's fault: the log has what it was."""

@@ -21,16 +21,18 @@ POLICY: Final = (
 FILES: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 
 
+@cache
+def _document(describe: Callable[[], dict[str, Any]]) -> bytes:
+    """The same for all applications of the process."""
+    return msgspec.json.encode(describe())
+
+
 def docs_routes(describe: Callable[[], dict[str, Any]]) -> Sequence[HTTPRouteHandler]:
     """The routes of the docs; `describe` is called at the first request for the document."""
 
-    @cache
-    def described() -> bytes:
-        return msgspec.json.encode(describe())
-
     @get("/openapi.json", include_in_schema=False, sync_to_thread=True)
     def openapi_document() -> Response[bytes]:  # the first time takes long enough to hold up everybody
-        return Response(described(), media_type="application/json", headers={"Cache-Control": "no-cache"})
+        return Response(_document(describe), media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     shipped_docs = (SHIPPED / "docs.html").read_text()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
 
 from app.auth.admission import Admission
@@ -17,6 +17,9 @@ from app.kernel.identity import User
 from app.web.addresses import HandshakeLimit
 from app.web.front import Receive, Scope, Send
 from app.wire.dialect import Dialect
+
+MAX_SHOWN_ORIGIN_CHARS: Final = 200
+"""Of an origin that may not connect, what is told: enough to list it, too little to fill a log."""
 
 
 class TooManySockets(AppError):
@@ -102,7 +105,8 @@ class Entry:
         """
         origin = opening.said(b"origin")
         if origin is not None and not self._allows(origin, opening):
-            message = "pages of this origin may not connect here; the operator can list it in WSX_ALLOWED_ORIGINS"
+            shown = origin[:MAX_SHOWN_ORIGIN_CHARS]
+            message = f"pages of {shown!r} may not connect here; the operator can list it in WSX_ALLOWED_ORIGINS"
             raise Forbidden(message)
         believe_cookie = origin is not None or (is_read and self._is_from_our_page(opening))
         return await self._admission.user(opening.headers, opening.offered, opening.query, believe_cookie=believe_cookie)

@@ -18,6 +18,8 @@ MAX_STALL_S = 60.0
 FIRST_RETRY_MS: Final = 1_000
 RETRY_SPREAD_MS: Final = 2_000
 """An `EventSource` that lost its stream comes back after so long: not all in the same moment."""
+REFUSED_SPREAD_MS: Final = 10_000
+"""The same for those who are not taken for now: a thousand of them come back at the pace at which pages of a drained node do."""
 FIRST_OF_STAY_AWAY: Final = 4400
 """Codes from here on say that the page is not to come back by itself."""
 
@@ -29,6 +31,11 @@ class Ending(msgspec.Struct, frozen=True):
 
     code: int
     reason: str
+
+
+def retry_within(spread_ms: int) -> bytes:
+    """When to come back: each at another moment of so many milliseconds."""
+    return b"retry: %d\n\n" % (FIRST_RETRY_MS + randbelow(spread_ms))
 
 
 class EventSink(AsgiSink):
@@ -58,7 +65,7 @@ class EventSink(AsgiSink):
     async def _write(self, listener: Listener) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": self._headers})
         try:
-            await self._say(b"retry: %d\n\n" % (FIRST_RETRY_MS + randbelow(RETRY_SPREAD_MS)))
+            await self._say(retry_within(RETRY_SPREAD_MS))
             await super()._write(listener)
         except TimeoutError:
             listener.stalled()

@@ -1,8 +1,7 @@
 """JavaScript as it is sent: without what only its readers need. The source in the repository keeps all of it.
 
 Comments, indentation, and spaces beside punctuation go; strings, templates and regular expressions stay letter by letter, and
-each line break that could end a statement stays a line break. Names are not changed. A bundler would do more, and would be one
-more thing to install.
+each line break that could end a statement stays a line break. A bundler would do more, and would be one more thing to install.
 """
 
 import re
@@ -37,7 +36,7 @@ def shortened(source: str) -> str:
     written: list[str] = []
     before: Token = ("gap", "")
     gap = ""
-    for kind, text in _tokens(source, 0, ""):
+    for kind, text in tokens(source):
         if kind == "gap":
             gap = text
             continue
@@ -57,8 +56,11 @@ def _shortest(gap: str, before: Token, after: Token) -> str:
     return " " if is_needed else ""
 
 
-def _tokens(source: str, position: int, end: str) -> Iterator[Token]:
-    """Tokens from here to the mark `end` that closes what is open; that mark included."""
+def tokens(source: str, position: int = 0, end: str = "") -> Iterator[Token]:
+    """What a script is made of: gaps, texts (strings, templates, regular expressions), words, and marks of one character each.
+
+    Tokens from here to the mark `end` that closes what is open; that mark included. Raises UnreadableScriptError.
+    """
     depth = 0
     before: Token = ("gap", "")
     while position < len(source):
@@ -113,7 +115,7 @@ def _end_of_template(source: str, position: int) -> int:
         if not source.startswith("${", inside):
             raise _unreadable("a template", source, position)
         inside += 2
-        inside += sum(len(text) for _, text in _tokens(source, inside, "}"))
+        inside += sum(len(text) for _, text in tokens(source, inside, "}"))
 
 
 def _unreadable(what: str, source: str, position: int) -> UnreadableScriptError:

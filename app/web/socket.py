@@ -4,6 +4,7 @@ With the ASGI extension `wsx.socket` (our own server) the handshake's task ends 
 this loops over ASGI's `receive()`.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -21,7 +22,7 @@ from app.wire import htmx, turbo, wsx
 from app.wire.dialect import Dialect
 
 PATH: Final = "/ws"
-OTHER_DIALECTS: Final[dict[str, Dialect]] = {"/ws/htmx": htmx.DIALECT, "/ws/turbo": turbo.DIALECT}
+OTHER_DIALECTS: Final[Mapping[str, Dialect]] = {"/ws/htmx": htmx.DIALECT, "/ws/turbo": turbo.DIALECT}
 """Of clients that know nothing of ours, by their paths."""
 EXTENSION = "wsx.socket"
 _log = structlog.get_logger()
@@ -30,9 +31,12 @@ _log = structlog.get_logger()
 class SocketDoor:
     """An ASGI application for `websocket` scopes."""
 
-    def __init__(self, talk: Talk, entry: Entry) -> None:
+    def __init__(self, talk: Talk, entry: Entry, path: str = PATH, other_dialects: Mapping[str, Dialect] = OTHER_DIALECTS) -> None:
+        """`path`: where pages of ours knock; `other_dialects`: where others do."""
         self._talk = talk
         self._entry = entry
+        self._path = path
+        self._other_dialects = other_dialects
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one handshake; without the extension, serve the socket to its end."""
@@ -40,7 +44,7 @@ class SocketDoor:
         opening = Opening.of(scope, receive, send)
         try:
             self._entry.arrive(opening)
-            dialect = _dialect(opening)
+            dialect = self._dialect(opening)
             user = await self._entry.admit(opening)
             if user is not None:
                 self._entry.count(user, opening)
@@ -55,6 +59,16 @@ class SocketDoor:
                 return
             user = said.user
         await self._connect(opening, dialect, user, said)
+
+    def _dialect(self, opening: Opening) -> Dialect:
+        """Raises NotFound."""
+        path = opening.scope["path"]
+        if path == self._path:
+            return wsx.dialect(extended=wsx.SUBPROTOCOL in opening.offered, batch_as_oob=opening.query.get("batch") == ["oob"])
+        if path not in self._other_dialects:
+            message = f"sockets are at {', '.join((self._path, *self._other_dialects))}"
+            raise NotFound(message)
+        return self._other_dialects[path]
 
     async def _connect(self, opening: Opening, dialect: Dialect, user: User | None, said: FirstWord | None) -> None:
         """Give an accepted socket to the hub; without the extension, serve it to its end."""
@@ -85,17 +99,6 @@ class SocketDoor:
         elif said is Silence.UNKNOWN:
             await _hang_up(opening, Close.TOKEN_ENDED, NOT_SAID)
         return None
-
-
-def _dialect(opening: Opening) -> Dialect:
-    """Raises NotFound."""
-    path = opening.scope["path"]
-    if path == PATH:
-        return wsx.dialect(extended=wsx.SUBPROTOCOL in opening.offered, batch_as_oob=opening.query.get("batch") == ["oob"])
-    if path not in OTHER_DIALECTS:
-        message = f"sockets are at {', '.join((PATH, *OTHER_DIALECTS))}"
-        raise NotFound(message)
-    return OTHER_DIALECTS[path]
 
 
 async def _hang_up(opening: Opening, why: Close, reason: str | None = None) -> None:

@@ -12,7 +12,7 @@ from app.web.answer import Answer, Header, send_answer
 from app.web.conversation import Conversation, Talk
 from app.web.entry import Draining, Entry, Opening
 from app.web.errors import problem
-from app.web.event_sink import FIRST_RETRY_MS, EventSink
+from app.web.event_sink import REFUSED_SPREAD_MS, EventSink, retry_within
 from app.web.front import Receive, Scope, Send
 from app.wire.dialect import Dialect
 from app.wire.events import STREAMS
@@ -106,5 +106,5 @@ def _headers(opening: Opening) -> list[Header]:
 def _refusal(error: AppError, opening: Opening) -> Answer:
     """An `EventSource` never comes back after an error. What will be well in a moment is told it as a stream that has ended."""
     if isinstance(error, Draining | TooManyHandshakes) and MEDIA_TYPE in (opening.said(b"accept") or ""):
-        return Answer(int(HTTPStatus.OK), _headers(opening), b"retry: %d\n\n" % (2 * FIRST_RETRY_MS))
+        return Answer(int(HTTPStatus.OK), _headers(opening), retry_within(REFUSED_SPREAD_MS))
     return problem(error, opening.scope["path"], opening.scope["state"]["request_id"])

@@ -35,8 +35,8 @@ class Dialect(Protocol):
     def encode_done(self, request_id: str) -> bytes | None:
         """The answer to a request whose handler says nothing, or None where the dialect has none."""
 
-    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
-        """The first message, or None where the dialect has none."""
+    def encode_hello(self, connection_id: str, session: str, cursor: str, max_message_bytes: int, *, resumed: bool) -> bytes | None:
+        """The first message, or None where the dialect has none. `max_message_bytes`: of what the page may say."""
 
     def encode_place(self, cursor: str) -> bytes | None:
         """That the page is new, and hears everything from here on; None where the hello says so, or the page knows no places."""
@@ -60,7 +60,7 @@ class Wordless:
     def encode_done(self, request_id: str) -> bytes | None:
         """None: nobody waits for an answer."""
 
-    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
+    def encode_hello(self, connection_id: str, session: str, cursor: str, max_message_bytes: int, *, resumed: bool) -> bytes | None:
         """None."""
 
     def encode_place(self, cursor: str) -> bytes | None:

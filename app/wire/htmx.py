@@ -14,19 +14,19 @@ import msgspec
 
 from app.wire.dialect import Payloads, Wordless
 from app.wire.inbound import Inbound, Unreadable
-from app.wire.markup import sole_root, text_as_html
+from app.wire.markup import sole_root, text_as_html, within_template
 from app.wire.swap import style_of
 from app.wire.update import Fragment, Update, fragments_of
 
 WRAPPER: Final = "wsx-part"
-"""htmx puts in what this holds, and not the element itself. No HTML has an end tag of it, so none can end it early."""
+"""htmx puts in what this holds, and not the element itself."""
 HANDLER, TARGET, SWAP = "wx-send", "wx-target", "wx-swap"
 """Fields that say what the attributes of these names say on a page of WSX: `<input type="hidden" name="wx-send" value="like">`."""
 
 _STYLES: Final = {"textContent": "innerHTML", "morph": "innerHTML"}
 """All others are htmx's own words. Text goes as HTML that shows it: htmx knows no text out of band. What morphs is
 called otherwise in each version, and must not be asked for where it is not there."""
-_FIRST_TAG: Final = re.compile(r"(?>\s+|<!--.*?-->)*+<([a-zA-Z]+)", re.DOTALL)
+_FIRST_TAG: Final = re.compile(r"(?>\s+|<!--(?:-?>|.*?--!?>))*+<([a-zA-Z]+)", re.DOTALL)
 _AROUND: Final = {
     "tr": "tbody",
     "td": "tr",
@@ -84,13 +84,14 @@ def _told(part: Fragment, mark: str) -> tuple[str, ...]:
     style = style_of(part.swap)
     if style == "delete":
         return (_oob("delete", part.target, ""),)
+    html = within_template(text_as_html(part))  # where htmx puts what it reads
     if style != "outerHTML":
-        return (_oob(_STYLES.get(style, style), part.target, text_as_html(part)),)
-    place = sole_root(part.html)
-    if place is not None and "hx-swap-oob" not in part.html:
-        return (f'{part.html[:place]} hx-swap-oob="{_said("outerHTML", part.target)}"{part.html[place:]}'.lstrip(),)
+        return (_oob(_STYLES.get(style, style), part.target, html),)
+    place = sole_root(html) if "hx-swap-oob" not in html.lower() else None
+    if place is not None:
+        return (f'{html[:place]} hx-swap-oob="{_said("outerHTML", part.target)}"{html[place:]}'.lstrip(),)
     empty = f'<{WRAPPER} id="{mark}" hx-swap-oob="{_said("outerHTML", part.target)}"></{WRAPPER}>'
-    return empty, _oob("afterend", f"#{mark}", part.html), _oob("delete", f"#{mark}", "")
+    return empty, _oob("afterend", f"#{mark}", html), _oob("delete", f"#{mark}", "")
 
 
 def _oob(style: str, target: str, html: str) -> str:

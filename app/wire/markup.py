@@ -1,61 +1,83 @@
-"""What dialects need to know of HTML that they put into HTML of their own. Where it is not sure, they are told the safe answer."""
+"""What dialects need to know of HTML that they put into HTML of their own, as a parser of HTML sees it (html5ever, by nh3)."""
 
 import re
 from html import escape
 from typing import Final
 
+import nh3
+
 from app.wire.swap import style_of
 from app.wire.update import Fragment
 
-_CLOSED_BY_NOTHING: Final = frozenset(
-    {
-        *("article", "aside", "footer", "header", "main", "nav", "section", "details", "dialog", "figure", "div", "span"),
-        *("button", "fieldset", "form", "label", "output", "select", "textarea"),
-        *("dl", "li", "ol", "ul", "table", "tbody", "td", "th", "tr"),
-    }
-)
-"""Elements that end only with their own end tag, or with their parent's (HTML, 13.1.2.4): whatever they hold stays in them."""
-_HOLDING_TEXT: Final = frozenset(
-    {"a", "b", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "i", "p", "pre", "small", "strong", "time"}
-)
-"""Elements that some others end, or are moved out of; text does neither."""
-_VOID: Final = frozenset({"img", "input"})
-_NAME: Final = r"[a-zA-Z][a-zA-Z0-9-]*"
-_VALUE: Final = r'"[^"<>]*"|\'[^\'<>]*\'|[^\s"\'<>=`]+'
-_TAG: Final = re.compile(rf"\s*<({_NAME})((?:\s+[^\s\"'<>/=]+(?:\s*=\s*(?:{_VALUE}))?)*\s*/?)>", re.ASCII)
-_TEMPLATE: Final = re.compile(r"<(/?)template(?=[\s/>])[^<>]*>", re.IGNORECASE)
+_TEMPLATE: Final = re.compile(r"<(/?)(?:template|hx-[a-z]+|wsx-part)", re.IGNORECASE)
+"""What begins or ends one, or what else updates are put into; `<hx-…>` is a template for htmx."""
+_HOLDING_TEXT: Final = ("textarea", "title", "style", "script", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext")
+"""Elements whose content a parser takes for text, whatever it is."""
+_ENDS: Final = ("", "</template>", "-->", *(f"</{name}>" for name in _HOLDING_TEXT))
+"""What may be missing at the end of HTML that somebody has cut off."""
+_TEXT_ELEMENT: Final = re.compile(rf"<(?:{'|'.join(_HOLDING_TEXT)})", re.IGNORECASE)
+_ELEMENT: Final = re.compile(r"\s*<([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>]).*(?=</\1\s*>\s*\Z)", re.ASCII | re.DOTALL | re.IGNORECASE)
+"""What begins and ends as an element of one name does."""
+_VOID: Final = re.compile(r"""\s*<(br|hr|img|input)(?=[\s/>])(?:[^<>"']|"[^<"]*"|'[^<']*')*>\s*\Z""", re.IGNORECASE)
+_NAMES: Final = re.compile(r"<([a-zA-Z][^\s/>]*)")
+_IMPLIED: Final = frozenset({"tbody", "tr", "colgroup", "p", "br", "img"})
+"""Elements that a parser makes though no start tag names them."""
+_MARK: Final = "wsx-root"
+_END: Final = "<wsx-end></wsx-end>"
+"""A mark, which a parser leaves where it is."""
+
+_seen_alone = nh3.Cleaner(tags={"template", "wsx-end"}, attributes={}, clean_content_tags=set(), link_rel=None)
 
 
 def sole_root(html: str) -> int | None:
-    """Where attributes of the one element that the HTML surely is can be put in. None: it may be none, or several."""
-    start = _TAG.match(html)
-    if start is None:
+    """Where attributes of the one element that the HTML surely is can be put in. None: it may be none, or several.
+
+    None also for parts of tables, which a parser drops where it sees no table, and wherever an element holds nothing but text: what
+    such text looks like is nobody's structure.
+    """
+    if (void := _VOID.match(html)) is not None:
+        return void.end(1)
+    element = _ELEMENT.match(html)
+    if element is None or _TEXT_ELEMENT.search(html):
         return None
-    name, rest = start[1].lower(), html[start.end() :].rstrip().lower()
-    if name in _VOID:
-        return None if rest else start.end(1)
-    end = f"</{name}>"
-    is_whole = rest.endswith(end) and f"<{name}" not in rest and rest.find(end[:-1]) == len(rest) - len(end)
-    if name in _HOLDING_TEXT:
-        is_whole &= rest.count("<") == 1
-    elif name not in _CLOSED_BY_NOTHING and "-" not in name:
-        is_whole = False
-    return start.end(1) if is_whole else None
+    name, place, end = element[1].lower(), element.end(1), element.end()
+    seen = nh3.clean(
+        f"{html[:place]} {_MARK}{html[place:end]}{_END}{html[end:]}",
+        tags={*map(str.lower, _NAMES.findall(html)), *_IMPLIED, "wsx-end"},
+        clean_content_tags=set(),
+        attributes={"*": {_MARK}},
+        link_rel=None,
+    )
+    return place if _is_one(seen.strip(), name) else None
 
 
-def balanced(html: str) -> str:
-    """The HTML with as many ends of templates as it has beginnings: so it can stand in one. Parsers pass over the others, too."""
-    if "template" not in html.lower():
-        return html
-    pieces, at, depth = [], 0, 0
-    for found in _TEMPLATE.finditer(html):
-        is_stray = found[1] and not depth
-        pieces.append(html[at : found.start() if is_stray else found.end()])
-        at = found.end()
-        depth += 0 if is_stray else -1 if found[1] else 1
-    return "".join((*pieces, html[at:], "</template>" * depth))
+def within_template(html: str) -> str:
+    """The HTML so that it can stand in a `<template>` and ends with it: what reaches out of that is made to stay.
+
+    What was cut off is ended. Where that does not help, the templates in it are none any more.
+    """
+    for end in _ENDS:
+        if end[2:-1] in html.lower() and _stays(html + end):
+            return html + end
+    return _TEMPLATE.sub(r"<\1wsx-none", html)
 
 
 def text_as_html(fragment: Fragment) -> str:
     """Its content as HTML, also where that is text."""
     return escape(fragment.html) if style_of(fragment.swap) == "textContent" else fragment.html
+
+
+def _is_one(seen: str, name: str) -> bool:
+    """Whether this, as a parser writes it, is the element that begins it, to the end, and holds the mark."""
+    depth = 0
+    for tag in re.finditer(rf"<(/?){name}(?=[\s>])[^>]*>", seen):  # a parser writes `<` for nothing but tags
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            return seen.startswith(f'<{name} {_MARK}="">') and tag.end() == len(seen) and _END in seen
+    return False
+
+
+def _stays(html: str) -> bool:
+    """Whether a template around it ends where that is to end. The first mark is in it and so not seen, the second is behind it."""
+    as_htmx_reads_it = _TEMPLATE.sub(r"<\1template", html)
+    return _seen_alone.clean(f"<template>{as_htmx_reads_it}{_END}</template>{_END}") == f"<template></template>{_END}"

@@ -1,6 +1,6 @@
 """The Turbo dialect: `<turbo-stream>` elements, for `<turbo-stream-source>`.
 
-Each is a message of its own: HTML that is not whole cannot reach beyond its own place.
+Each is a message of its own.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 
 from app.wire import inbound
 from app.wire.dialect import Payloads, Wordless
-from app.wire.markup import balanced, text_as_html
+from app.wire.markup import text_as_html, within_template
 from app.wire.swap import style_of
 from app.wire.update import Fragment, Update, fragments_of
 
@@ -55,5 +55,5 @@ def _stream(part: Fragment) -> bytes:
     found = _ID.fullmatch(part.target)
     place = f'target="{found[1]}"' if found else f'targets="{escape(part.target)}"'
     action = _ACTIONS[style_of(part.swap)]
-    html = "" if action == "remove" else f"<template>{balanced(text_as_html(part))}</template>"
+    html = "" if action == "remove" else f"<template>{within_template(text_as_html(part))}</template>"
     return f'<turbo-stream action="{action}" {place}>{html}</turbo-stream>'.encode()

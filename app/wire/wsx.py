@@ -55,6 +55,7 @@ class HelloMessage(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
     session: Annotated[str, Meta(description="What to come back with, as `?session=`, for rooms and session data")]
     cursor: _Cursor
     resumed: Annotated[bool, Meta(description="Whether all that was missed since `cursor` follows")]
+    max_message_bytes: Annotated[int, Meta(description="Of one message from the page; a larger one ends the connection (1009)")]
 
 
 class GapMessage(msgspec.Struct, frozen=True, tag_field="type", tag="gap"):
@@ -125,9 +126,9 @@ class Wsx:
         """An answer without a target, which changes nothing; None where the client would look for that target."""
         return _encode(UpdateMessage(request_id, "", "", "none")) if self.extended else None
 
-    def encode_hello(self, connection_id: str, session: str, cursor: str, *, resumed: bool) -> bytes | None:
+    def encode_hello(self, connection_id: str, session: str, cursor: str, max_message_bytes: int, *, resumed: bool) -> bytes | None:
         """The first message; None where the client knows no such message."""
-        return _encode(HelloMessage(connection_id, session, cursor, resumed)) if self.extended else None
+        return _encode(HelloMessage(connection_id, session, cursor, resumed, max_message_bytes)) if self.extended else None
 
     def encode_place(self, cursor: str) -> bytes | None:
         """None: the hello says it."""

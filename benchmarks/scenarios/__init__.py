@@ -1,7 +1,7 @@
 """All scenarios, in the order in which they run."""
 
 from benchmarks.scenario import Scenario
-from benchmarks.scenarios import cluster, connects, deflate, fanout, loop, memory, requests, room, stalled
+from benchmarks.scenarios import cluster, connects, console, deflate, fanout, loop, memory, requests, room, stalled
 
 ALL: tuple[Scenario, ...] = (
     fanout.ONE_PUBLISHER,
@@ -12,6 +12,7 @@ ALL: tuple[Scenario, ...] = (
     connects.CONNECTS,
     memory.MEMORY,
     loop.LOOP,
+    console.CONSOLE,
     deflate.DEFLATE,
     stalled.STALLED_ONES,
     cluster.TWO_NODES,

@@ -117,18 +117,19 @@ class Board:
             return publication
         there, last = self._posted.get(told.id), publication.parts[-1]
         if there is not None and told.version < there.version:
-            return replace(publication, parts=_anew(told.id, there, there.audience))
+            return replace(publication, parts=_in_its_place(told.id, there))
         if told.expires_at is not None and told.expires_at <= utc_now():
             self._take_down(told.id, told.version)
         if told.version <= self._gone.get(told.id, NEVER):
             return replace(publication, parts=(Part(everyone, view.gone(told.id)),))
-        if there is not None and told.version == there.version and len(publication.parts) == 1 and last.update.target == view.LIST:
-            return replace(publication, parts=_anew(told.id, there, there.audience))
+        if there is not None and told.version == there.version:  # it is pushed again, or was read before it was heard of
+            return replace(publication, parts=_in_its_place(told.id, there))
         audience = self._audience_of(publication.id, told.id, told.concerned, last.audience)
         posted = Posted(view.item_in(last.update), told.concerned, audience, told.expires_at, told.version)
         self._put(told.id, posted)
         if there is None and view.is_edit(last.update):  # it was taken down while it was edited
-            return replace(publication, parts=_anew(told.id, posted, last.audience))
+            shown = Part(last.audience, view.published(posted.html))
+            return replace(publication, parts=(Part(everyone, view.gone(told.id)), shown))
         return publication
 
     def expire(self, announcement_id: UUID, version: int) -> bool:
@@ -238,9 +239,9 @@ class Board:
                 await asyncio.sleep(0)
 
 
-def _anew(announcement_id: UUID, posted: Posted, hearing: Audience) -> tuple[Part, ...]:
-    """Away from wherever it is, and on top."""
-    return Part(everyone, view.gone(announcement_id)), Part(hearing, view.published(posted.html))
+def _in_its_place(announcement_id: UUID, posted: Posted) -> tuple[Part, ...]:
+    """As it is, where it is: what was announced since stays above it."""
+    return (Part(posted.audience, view.in_its_place(announcement_id, posted.html)),)
 
 
 async def settled_audience(services: Services, row: AnnouncementRow) -> Audience:

@@ -39,7 +39,12 @@ def published_again(row: AnnouncementRow) -> Update:
 
 def edited(row: AnnouncementRow) -> Update:
     """In place of what it said before."""
-    return Update(_place_of(row.id), item(row), "outerHTML")
+    return in_its_place(row.id, item(row))
+
+
+def in_its_place(announcement_id: UUID, item: Markup) -> Update:
+    """Where the page shows it already."""
+    return Update(_place_of(announcement_id), item, "outerHTML")
 
 
 def gone(announcement_id: UUID, *others: UUID) -> Update:

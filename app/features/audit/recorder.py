@@ -134,6 +134,7 @@ def by_command(command: str, targets: Mapping[str, str]) -> Deed:
 
 def _row(noted: _Noted) -> dict[str, Any]:
     deed = noted.deed
+    targets = {name: _storable(value) for name, value in deed.targets.items()}
     return {
         "id": UUID(noted.id),
         "at": noted.at,
@@ -141,7 +142,8 @@ def _row(noted: _Noted) -> dict[str, Any]:
         "actor_id": deed.actor.id,
         "actor_name": deed.actor.name,
         "operation": deed.operation,
-        "targets": {name: _storable(value) for name, value in deed.targets.items()},
+        "targets": targets,
+        "connection_id": targets.get("connection_id"),
         "audience": deed.audience,
         "counts": deed.counts,
         "status": int(deed.status),

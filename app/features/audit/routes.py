@@ -28,6 +28,12 @@ _UserId = Annotated[str | None, QueryParameter(max_length=128, pattern=NO_NUL, d
 _Operation = Annotated[
     str | None, QueryParameter(max_length=64, pattern=NO_NUL, description="The operation's id, the handler's name, or the command")
 ]
+_ConnectionId = Annotated[
+    str | None,
+    QueryParameter(
+        max_length=128, pattern=NO_NUL, description="Done to this connection, or by the admin behind it; also after it is gone"
+    ),
+]
 _Since = Annotated[datetime | None, QueryParameter(description="Not before; with a time zone")]
 _Known = Annotated[
     bool | None, QueryParameter(description="true: of keys, users and the operator; false: of nobody, who had no valid key")
@@ -111,6 +117,7 @@ async def list_audit_events(
     key_id: _KeyId = None,
     user_id: _UserId = None,
     operation: _Operation = None,
+    connection_id: _ConnectionId = None,
     since: _Since = None,
     until: _Until = None,
     known: _Known = None,
@@ -122,7 +129,7 @@ async def list_audit_events(
         if moment is not None and moment.tzinfo is None:
             raise InvalidFields([FieldError(name, "a time zone is wanted, as in 2026-11-23T20:16:03Z")])
     actor = "key" if key_id is not None else "user" if user_id is not None else None
-    wanted = Wanted(actor, key_id if key_id is not None else user_id, operation, since, until, known)
+    wanted = Wanted(actor, key_id if key_id is not None else user_id, operation, connection_id, since, until, known)
     async with database.reading() as session:
         found = await store.page(session, wanted, limit=limit, cursor=cursor)
     return linked(
@@ -131,6 +138,7 @@ async def list_audit_events(
         key_id=key_id,
         user_id=user_id,
         operation=operation,
+        connection_id=connection_id,
         since=None if since is None else since.isoformat(),
         until=None if until is None else until.isoformat(),
         known=None if known is None else str(known).lower(),

@@ -24,6 +24,7 @@ class Wanted(NamedTuple):
     actor: str | None = None
     actor_id: str | None = None
     operation: str | None = None
+    connection_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     known: bool | None = None
@@ -70,6 +71,8 @@ def _asked(wanted: Wanted) -> Select[AuditEventRow]:
         query = query.where(AuditEventRow.actor_id == wanted.actor_id)
     if wanted.operation is not None:
         query = query.where(AuditEventRow.operation == wanted.operation)
+    if wanted.connection_id is not None:
+        query = query.where(AuditEventRow.connection_id == wanted.connection_id)
     if wanted.since is not None:
         query = query.where(AuditEventRow.id >= first_id_of(wanted.since))
     if wanted.until is not None:

@@ -38,6 +38,7 @@ class Console:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Keep its pages up to date; hang up on them when this node says goodbye to all others."""
+        await self.sessions.open()
         hub = self.services.hub
         hub.on_drained(self.live.close_all)
         try:

@@ -15,7 +15,6 @@ from app.web.addresses import HandshakeLimit
 from app.web.conversation import Talk
 from app.web.entry import Entry, EntryRules
 from app.web.front import Asgi, Receive, Scope, Send
-from app.web.socket import PATH as OTHERS
 from app.web.socket import SocketDoor
 
 PATH: Final = f"{gate.PATH}/ws"
@@ -47,7 +46,7 @@ class _Admission(Admission):
 def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live) -> Asgi:
     """An ASGI application that takes the console's sockets, and leaves all others."""
     settings = services.settings
-    talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set())
+    talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set(), set())
     rules = EntryRules(
         Origins(()),
         HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),
@@ -55,13 +54,13 @@ def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live
         auth_timeout_s=settings.auth_timeout_s,
         max_sockets_per_user=settings.max_sockets_per_user,
     )
-    own = SocketDoor(talk, Entry(live.hub, _Admission(services, sessions), rules))
+    own = SocketDoor(talk, Entry(live.hub, _Admission(services, sessions), rules), PATH, {})
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == PATH:
             if services.hub.is_draining:
                 live.hub.is_draining = True
-            await own({**scope, "path": OTHERS}, receive, send)
+            await own(scope, receive, send)
         else:
             await others(scope, receive, send)
 

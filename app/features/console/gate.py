@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Iterable
 from typing import Any, Final
 
+import structlog
 from litestar import Request
 from litestar.datastructures import Cookie
 
@@ -21,6 +22,16 @@ PATH: Final = "/console"
 FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
 _OWN: Final = Origins(())
 _FOREIGN: Final = "this form was not sent by a page of this console; load the page anew, and try again"
+_NOT_TRUSTED: Final = (
+    "the page was loaded by https, and its form has arrived by http: "
+    "whoever runs this server must name the proxy in front of it in WSX_TRUSTED_PROXIES"
+)
+_OTHER_HOST: Final = (
+    "the page was loaded from another host than its form was sent to: "
+    "the proxy in front of this server must pass the header Host as the browser has sent it"
+)
+
+_log = structlog.get_logger()
 
 
 def cookie_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -53,12 +64,31 @@ def check_form(request: Request[Any, Any, Any], token: str) -> None:
     Browsers tell `Sec-Fetch-Site` where the connection is safe, and `Origin` everywhere, which is `null` where a page may tell
     nobody its address.
     """
-    headers = request.headers
-    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    scheme = "wss" if request.scope["scheme"] == "https" else "ws"
-    is_own = origin is not None and _OWN.allow(origin, scheme=scheme, host=headers.get("host", ""))
-    is_told = site == "same-origin" if site is not None else is_own
+    _check_origin(request)
     cookie = cookie_of(request.scope["headers"])
-    is_foreign = not is_told or (origin not in {None, "null"} and not is_own)
-    if is_foreign or cookie is None or not hmac.compare_digest(form_token(cookie).encode(), token.encode()):
+    if cookie is None or not hmac.compare_digest(form_token(cookie).encode(), token.encode()):
         raise Forbidden(_FOREIGN)
+
+
+def _check_origin(request: Request[Any, Any, Any]) -> None:
+    headers, scheme = request.headers, request.scope["scheme"]
+    site, origin, host = headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host", "")
+    if origin == "null":
+        origin = None
+    if site not in {"same-origin", None} or site is origin is None:
+        raise Forbidden(_FOREIGN)
+    if origin is not None and not _OWN.allow(origin, scheme=scheme, host=host):
+        raise Forbidden(_why_another(request, origin, host, is_own=site is not None))
+
+
+def _why_another(request: Request[Any, Any, Any], origin: str, host: str, *, is_own: bool) -> str:
+    """Why the origin of a form is not ours. `is_own`: its browser says that it is, so that what is between must be wrong."""
+    if request.scope["scheme"] == "http" and _OWN.allow(origin, scheme="https", host=host):
+        said = _NOT_TRUSTED
+    elif is_own:
+        said = _OTHER_HOST
+    else:
+        return _FOREIGN
+    client = request.client
+    _log.warning("a form of the console was refused", why=said, proxy=client.host if client else "", origin=origin, host=host)
+    return said

@@ -37,9 +37,12 @@ from app.wire.update import Update
 
 PLACE: Final = "#live"
 EVERY_S: Final = 1.0
-"""Seconds of a turn: what is live is made anew once in it at most, and who may not see it any more is out."""
+"""Seconds of a turn: what is live is made anew once in it at most."""
+LOOK_EVERY_S: Final = 0.2
+"""Seconds between two looks at who is signed in still. A key that another node has revoked is looked up anew after 0.5 s
+(`app.auth.keys`), and the look behind that finds it out: its pages are closed within a second, on every node."""
 VIEW_WITHIN_S: Final = 1.0
-"""Seconds for what one page shows. Slower ones wait for the next turn, so that the next look at who is signed in is not late."""
+"""Seconds for what one page shows. Slower ones wait for the next turn."""
 MAX_VIEWS: Final = 32
 """Different things that the pages of one key are shown at a time: each asks the database, or all nodes."""
 KEPT: Final = 32
@@ -83,15 +86,26 @@ class Live:
 
     def __init__(self, services: Services, sessions: Sessions, counter: Counter) -> None:
         journal = MemoryJournal(KEPT, max_age_s=KEPT_S)
-        outbox_bytes = services.settings.outbox_bytes
-        self.hub = Hub(journal, outbox_bytes=outbox_bytes, outbox_total_bytes=TOTAL_BYTES, replay_s=KEPT_S)
+        settings = services.settings
+        self.hub = Hub(
+            journal,
+            outbox_bytes=settings.outbox_bytes,
+            outbox_total_bytes=TOTAL_BYTES,
+            replay_s=KEPT_S,
+            max_message_bytes=settings.max_message_bytes,
+        )
         self.handlers = Handlers()
         self.handlers.on("watch")(self._watch)
+        self.handlers.on("pause")(self._pause)
         self.samples = Samples(services.hub)
         self._sessions = sessions
         self._counter = counter
         self._pages = {page.name: page for page in PAGES if page.every_turns}
         self._some = asyncio.Event()
+        self._known = asyncio.Event()
+        """Set while somebody is known to be signed in."""
+        self._signed_in: Mapping[str, Session] = {}
+        """Those who look at pages, as it was at the last look; nobody, where that failed."""
         self._turn_number = 0
         self._shown: dict[_View, _Shown] = {}
         self.hub.on_connection(lambda _connection: self._some.set())
@@ -100,7 +114,7 @@ class Live:
     async def running(self) -> AsyncIterator[None]:
         """Keep them up to date while the block runs; then all are told to come back later."""
         try:
-            async with background("console", self._run):
+            async with background("who is at the console", self._keep_looking), background("console", self._run):
                 yield
         finally:
             self.close_all()
@@ -125,15 +139,37 @@ class Live:
         query = page.asked(dict(parse_qsl(asked.query)))
         connection.session.update(page=page.name, query=urlencode(sorted(query.items())))
 
-    async def _run(self, rest: Rest) -> None:
+    async def _pause(self, _request: Request, connection: Connection) -> None:
+        connection.session.pop("page", None)
+
+    async def _keep_looking(self, rest: Rest) -> None:
         while True:
             await rest.wait(self._some)
             try:
-                await self._turn()
+                await self._look()
             except Unavailable as error:
+                self._signed_in = {}
                 _log.warning("the console's pages are not kept up to date now", error=error.detail)
+                await rest.sleep(EVERY_S)
             except Exception:
+                self._signed_in = {}
                 _log.exception("the console's pages were not kept up to date")
+                await rest.sleep(EVERY_S)
+            await rest.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> None:
+        """Hang up on those who are not signed in any more."""
+        ids = {connection.user.id for connection in self.hub.registry if connection.user is not None}
+        self._signed_in = await self._sessions.find_all(ids) if ids else {}
+        for ended in ids - self._signed_in.keys():
+            self.close(ended)
+        if self._signed_in:
+            self._known.set()
+
+    async def _run(self, rest: Rest) -> None:
+        while True:
+            await rest.wait(self._known)
+            await self._turn()
             self._turn_number += 1
             await rest.sleep(EVERY_S)
 
@@ -141,14 +177,11 @@ class Live:
         there = {connection.id: connection for connection in self.hub.registry}
         if not there:
             self._some.clear()
+            self._known.clear()
             self._shown.clear()
             self.samples.rest()
             return
-        ids = {connection.user.id for connection in there.values() if connection.user is not None}
-        sessions = await self._sessions.find_all(ids)
-        for ended in ids - sessions.keys():
-            self.close(ended)
-        views = _views(there, sessions)
+        views = _views(there, self._signed_in)
         if any(view.page == "overview" for view in views):
             self.samples.take()
         else:

@@ -1,8 +1,9 @@
 """The pages at `/console`, and what their forms ask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
@@ -12,11 +13,11 @@ from app.auth.keys import Caller
 from app.features import console_pages
 from app.features.console import gate
 from app.features.console.application import Console
-from app.features.console_pages import PAGES, Act, Done, Form, Page, Visit
-from app.features.console_sessions import Session, new_cookie
+from app.features.console_pages import PAGES, Act, Done, Form, Page, Visit, told
+from app.features.console_sessions import Session, claims, new_cookie
 from app.features.fragments import fragments
 from app.features.services import Services
-from app.kernel.errors import AppError, Forbidden
+from app.kernel.errors import AppError, Forbidden, Unauthenticated
 from app.web import assets
 from app.web.answering import Office
 from app.web.deeds import NOBODY, Deed, actor_of
@@ -71,6 +72,30 @@ class _FrontDesk:
         """Who is signed in. Raises Unavailable."""
         return await self.console.sessions.find(gate.cookie_of(request.scope["headers"]))
 
+    async def receive(self, request: _Request, answer: Callable[[Session], Awaitable[Response[Any]]]) -> Response[Any]:
+        """What is answered to who is signed in. Others are shown the door, and who makes cookies up is counted."""
+        try:
+            session = await self.session(request)
+            is_claimed = session is None and claims(gate.cookie_of(request.scope["headers"]))
+            if is_claimed:
+                self._count_refusal(request)
+        except AppError as error:
+            return _sign_in_page(request, "", error)
+        if session is not None:
+            return await answer(session)
+        return _to(SIGN_IN, *([gate.set_cookie("", scheme=request.scope["scheme"])] if is_claimed else []))
+
+    def _count_refusal(self, request: _Request) -> None:
+        """A cookie stands for nobody who is signed in. Raises RateLimited for one too many."""
+        error: AppError = Unauthenticated("this cookie stands for nobody who is signed in")
+        try:
+            self.console.counter.office.guard.refused(address_of(request))
+        except AppError as too_many:
+            error = too_many
+            raise
+        finally:
+            self.note(request, "console_visit", None, error)
+
     def desk(self, request: _Request, session: Session) -> Desk:
         """Where this request asks."""
         request_id = request.scope["state"]["request_id"]
@@ -89,29 +114,28 @@ class _FrontDesk:
         """A page; with what is shown `once`, or with what was sent and why it was refused."""
         desk = self.desk(request, session)
         query = page.asked(request.query_params if form is None else {"id": form.text("id")})
-        said = SAID.get(request.query_params.get("done", ""), "")
-        common = self._common(request, page, session.caller, said, error)
+        common = {**self._common(request, page, desk), "query": urlencode(query)}
         try:
             _check_sees(desk, page)
             loaded = await page.load(Visit(desk, query, self.console.live.samples))
         except AppError as failure:
             refusal = error or failure
-            html = fragments.render("console_pages/error.html", **{**common, "error": refusal.detail})
+            html = fragments.render("console_pages/error.html", **common, **told(refusal, ()), is_live=False)
             return _html(html, refusal)
-        given = {**page.extra, **(once or {}), "form": form or Form(), "may": desk.may}
-        html = fragments.render(f"console_pages/{page.name}.html", **{**loaded, **given, **common})
-        return _html(html, error)
+        asked_by = form.names if form is not None else page.query
+        told_of = error or loaded.get("refusal")
+        shown = {**loaded, **page.extra, **(once or {}), "form": form or Form(), "may": desk.may, "is_live": page.every_turns > 0}
+        html = fragments.render(f"console_pages/{page.name}.html", **{**shown, **common, **told(told_of, asked_by)})
+        return _html(html, told_of)
 
-    def _common(self, request: _Request, page: Page, caller: Caller, said: str, error: AppError | None) -> dict[str, object]:
+    def _common(self, request: _Request, page: Page, desk: Desk) -> dict[str, object]:
         """What the frame around each page shows."""
-        may = Desk(self.console.counter, caller, address="", request_id="").may
         return {
             "page": page,
-            "nav": [(path_of(one), one.title, one.name) for one in PAGES if one.is_listed and may(*one.scopes)],
-            "caller": caller,
+            "nav": [(path_of(one), one.title, one.name) for one in PAGES if not one.within and desk.may(*one.scopes)],
+            "caller": desk.caller,
             "form_token": gate.form_token(gate.cookie_of(request.scope["headers"]) or ""),
-            "said": said,
-            "error": error.detail if error is not None else "",
+            "said": SAID.get(request.query_params.get("done", ""), ""),
         }
 
     def note(self, request: _Request, operation: str, caller: Caller | None, error: AppError | None = None) -> None:
@@ -125,8 +149,7 @@ class _FrontDesk:
 def _page_route(front: _FrontDesk, page: Page) -> HTTPRouteHandler:
     @get(path_of(page), include_in_schema=False, name=f"console:{page.name}")
     async def show(request: _Request) -> Response[Any]:
-        session = await front.session(request)
-        return _to(SIGN_IN) if session is None else await front.show(request, session, page)
+        return await front.receive(request, lambda session: front.show(request, session, page))
 
     return show
 
@@ -134,9 +157,9 @@ def _page_route(front: _FrontDesk, page: Page) -> HTTPRouteHandler:
 def _act_route(front: _FrontDesk, page: Page, name: str, scope: str, act: Act) -> HTTPRouteHandler:
     @post(f"{gate.PATH}/{page.name}/{name}", include_in_schema=False, name=f"console:{page.name}:{name}", opt={"scope": scope})
     async def carry_out(request: _Request) -> Response[Any]:
-        session = await front.session(request)
-        if session is None:
-            return _to(SIGN_IN)
+        return await front.receive(request, lambda session: carried_out(request, session))
+
+    async def carried_out(request: _Request, session: Session) -> Response[Any]:
         form = Form()
         try:
             form = Form.read(await request.body())

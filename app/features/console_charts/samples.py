@@ -55,6 +55,16 @@ class Samples:
         """Oldest first."""
         return tuple(self._ring)
 
+    @property
+    def node(self) -> str:
+        """Of which node they are."""
+        return self._hub.returning.ids.node
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """All that there are."""
+        return sorted(self._hub.roster.nodes)
+
     def take(self) -> None:
         """Take one. The first after a pause only begins to count."""
         now, counted = monotonic(), (self._hub.receipts.queued, self._hub.journal.health().entries)

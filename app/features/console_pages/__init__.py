@@ -5,9 +5,9 @@ audit log hold, and there is one implementation. How pages are served and kept u
 """
 
 from app.features.console_pages import announcements, connections, notifications, overview, records, rooms
-from app.features.console_pages.page import Act, Done, Form, Outcome, Page, Shown, Visit
+from app.features.console_pages.page import Act, Done, Form, Outcome, Page, Shown, Visit, told
 
-__all__ = ["PAGES", "Act", "Done", "Form", "Outcome", "Page", "Shown", "Visit"]
+__all__ = ["PAGES", "Act", "Done", "Form", "Outcome", "Page", "Shown", "Visit", "told"]
 
 PAGES = (
     overview.OVERVIEW,

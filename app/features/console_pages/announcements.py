@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.features.console_pages.page import PER_PAGE, Done, Form, Outcome, Page, Shown, Visit, paged, wanted
+from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, listed, paged, wanted
 from app.web.desk import Desk
 
 _READ: Final = "announcements:read"
@@ -10,13 +10,8 @@ _WRITE: Final = "announcements:write"
 
 
 async def _load(visit: Visit) -> dict[str, Any]:
-    query = visit.query
-    state = query.get("state", "")
-    found = None
-    if visit.desk.may(_READ):
-        asked = {"limit": PER_PAGE, "cursor": query.get("cursor"), "state": state}
-        found = await visit.desk.ask("list_announcements", query=asked)
-    return {**paged(query, found), "state": state}
+    shown = await listed(visit, "list_announcements") if visit.desk.may(_READ) else paged(visit.query, None)
+    return {**shown, "state": visit.query.get("state", "")}
 
 
 def _body(form: Form) -> dict[str, Any]:

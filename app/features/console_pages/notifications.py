@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.features.console_pages.page import PER_PAGE, Done, Form, Outcome, Page, Shown, Visit, paged
+from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, listed, paged
 from app.web.desk import Desk
 
 _READ: Final = "notifications:read"
@@ -12,11 +12,10 @@ _WRITE: Final = "notifications:write"
 async def _load(visit: Visit) -> dict[str, Any]:
     query = visit.query
     user_id, state = query.get("user_id", ""), query.get("state", "")
-    found = None
+    shown = paged(query, None)
     if user_id and visit.desk.may(_READ):
-        asked = {"limit": PER_PAGE, "cursor": query.get("cursor"), "state": state}
-        found = await visit.desk.ask("list_notifications", path={"user_id": user_id}, query=asked)
-    return {**paged(query, found), "user_id": user_id, "state": state}
+        shown = await listed(visit, "list_notifications", user_id="user_id")
+    return {**shown, "user_id": user_id, "state": state}
 
 
 async def _send(desk: Desk, form: Form) -> Outcome:

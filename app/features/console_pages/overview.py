@@ -12,6 +12,8 @@ _CHARTS: Final = "metrics:read"
 async def _load(visit: Visit) -> dict[str, Any]:
     desk = visit.desk
     return {
+        "node": visit.samples.node,
+        "nodes": visit.samples.nodes,
         "count": await desk.ask("count_connections") if desk.may(_COUNTS) else None,
         "has_charts": desk.may(_CHARTS),
         "charts": charts(visit.samples.newest) if desk.may(_CHARTS) else [],

@@ -1,12 +1,12 @@
 """What a page is, and what its forms send."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
 from app.features.console_charts import Samples
-from app.kernel.errors import BadRequest, FieldError, InvalidFields
+from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields
 from app.web.desk import Desk
 
 MAX_FIELDS: Final = 200
@@ -37,6 +37,11 @@ class Form:
             return cls(parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict"))
         except ValueError:
             raise BadRequest("this is no form as browsers send it") from None
+
+    @property
+    def names(self) -> Collection[str]:
+        """Of all fields that were sent, the empty ones too."""
+        return self._fields.keys()
 
     def text(self, name: str, otherwise: str = "") -> str:
         """A field; of several the first. `otherwise`: where it was not sent."""
@@ -88,7 +93,7 @@ class Page(NamedTuple):
     scopes: Sequence[str]
     """One of them is enough to see it."""
     load: Callable[[Visit], Awaitable[dict[str, Any]]]
-    """What its template is given. Raises AppError."""
+    """What its template is given. `refusal`: the AppError for which it is less than was asked for. Raises AppError for the rest."""
     query: Sequence[str] = ()
     """What it wants to know of its address."""
     acts: Mapping[str, tuple[str, Act]] = MappingProxyType({})
@@ -97,8 +102,8 @@ class Page(NamedTuple):
     """What its template is given where nothing is shown once."""
     every_turns: int = 0
     """Its live part is made anew in each so manieth turn of a second; 0: it has none."""
-    is_listed: bool = True
-    """Whether the navigation has it."""
+    within: str = ""
+    """The page from which one comes to it; empty: the navigation has it."""
 
     def asked(self, query: Mapping[str, str]) -> dict[str, str]:
         """What it wants to know, of all that an address says."""
@@ -116,6 +121,37 @@ def wanted(form: Form, kind: str = "audience", names: str = "names") -> dict[str
     if not found:
         raise InvalidFields([FieldError(f"/{names}", "name at least one, with commas between")])
     return {"kind": chosen, "names" if chosen == "roles" else "ids": found}
+
+
+async def listed(visit: Visit, operation: str, **path: str) -> dict[str, Any]:
+    """What `paged` gives of the list that an operation answers, filtered by what the address says. Raises AppError.
+
+    `path`: parts of the operation's path, by the names that they have in the address. Where what was asked for is wrong, `found` is
+    None, and `refusal` says why.
+    """
+    query, parts = visit.query, {part: visit.query.get(name, "") for part, name in path.items()}
+    filters = {name: value for name, value in query.items() if name not in path.values()}
+    try:
+        found = await visit.desk.ask(operation, path=parts, query={**filters, "limit": PER_PAGE})
+    except InvalidFields as error:
+        return {**paged(query, None), "refusal": error}
+    return paged(query, found)
+
+
+def told(error: AppError | None, names: Collection[str]) -> dict[str, object]:
+    """What a page says of an error: as `error` what stands above all, as `wrong` what stands beside the fields of these names."""
+    wrong: dict[str, str] = {}
+    others: list[str] = []
+    for field in error.fields if error is not None else ():
+        name = field.pointer.strip("/?{}").partition("/")[0]
+        if name in names:
+            wrong.setdefault(name, field.detail)
+        else:
+            others.append(f"{name}: {field.detail}" if name else field.detail)
+    if error is None:
+        return {"error": "", "wrong": wrong}
+    above = "; ".join(others) if error.fields else error.detail
+    return {"error": above or "This was not done: what is marked is not right.", "wrong": wrong}
 
 
 def paged(query: Mapping[str, str], found: Any) -> dict[str, Any]:

@@ -3,30 +3,32 @@
 from typing import Any, Final
 
 from app.auth.scopes import SCOPES
-from app.features.console_pages.page import PER_PAGE, Done, Form, Outcome, Page, Shown, Visit, paged
+from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, listed
+from app.kernel.errors import FieldError, InvalidFields
 from app.web.desk import Desk
 
-AUDIT_FILTERS: Final = ("key_id", "user_id", "operation")
+AUDIT_FILTERS: Final = ("key_id", "user_id", "operation", "connection_id")
 _KEYS: Final = "keys:admin"
 
 
 async def _audit(visit: Visit) -> dict[str, Any]:
     query = visit.query
     filters = {name: query.get(name, "") for name in AUDIT_FILTERS}
-    found = await visit.desk.ask("list_audit_events", query={**filters, "limit": PER_PAGE, "cursor": query.get("cursor")})
-    return {**paged(query, found), "filters": filters}
+    return {**await listed(visit, "list_audit_events"), "filters": filters}
 
 
 async def _keys(visit: Visit) -> dict[str, Any]:
-    desk, query = visit.desk, visit.query
-    found = await desk.ask("list_api_keys", query={"limit": PER_PAGE, "cursor": query.get("cursor")})
-    return {**paged(query, found), "scopes": sorted(scope for scope in SCOPES if desk.may(scope))}
+    desk = visit.desk
+    return {**await listed(visit, "list_api_keys"), "scopes": sorted(scope for scope in SCOPES if desk.may(scope))}
 
 
 async def _create(desk: Desk, form: Form) -> Outcome:
+    scopes = [scope for scope in form.all("scopes") if scope]
+    if not scopes:
+        raise InvalidFields([FieldError("/scopes", "choose at least one")])
     body = {
         "name": form.text("name"),
-        "scopes": form.all("scopes"),
+        "scopes": scopes,
         "expires_at": form.time("expires_at"),
         "targets": form.words("targets") or None,
     }

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.features.console_pages.page import PER_PAGE, Done, Form, Outcome, Page, Visit, paged
+from app.features.console_pages.page import Done, Form, Outcome, Page, Visit, listed, paged
 from app.web.desk import Desk
 
 _READ: Final = "rooms:read"
@@ -10,17 +10,12 @@ _WRITE: Final = "rooms:write"
 
 
 async def _list(visit: Visit) -> dict[str, Any]:
-    found = None
-    if visit.desk.may(_READ):
-        found = await visit.desk.ask("list_rooms", query={"limit": PER_PAGE, "cursor": visit.query.get("cursor")})
-    return paged(visit.query, found)
+    return await listed(visit, "list_rooms") if visit.desk.may(_READ) else paged(visit.query, None)
 
 
 async def _room(visit: Visit) -> dict[str, Any]:
-    desk, query = visit.desk, visit.query
-    path = {"room_id": query.get("id", "")}
-    members = await desk.ask("list_room_members", path=path, query={"limit": PER_PAGE, "cursor": query.get("cursor")})
-    return {**paged(query, members), "room": await desk.ask("get_room", path=path)}
+    room = await visit.desk.ask("get_room", path={"room_id": visit.query.get("id", "")})
+    return {"room": room, **await listed(visit, "list_room_members", room_id="id")}
 
 
 async def _create(desk: Desk, form: Form) -> Outcome:
@@ -55,5 +50,5 @@ ROOM: Final = Page(
     query=("id", "cursor"),
     acts={"delete": (_WRITE, _delete), "let-in": (_WRITE, _let_in), "put-out": (_WRITE, _put_out)},
     every_turns=5,
-    is_listed=False,
+    within="rooms",
 )

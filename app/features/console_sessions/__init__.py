@@ -7,13 +7,14 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.features.console_sessions import store
-from app.features.console_sessions.service import LASTS, Session, Sessions, new_cookie
+from app.features.console_sessions.cookies import claims, new_cookie
+from app.features.console_sessions.service import LASTS, Session, Sessions
 from app.features.feature import Feature
 from app.features.services import Services
 from app.features.sweeping import swept
 from app.kernel.clock import utc_now
 
-__all__ = ["FEATURE", "LASTS", "Session", "Sessions", "new_cookie"]
+__all__ = ["FEATURE", "LASTS", "Session", "Sessions", "claims", "new_cookie"]
 
 SWEEP_EVERY_S: Final = 600.0
 

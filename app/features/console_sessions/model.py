@@ -1,4 +1,4 @@
-"""The table of those who are signed in."""
+"""The tables of those who are signed in."""
 
 from datetime import datetime
 
@@ -20,3 +20,13 @@ class ConsoleSessionRow(Base):
     key_digest: Mapped[bytes] = mapped_column(LargeBinary(32))
     """SHA-256 of that key's text: with another `WSX_ADMIN_KEY` it is signed in no more."""
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ConsoleSealRow(Base):
+    """What the cookies of all nodes are sealed with. Whoever reads it can make the server look for a session, and no more."""
+
+    __tablename__ = "console_seals"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1: there is one row."""
+    secret: Mapped[bytes] = mapped_column(LargeBinary(32))

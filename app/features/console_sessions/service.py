@@ -11,6 +11,7 @@ from app.auth.keys import Caller, digest_of
 from app.auth.scopes import ANY
 from app.db.session import Database
 from app.features.console_sessions import store
+from app.features.console_sessions.cookies import SEAL_BYTES, Seal
 from app.features.console_sessions.model import ConsoleSessionRow
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unauthenticated
@@ -19,9 +20,6 @@ LASTS: Final = timedelta(hours=8)
 """A working day. A key that ends earlier ends its sessions with it."""
 MAX_SESSIONS: Final = 20
 """Of one key: what its pages are shown is made once a second for each."""
-COOKIE_BYTES: Final = 32
-MAX_COOKIE_CHARS: Final = 64
-"""A longer one is none of ours, and not looked up."""
 
 
 class Session(NamedTuple):
@@ -39,6 +37,16 @@ class Sessions:
     def __init__(self, database: Database, guard: Guard) -> None:
         self._database = database
         self._guard = guard
+        self._seal: Seal
+
+    async def open(self) -> None:
+        """Have the seal that all nodes share; make it where there is none yet. Before anybody comes. Raises Unavailable."""
+        async with self._database.reading() as session:
+            secret = await store.seal(session)
+        if secret is None:
+            async with self._database.transaction() as session:
+                secret = await store.ensure_seal(session, secrets.token_bytes(SEAL_BYTES))
+        self._seal = Seal(secret)
 
     async def sign_in(self, key: str, address: str) -> tuple[str, Session]:
         """A new cookie, and the session that it stands for. Raises what REST answers to the same key from the same address."""
@@ -47,7 +55,7 @@ class Sessions:
             raise Unauthenticated("an API key is needed")
         caller = await self._guard.identify([(b"authorization", b"Bearer " + key.encode())], address, ANY)
         self._guard.count(caller).check()
-        cookie = new_cookie()
+        cookie = self._seal.new_cookie()
         ends_at = min(filter(None, (utc_now() + LASTS, caller.expires_at)))
         row = ConsoleSessionRow(id=_id_of(cookie), key_id=caller.key_id, key_digest=digest_of(key), ends_at=ends_at)
         async with self._database.transaction() as session:
@@ -55,8 +63,8 @@ class Sessions:
         return cookie, Session(row.id, caller, ends_at)
 
     async def find(self, cookie: str | None) -> Session | None:
-        """Who has this cookie; None: nobody who is signed in. Raises Unavailable."""
-        if cookie is None or len(cookie) > MAX_COOKIE_CHARS:
+        """Who has this cookie; None: nobody who is signed in. One that is made up is not looked up. Raises Unavailable."""
+        if cookie is None or not self._seal.made(cookie):
             return None
         session_id = _id_of(cookie)
         return (await self.find_all({session_id})).get(session_id)
@@ -72,11 +80,6 @@ class Sessions:
         """End it, on every node. Raises Unavailable."""
         async with self._database.transaction() as session:
             await store.remove(session, session_id)
-
-
-def new_cookie() -> str:
-    """One that nobody can guess."""
-    return secrets.token_urlsafe(COOKIE_BYTES)
 
 
 def _id_of(cookie: str) -> str:

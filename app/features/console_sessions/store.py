@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.features.console_sessions.model import ConsoleSessionRow
+from app.db.insert import ensure
+from app.features.console_sessions.model import ConsoleSealRow, ConsoleSessionRow
 
 
 async def find(session: AsyncSession, ids: Collection[str], now: datetime) -> Sequence[ConsoleSessionRow]:
@@ -34,3 +35,15 @@ async def add(session: AsyncSession, row: ConsoleSessionRow, most: int) -> None:
     ids = (await session.scalars(others.order_by(ConsoleSessionRow.ends_at.desc()).offset(most - 1))).all()
     await session.execute(delete(ConsoleSessionRow).where(ConsoleSessionRow.id.in_(ids)))
     session.add(row)
+
+
+async def seal(session: AsyncSession) -> bytes | None:
+    """What cookies are sealed with; None: nobody ever signed in."""
+    found = await session.get(ConsoleSealRow, 1)
+    return None if found is None else found.secret
+
+
+async def ensure_seal(session: AsyncSession, secret: bytes) -> bytes:
+    """The same; this one, where there is none yet."""
+    row, _ = await ensure(session, ConsoleSealRow, {"id": 1, "secret": secret})
+    return row.secret

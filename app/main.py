@@ -65,7 +65,7 @@ from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.answering import Office, answering
 from app.web.assets import client_routes
-from app.web.conversation import Talk
+from app.web.conversation import OUTCOMES, Talk
 from app.web.docs import docs_routes
 from app.web.doors import make_front
 from app.web.errors import exception_handlers
@@ -139,7 +139,8 @@ def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | N
             is_noted = name in feature.admin_actions
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
-    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running, set())
+    outcomes = parts.monitoring.pages.outcomes
+    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running, set(), outcomes)
     office = _office(parts, services)
     answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
@@ -226,7 +227,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,
-        monitoring=Monitoring(__version__, hub, member.lease, database, place),
+        monitoring=Monitoring(hub, member.lease, database, version=__version__, outcomes=OUTCOMES, place=place),
         tracing=tracing,
     )
 

@@ -6,12 +6,15 @@ import httpx
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
 
-from api_tests.client import ApiClient
+from api_tests.client import ApiClient, SocketClient
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import eventually, eventually_told
-from app import __version__, wsx
+from app import Connection, Request, __version__, wsx
+from app.hub.handlers import Handlers
 from app.hub.paced import QueueFull
+from app.kernel.errors import Refused, Unavailable
 from app.settings import Settings
 
 RETURNED = ("wsx_resumed_total", "wsx_gaps_total", "wsx_replayed_messages_total", "wsx_catching_up")
@@ -112,6 +115,43 @@ async def test_requests_that_come_by_a_trusted_proxy_have_their_routes_too(setti
     async with run_server(replace(settings, trusted_proxies=("127.0.0.1",))) as server, ApiClient(server.url, ADMIN_KEY) as api:
         await api.http.get("/health/live", headers={"X-Forwarded-For": "192.0.2.7"})
         assert 1 == (await metrics(api))["wsx_http_requests_total", "GET /health/live 200"]
+
+
+async def test_handshakes_are_counted_as_one_route_whatever_path_they_name(server: Running, api: ApiClient) -> None:
+    async with server.socket("ada"), server.socket(v1=False, path="/ws/turbo"):
+        for path, token in (("/ws", "bad"), ("/ws/made-up", None)):
+            with pytest.raises(InvalidStatus):
+                await SocketClient(server.url.replace("http", "ws"), path=path, token=token).__aenter__()
+    seen = await metrics(api)
+    sockets = {labels: value for (name, labels), value in seen.items() if name == "wsx_http_requests_total" and "/ws" in labels}
+    assert {"GET /ws 101": 2, "GET /ws 401": 1, "GET /ws 404": 1} == sockets
+
+
+async def test_what_pages_ask_is_counted_by_how_it_ends(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsx, "handlers", Handlers())
+
+    @wsx.on("answer")
+    async def answer(_request: Request, _connection: Connection) -> None:
+        return None
+
+    @wsx.on("fail")
+    async def fail(request: Request, _connection: Connection) -> None:
+        raise {"refused": Refused("no"), "unavailable": Unavailable("away"), "failed": LookupError()}[request.data["how"]]
+
+    limited = replace(settings, socket_rate_per_s=0.001, socket_burst=8)
+    async with run_server(limited) as server, ApiClient(server.url, ADMIN_KEY) as api, server.socket("ada") as page:
+        await page.ask("answer", target="")
+        await page.ask("answer", target="")
+        for how in ("refused", "unavailable", "failed"):
+            await page.ask("fail", {"how": how})
+        await page.ask("no-such-handler")
+        await page.raw.send("what?")
+        assert "bad_message" == (await page.next_of_type("error"))["code"]
+        for _ in range(3):  # two of eight are left: what cannot be read is not counted among them
+            await page.ask("answer")
+        seen = await metrics(api)
+    ends = ("answered", "refused", "unavailable", "failed", "unknown", "limited", "unreadable")
+    assert [4, 1, 1, 1, 1, 1, 1] == [seen["wsx_page_requests_total", end] for end in ends]
 
 
 @pytest.mark.usefixtures("hasty")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 
 import pytest
 from structlog.contextvars import bound_contextvars
@@ -122,14 +123,17 @@ async def test_what_waits_is_refused_and_what_is_on_its_way_has_its_answer():
 
 async def test_stopping_waits_for_what_is_on_its_way():
     queue = Appends(steps := Steps())
+    ends = AsyncExitStack()
+    await ends.enter_async_context(queue.running())
     (first,) = await on_its_way(queue, steps)
-    stopping = asyncio.create_task(queue.stop())
+    stopping = asyncio.create_task(ends.aclose())
     await asyncio.sleep(0)
     assert not stopping.done()
     steps.turn.set()
     await stopping
     assert 1 == (await first).number
-    await queue.stop()
+    async with queue.running():
+        pass
 
 
 async def test_what_fails_is_not_logged_as_the_request_that_happened_to_come_first(logged: Callable[[], str]):

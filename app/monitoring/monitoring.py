@@ -1,7 +1,7 @@
 """All that is counted in one application, and the page that tells it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import chain
 
@@ -13,7 +13,7 @@ from app.kernel.batches import Batches, watched
 from app.monitoring.families import Family, rendered
 from app.monitoring.hub import HubCollector
 from app.monitoring.process import LoopLag, ProcessCollector
-from app.monitoring.requests import Requests
+from app.monitoring.requests import PageRequests, Requests
 from app.monitoring.storage import StorageCollector, WatchedDatabase
 from app.monitoring.workers import WorkerPlace, Workers
 
@@ -21,9 +21,19 @@ from app.monitoring.workers import WorkerPlace, Workers
 class Monitoring:
     """One per application. Enter `running` first of all: queues that begin later show themselves to it."""
 
-    def __init__(self, version: str, hub: Hub, lease: Lease, database: WatchedDatabase, place: WorkerPlace | None = None) -> None:
-        """`place`: where this process is one of several workers, which answer for each other."""
+    def __init__(
+        self,
+        hub: Hub,
+        lease: Lease,
+        database: WatchedDatabase,
+        *,
+        version: str,
+        outcomes: Iterable[str],
+        place: WorkerPlace | None,
+    ) -> None:
+        """`outcomes`: how what pages ask may end. `place`: of one of several workers, which answer for each other."""
         self.requests = Requests()
+        self.pages = PageRequests(outcomes)
         self._lag = LoopLag()
         self._batches: list[Batches] = []
         self._labels = place.labels if place is not None else {}
@@ -32,6 +42,7 @@ class Monitoring:
         for collector in (
             HubCollector(hub, lease),
             self.requests,
+            self.pages,
             StorageCollector(database, self._batches),
             ProcessCollector(version, self._lag),
             GC_COLLECTOR,

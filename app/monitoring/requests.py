@@ -1,7 +1,7 @@
-"""HTTP requests by what was asked and how it was answered."""
+"""What is asked and how it is answered: by HTTP, and by pages over their sockets."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
@@ -15,8 +15,27 @@ OTHER: Final = "other"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class PageRequests(Collector):
+    """What pages ask by their sockets, by how it ends."""
+
+    def __init__(self, outcomes: Iterable[str]) -> None:
+        """`outcomes`: all that there are."""
+        self.outcomes: Counter[str] = Counter(dict.fromkeys(outcomes, 0))
+        """For whoever answers pages to count in."""
+
+    def collect(self) -> Iterator[Metric]:
+        """The numbers as they are now."""
+        asked = CounterMetricFamily("wsx_page_requests", "What pages asked for, by how it ended", labels=["outcome"])
+        for outcome, count in self.outcomes.items():
+            asked.add_metric([outcome], count)
+        yield asked
+
+
 class Requests(Collector):
-    """Those that were answered. A stream of events counts when it ends, and how long that took is not its answer's time."""
+    """Those that were answered, handshakes among them: 101 is a socket that was opened.
+
+    A stream of events counts when it ends, and how long that took is not its answer's time.
+    """
 
     def __init__(self) -> None:
         self._answered: Counter[tuple[str, str, int]] = Counter()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars
@@ -21,6 +21,9 @@ CountRequest = Callable[[str, str, int, float | None], None]
 _log = structlog.get_logger()
 _SOUND_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 """What is taken over as a request id: nothing that could break a log line or a header."""
+SOCKETS: Final = "/ws"
+"""Where sockets are, but for other dialects."""
+_HANDSHAKES: Final = {"websocket.accept": 101}
 _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 _UNLESS_SAID = [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")]
 """Pages say otherwise. Whatever else a browser is made to open as one, it runs nothing of it."""
@@ -59,9 +62,20 @@ class Front:
         clear_contextvars()  # of the request before on this connection: this one's task may have been made in its context
         bind_contextvars(request_id=request_id)
         try:
-            await (self._socket if scope["type"] == "websocket" else self._serve)(scope, receive, send)
+            await (self._open if scope["type"] == "websocket" else self._serve)(scope, receive, send)
         finally:
             clear_contextvars()
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Counts all handshakes as requests for one route: their paths are the callers' to make up."""
+
+        def send_counted(message: Message) -> Awaitable[None]:
+            status = message["status"] if message["type"] == "websocket.http.response.start" else _HANDSHAKES.get(message["type"])
+            if status is not None:
+                self._count("GET", SOCKETS, status, None)
+            return send(message)
+
+        await self._socket(scope, receive, send_counted)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         stream = self._streams.get(scope["path"])

@@ -17,11 +17,11 @@ from app.web.conversation import Conversation, Talk
 from app.web.entry import Draining, Entry, Opening
 from app.web.errors import problem
 from app.web.first_word import NOT_SAID, FirstWord, Silence, first_word
-from app.web.front import Receive, Scope, Send
+from app.web.front import SOCKETS, Receive, Scope, Send
 from app.wire import htmx, turbo, wsx
 from app.wire.dialect import Dialect
 
-PATH: Final = "/ws"
+PATH: Final = SOCKETS
 OTHER_DIALECTS: Final[Mapping[str, Dialect]] = {"/ws/htmx": htmx.DIALECT, "/ws/turbo": turbo.DIALECT}
 """Of clients that know nothing of ours, by their paths."""
 EXTENSION = "wsx.socket"

@@ -35,7 +35,7 @@ class WatchedDatabase(Database):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """As the database does."""
-        with self._watched():
+        with self._watched(), self.span("transaction"):
             async with super().transaction() as session:
                 yield session
 
@@ -43,8 +43,7 @@ class WatchedDatabase(Database):
     def _watched(self) -> Iterator[None]:
         began, outcome = monotonic(), "rolled_back"
         try:
-            with self.span("transaction"):
-                yield
+            yield
             outcome = "committed"
         except Unavailable:
             outcome = "unavailable"

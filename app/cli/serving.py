@@ -25,7 +25,7 @@ from app.features.audit import by_command, record
 from app.features.keys import first_key
 from app.kernel import log
 from app.main import create_app
-from app.monitoring.workers import WorkerPlace
+from app.monitoring.workers import MAX_FOLDER_BYTES, WorkerPlace
 from app.serving.run import listen, listen_for_workers, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.workers import READY, Supervisor
 from app.settings import Settings, SettingsError
@@ -52,10 +52,20 @@ def serve(options: argparse.Namespace) -> None:
         if settings.workers == 1:
             _serve_alone(listeners[0], settings, demo=options.demo)
         else:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="wsx-")))
+            folder = Path(stack.enter_context(_folder_for_sockets()))
             if status := asyncio.run(_supervise(listeners, settings, folder, demo=options.demo)):
                 sys.exit(status)
     say("stopped")
+
+
+def _folder_for_sockets() -> TemporaryDirectory[str]:
+    """Which nobody else may enter."""
+    folder = TemporaryDirectory(prefix="wsx-")
+    if len(os.fsencode(folder.name)) > MAX_FOLDER_BYTES:
+        folder.cleanup()
+        message = f"TMPDIR: {Path(folder.name).parent} is too long a path for the sockets by which workers ask each other"
+        raise Failure(message)
+    return folder
 
 
 def application(settings: Settings, *, demo: bool = False, place: WorkerPlace | None = None) -> Any:

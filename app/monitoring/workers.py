@@ -18,6 +18,9 @@ from app.monitoring.families import Family, rendered
 ASK_S: Final = 1.0
 """Seconds in which the other workers answer. One whose loop is held for longer is told of as one that does not."""
 
+MAX_FOLDER_BYTES: Final = 99
+"""Of its path. Addresses of sockets in the file system have 104 bytes on macOS, 108 on Linux; ours add `/256` and a NUL."""
+
 Tell = Callable[[], Awaitable[Sequence[Family]]]
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Family]).decode

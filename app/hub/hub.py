@@ -65,7 +65,8 @@ class Hub:
         self.journal = journal
         """For those who ask how it is; what is published goes by `publish`."""
         self.registry = Registry(journal.head)
-        kept, ids = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S)), session_ids or SessionIds()
+        kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
+        ids = session_ids or SessionIds()
         self.returning = Returning(journal, self.registry, kept, ids, replay_s=replay_s, max_message_bytes=max_message_bytes)
         self.events = events or Events()
         self.roster = roster or LoneRoster()

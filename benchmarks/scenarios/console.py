@@ -142,9 +142,9 @@ _PAGES: Final = {"overview": "overview", "list": "connections", "found": "connec
 CONSOLE = Scenario(
     "console",
     "The console",
-    "10,000 signed-in sockets are connected. Somebody opens each page 20 times, of which the median is shown; and looks at it for 10 s, "
-    "while one of the connections changes twice a second. A timer in the server notes the longest time in which the loop did not get "
-    "to it.",
+    "10,000 signed-in sockets are connected. Somebody opens each page 20 times, of which the median is shown; and looks at it for "
+    "10 s, while one of the connections changes twice a second. A timer in the server notes the longest time in which the loop did "
+    "not get to it.",
     (Contestant("product", "product", look_at),),
     tuple(chain.from_iterable(_columns(*page) for page in _PAGES.items())),
     tuple(Bar(f"{what}: event loop held, ms", f"{page}_held_ms", at_most=10, digits=1) for page, what in _PAGES.items()),

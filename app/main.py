@@ -57,9 +57,10 @@ from app.kernel import log
 from app.kernel.deadline import Deadline
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
+from app.kernel.span import NO_SPAN
 from app.monitoring.monitoring import Monitoring
 from app.monitoring.storage import WatchedDatabase
-from app.monitoring.tracing import Tracing, make_tracing
+from app.monitoring.tracing import TracedHub, Tracing, make_tracing
 from app.monitoring.workers import WorkerPlace
 from app.settings import Settings, SettingsError
 from app.web import openapi
@@ -201,7 +202,8 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
             return await all_ids(session)
 
     key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
-    hub = Hub(
+    make_hub = Hub if tracing.span is NO_SPAN else partial(TracedHub, tracing.span)
+    hub = make_hub(
         _make_journal(settings, member.roster.node, redis_deadline),
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
@@ -214,7 +216,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
         session_ids=SessionIds(member.roster.node, tokens.derived_key("ids of sessions")),
         roster=member.roster,
     )
-    database.span = hub.latency.span = tracing.span
+    database.span = tracing.span
     return Parts(
         settings=settings,
         database=database,

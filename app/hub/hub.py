@@ -32,7 +32,7 @@ from app.hub.roster import LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
 from app.hub.settling import Follows, NoFollows, is_settled
 from app.journal.port import Entry, Journal
-from app.kernel.clock import utc_now
+from app.kernel.clock import monotonic, utc_now
 from app.kernel.identity import User
 from app.kernel.ids import new_short_id
 from app.kernel.transaction import refuse_inside_transaction
@@ -105,8 +105,11 @@ class Hub:
         if not all(is_settled(part.audience) for part in publication.parts):
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = replace(publication, parts=tuple(parts))
-        with self.latency.of_published(publication.id):
+        self.latency.began[publication.id] = monotonic()
+        try:
             await self.journal.append(publications.encode(publication))
+        finally:
+            self.latency.began.pop(publication.id, None)
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
         return receipt
@@ -114,16 +117,15 @@ class Hub:
     def deliver_local(self, entry: Entry) -> None:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
-        timing = self.latency.came(publication.id)
+        came_at = monotonic()
         self.returning.touched.note(publication, entry.cursor)
-        self.receipts.add(self._deliver(publication, entry.cursor))
-        self.delivery.time(timing)
+        receipt = self._deliver(publication, entry.cursor)
+        self.receipts.add(receipt)
+        if receipt.queued:
+            self.delivery.time(self.latency.timing(publication.id, came_at))
 
     def deliver_here(self, publication: Publication) -> Receipt:
-        """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.
-
-        The audience must be settled.
-        """
+        """Deliver to the connections here alone, past the journal, which is away: no page's place moves. It must be settled."""
         return self._deliver(publication, "")
 
     def _deliver(self, publication: Publication, cursor: str) -> Receipt:

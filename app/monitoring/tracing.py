@@ -3,10 +3,12 @@
 import importlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from litestar.plugins import InitPlugin
 
+from app.hub.hub import Hub
+from app.hub.publication import Publication, Receipt
 from app.kernel.span import NO_SPAN, Span
 from app.settings import Settings, SettingsError
 
@@ -41,6 +43,20 @@ class Untraced:
     async def running(self) -> AsyncIterator[None]:
         """There is nothing to send."""
         yield
+
+
+class TracedHub(Hub):
+    """A hub each of whose publications has a span."""
+
+    def __init__(self, span: Span, *parts: Any, **how: Any) -> None:
+        """All but the first: as the hub takes it."""
+        super().__init__(*parts, **how)
+        self._span = span
+
+    async def publish(self, publication: Publication) -> Receipt:
+        """As the hub does."""
+        with self._span("publish"):
+            return await super().publish(publication)
 
 
 def make_tracing(settings: Settings, version: str, node: str) -> Tracing:

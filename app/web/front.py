@@ -25,7 +25,7 @@ SOCKETS: Final = "/ws"
 """Where sockets are, but for other dialects."""
 _HANDSHAKES: Final = {"websocket.accept": 101}
 _EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
-_UNLESS_SAID = [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")]
+_UNLESS_SAID = {b"cache-control": b"no-store", b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'"}
 """Pages say otherwise. Whatever else a browser is made to open as one, it runs nothing of it."""
 
 
@@ -90,9 +90,9 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message["headers"], *added, *state.get("headers", ())]
-                said = {name for name, _ in headers}
-                message["headers"] = headers + [one for one in _UNLESS_SAID if one[0] not in said]
+                headers = message["headers"] = [*message["headers"], *added, *state.get("headers", ())]
+                unsaid = _UNLESS_SAID.keys() - dict(headers).keys()
+                headers.extend(zip(unsaid, map(_UNLESS_SAID.__getitem__, unsaid), strict=True))
             return send(message)
 
         began = monotonic()

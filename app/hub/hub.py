@@ -125,7 +125,7 @@ class Hub:
             self.delivery.time(self.latency.timing(publication.id, came_at))
 
     def deliver_here(self, publication: Publication) -> Receipt:
-        """Deliver to the connections here alone, past the journal, which is away: no page's place moves. It must be settled."""
+        """Deliver to the connections here alone, past the journal, which is away: no page's place moves. Settled audiences only."""
         return self._deliver(publication, "")
 
     def _deliver(self, publication: Publication, cursor: str) -> Receipt:

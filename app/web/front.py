@@ -92,7 +92,7 @@ class Front:
                 status = message["status"]
                 headers = message["headers"] = [*message["headers"], *added, *state.get("headers", ())]
                 unsaid = _UNLESS_SAID.keys() - dict(headers).keys()
-                headers.extend(zip(unsaid, map(_UNLESS_SAID.__getitem__, unsaid), strict=True))
+                headers.extend(zip(unsaid, map(_UNLESS_SAID.__getitem__, unsaid), strict=True))  # no call of ours, in each answer
             return send(message)
 
         began = monotonic()

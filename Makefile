@@ -104,7 +104,7 @@ pictures: .venv/.tested-with ## the pictures of the docs, made anew, and what a 
 lock: ## write constraints.txt anew, from the newest versions that fit pyproject.toml
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
 	.build/lock/bin/python -m pip --quiet install --upgrade pip
-	.build/lock/bin/python -m pip --quiet install '.[test]'
+	.build/lock/bin/python -m pip --quiet install '.[opentelemetry,test]'
 	(echo '# Every version that is installed; written by `make lock`.'; \
 	  .build/lock/bin/python -m pip freeze --exclude wsx-server --exclude setuptools) > constraints.txt
 
@@ -123,5 +123,5 @@ clean: ## remove what was built; the database in var/ stays
 
 .venv/.tested-with: .venv/.installed
 	@echo "installing what the tests need"
-	@$(PIP) install --constraint constraints.txt --editable '.[test]'
+	@$(PIP) install --constraint constraints.txt --editable '.[opentelemetry,test]'
 	@touch $@

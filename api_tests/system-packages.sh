@@ -26,3 +26,4 @@ need iproute2 iproute2 "the test of pages that vanish" ip
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
 need npm npm "the tests with axe, TypeScript, htmx and Turbo" npm
 need PostgreSQL postgresql "the tests of PostgreSQL" initdb
+need Prometheus prometheus "the tests of alerts and of the dashboard" promtool

@@ -118,6 +118,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds that a stopping server has: over most of them its pages come back, and running requests are cut behind them."""
     log_format: Literal["", "console", "json"] = ""
     """Empty: `console` on a terminal, else `json`."""
+    tracing: Literal["off", "otlp"] = "off"
+    """`otlp`: spans of requests are sent by OpenTelemetry's protocol, as the variables `OTEL_…` say."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: object) -> "Settings":

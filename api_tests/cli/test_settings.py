@@ -50,6 +50,7 @@ GIVEN = {
     "audit_retention_days": ("90", 90),
     "drain_s": ("0", 0.0),
     "log_format": ("json", "json"),
+    "tracing": ("otlp", "otlp"),
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from math import ceil
 from typing import NamedTuple
 
@@ -110,7 +111,8 @@ class Paced:
     def _start(self) -> asyncio.Task[None]:
         """The one task that sends: nothing overtakes, and nothing is sent twice."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"paced {self.name}")
+            context = Context()  # and not that of this caller: it publishes for all others, too
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"paced {self.name}", context=context)
         return self._task
 
     async def _run(self) -> None:

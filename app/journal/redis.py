@@ -141,9 +141,9 @@ class RedisJournal:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="journal")
         try:
             await self._tried.wait()
-            yield
+            async with self._appends.running():
+                yield
         finally:
-            await self._appends.stop()
             self._ends = True  # the library has been seen to swallow a cancellation
             self._reached.clear()
             self._task.cancel()

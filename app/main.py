@@ -24,7 +24,7 @@ from app.auth.keys import KeyRecord, KeyRing
 from app.auth.known_ids import KnownIds
 from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
-from app.cluster.client import make_client
+from app.cluster.journal import make_journal
 from app.cluster.member import Member, make_member
 from app.db.lineage import Lineages, OwnLineages
 from app.db.session import Database
@@ -53,9 +53,8 @@ from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
-from app.journal.port import Journal
-from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
+from app.kernel.batches import shown
 from app.kernel.deadline import Deadline
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
@@ -205,7 +204,7 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
             return await all_ids(session)
 
     key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
-    journal = _make_journal(settings, member.roster.node, redis_deadline)
+    journal = make_journal(settings, member.roster.node, redis_deadline)
     if isinstance(journal, MemoryJournal) and isinstance(member.lineages, OwnLineages):
         member.lineages.on_anew = journal.begin_anew
     make_hub = Hub if tracing.span is NO_SPAN else partial(TracedHub, tracing.span)
@@ -239,14 +238,6 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
         monitoring=Monitoring(hub, member.lease, database, version=__version__, outcomes=OUTCOMES, place=place),
         tracing=tracing,
     )
-
-
-def _make_journal(settings: Settings, node_id: str, deadline: Deadline) -> Journal:
-    max_entries, max_age_s = settings.replay_entries, settings.replay_s
-    if not settings.redis_url:
-        return MemoryJournal(max_entries, max_age_s=max_age_s)
-    commands, follower = (make_client(settings.redis_url, node_id, waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
-    return RedisJournal(commands, follower, deadline, max_entries=max_entries, max_age_s=max_age_s)
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -283,6 +274,7 @@ async def _running(
         stack.push_async_callback(parts.database.close)
         await stack.enter_async_context(parts.tracing.running())
         await stack.enter_async_context(parts.monitoring.running())
+        stack.enter_context(shown(parts.database.writer))
         if parts.settings.redis_url:
             await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
         await stack.enter_async_context(restores_noticed(parts.database, parts.lineages))

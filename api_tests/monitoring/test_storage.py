@@ -1,5 +1,6 @@
 """How transactions end, and queues of one name."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from api_tests.db.beside import SHORT_MS
 from app.db import sqlite
 from app.db.session import Database
+from app.db.writer import Kind
 from app.kernel.batches import Batches
 from app.kernel.errors import Unavailable
 from app.kernel.histogram import SIZES, Histogram
@@ -79,6 +81,18 @@ async def test_a_transaction_is_done_inside_its_span(sqlite_url: str):
         order.append("work")
     await database.close()
     assert ["transaction begins", "work", "transaction ends"] == order
+
+
+async def test_what_the_writer_commits_is_a_transaction_and_its_groups_are_told(watched: WatchedDatabase):
+    doing: Kind[int, int] = Kind("doubled", lambda _connection, jobs: [2 * job for job in jobs])
+    assert [0, 2, 4] == await asyncio.gather(*(watched.write(doing, job) for job in range(3)))
+    seen = samples(watched, [watched.writer])
+    assert (1, 1, 3) == (
+        seen["wsx_transactions_total", "committed"],
+        seen["wsx_batch_items_count", "writes"],
+        seen["wsx_batch_items_sum", "writes"],
+    )
+    assert 0 == seen["wsx_batch_waiting", "writes"]
 
 
 async def test_queues_of_one_name_are_told_as_one(watched: WatchedDatabase):

@@ -77,8 +77,7 @@ class Hub:
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
-        """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
-        who it is."""
+        """Somebody hears: at each connect, once what was missed is shown; again when an open connection has said who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.on_located: Hooks[Connection] = Hooks("located")
         self.on_lost: Hooks[[]] = Hooks("lost entries")
@@ -232,10 +231,7 @@ class Hub:
         self.on_connection.fire(connection)
 
     def sign_in(self, connection: Connection, user: User) -> None:
-        """An open connection has said who it is, or has said it again with a fresh token. It must not have been somebody else.
-
-        Nothing happens when the connection is gone.
-        """
+        """One that is open, unless it is gone by now, has said who it is, perhaps again by a fresh token; never somebody else."""
         is_new = connection.user is None
         if not self.registry.sign_in(connection, user):
             return

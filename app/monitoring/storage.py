@@ -1,14 +1,16 @@
 """The database as it is used: transactions, how they end, how long they take; and the queues that write in batches."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.backend import Done
 from app.db.session import Database
 from app.kernel.batches import Batches
 from app.kernel.clock import monotonic
@@ -38,6 +40,10 @@ class WatchedDatabase(Database):
         with self._watched(), self.span("transaction"):
             async with super().transaction() as session:
                 yield session
+
+    async def _commit(self, work: Callable[[Connection], Done]) -> Done:
+        with self._watched(), self.span("transaction"):
+            return await super()._commit(work)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, CursorResult, Select, func, literal, select, union_all, update
+from sqlalchemy import CompoundSelect, Connection, CursorResult, Select, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 

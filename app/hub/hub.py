@@ -116,7 +116,7 @@ class Hub:
     def deliver_local(self, entry: Entry) -> None:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
-        if publication.is_over(entry.at):  # this node was away from the journal
+        if publication.ttl_s and publication.is_over(entry.at):  # this node was away from the journal
             self.receipts.add(Receipt(publication.id, 0, 0))
             return
         came_at = monotonic()

@@ -128,8 +128,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", SHORT_MS)
 
 
-@pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings_of(database_url: str) -> Settings:
+    """What a server of tests has, unless they say otherwise."""
     return Settings(
         port=0,
         database_url=database_url,
@@ -139,6 +139,11 @@ def settings(database_url: str) -> Settings:
         drain_s=1,
         log_format="json",
     )
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return settings_of(database_url)
 
 
 @pytest.fixture

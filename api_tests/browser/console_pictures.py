@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Final
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from api_tests.browser.png import keep
 from api_tests.client import ApiClient, SocketClient
@@ -97,7 +97,7 @@ async def _take(browser: Browser, page: Page, name: str) -> None:
             await page.set_viewport_size({"width": width, "height": height})
             shots.append(base64.b64encode(await page.screenshot()).decode())
     widths = [round(width * HEIGHT / height) for _ in SCHEMES for width, height in SIZES]
-    size = {"width": sum(widths) + GAP * (len(widths) + 1), "height": HEIGHT + 2 * GAP}
+    size: ViewportSize = {"width": sum(widths) + GAP * (len(widths) + 1), "height": HEIGHT + 2 * GAP}
     row = await browser.new_page(viewport=size)
     await row.set_content(ROW + "".join(f"<img src='data:image/png;base64,{shot}'>" for shot in shots))
     keep(f"{name}.png", await row.screenshot())

@@ -61,7 +61,7 @@ async def live(ada: Page, bob: Page, api: ApiClient) -> None:
     for page in (ada, bob):
         await expect(page.locator(".announcement")).to_have_count(1)
     await ada.fill("[name=title]", "Street music")
-    await ada.fill("[name=description]", "Two violins and a tuba")
+    await ada.fill("#nearby-card [name=description]", "Two violins and a tuba")
     await ada.select_option("[name=radiusKm]", "4")
     await ada.click("#nearby-card >> text=Tell")
     await expect(bob.locator(".walker")).to_have_count(2)

@@ -10,10 +10,19 @@ from api_tests.browser.conftest import Console
 from api_tests.browser.town import PATIENCE_MS, WATCH
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running
+from api_tests.waiting import MS
+from app.features.console import live
 
 XSS = "<img src=x onerror=document.title='hacked'>"
 PAGES = ("", "/connections", "/rooms", "/room?id=lobby", "/announcements", "/notifications?user_id=ada", "/audit", "/keys")
 SIZES = {"light, on a desk": ("light", 1280, 860), "dark, on a phone": ("dark", 375, 740)}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is a moment."""
+    monkeypatch.setattr(live, "EVERY_S", 100 * MS)
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 50 * MS)
 
 
 @pytest.fixture
@@ -22,6 +31,7 @@ async def page(server: Running, page: Page) -> AsyncIterator[Page]:
     await page.add_init_script(WATCH)
     yield page
     assert [] == await page.evaluate("violations")
+    await page.goto("about:blank")  # else it would complain that its server went away
 
 
 async def _sign_in(page: Page, url: str, key: str = ADMIN_KEY) -> None:
@@ -151,3 +161,43 @@ async def test_the_page_is_live_again_after_its_connection_was_lost(page: Page, 
     await _is_live(page)
     await api.post("/rooms", {"id": "lobby"})
     await expect(page.locator("tbody")).to_contain_text("lobby")
+
+
+async def test_a_page_pauses_and_goes_on(page: Page, server: Running, api: ApiClient):
+    await _sign_in(page, server.url)
+    await page.goto(f"{server.url}/console/rooms")
+    await _is_live(page)
+    await _tab_to(page, "Pause")
+    await _press(page, "Enter")
+    await expect(page.locator("#connection")).to_have_text("paused")
+    await expect(page.locator("#pause")).to_have_attribute("aria-pressed", "true")
+    await api.post("/rooms", {"id": "lobby"})
+    await _press(page, "Enter")
+    await _is_live(page)
+    await expect(page.locator("tbody")).to_contain_text("lobby")
+
+
+async def test_what_is_wrong_in_a_form_is_marked_and_has_the_focus(page: Page, server: Running, console: Console):
+    console.expect("422")
+    await _sign_in(page, server.url)
+    await page.goto(f"{server.url}/console/announcements")
+    await page.fill("[name=message]", "Back in five minutes")
+    await page.select_option("[name=audience]", "users")
+    await page.click("text=Preview")
+    await expect(page.locator("#wrong-names")).to_have_text("name at least one, with commas between")
+    assert "names" == await page.evaluate("document.activeElement.name")
+    assert [] == await violations(page)
+    assert ["Back in five minutes", "users"] == [await page.input_value(f"[name={name}]") for name in ("message", "audience")]
+    await page.goto(f"{server.url}/console/connections?node=nowhere")
+    await expect(page.locator("#wrong-node")).to_contain_text("no such node")
+    assert "nowhere" == await page.input_value("[name=node]")
+    await _is_live(page)
+
+
+async def test_nothing_on_a_live_page_is_read_out_each_second(page: Page, server: Running):
+    await _sign_in(page, server.url)
+    await expect(page.locator("svg").first).to_be_visible(timeout=PATIENCE_MS)
+    assert 0 == await page.locator("#live :is(output, [role=status], [role=alert], [aria-live])").count()
+    assert 0 == await page.locator("[aria-live]:has(#live)").count()
+    for label in await page.locator("#live svg").evaluate_all("charts => charts.map((chart) => chart.ariaLabel)"):
+        assert "over the last two minutes: now" in label

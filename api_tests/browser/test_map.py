@@ -34,7 +34,7 @@ async def test_an_event_is_heard_by_those_within_its_circle(town: Town, api: Api
     await be_in(bob, "Station")
     await be_in(cleo, "Lighthouse")
 
-    await ada.fill("[name=description]", "At the bridge")
+    await ada.fill("#nearby-card [name=description]", "At the bridge")
     await tell(ada, "Street music")  # where she is: the page offers that first
     await expect(ada.locator("#event-answer")).to_have_text("Event broadcast to 1 nearby users")
     await expect(ada.locator("#local-events .local-event")).to_contain_text("At the bridge")

@@ -21,6 +21,10 @@ DOCS = Path(__file__).parents[2] / "docs" / "htmx-and-turbo.md"
 EVERYONE = {"kind": "everyone"}
 PUBLISHED = [
     {"target": "#status", "html": "<b>status</b>"},
+    {"target": "#status", "html": ' <i title="</template><">titled</i><!-- </template> -->', "swap": "beforeend"},
+    {"target": "#status", "html": " open<template>", "swap": "beforeend"},
+    {"target": "#status", "html": '</template></wsx-part></hx-partial> stray <i data-it="it\'s"></i>', "swap": "beforeend"},
+    {"target": '[data-it="it\'s"]', "html": "<table><div>moved</div></table>", "swap": "outerHTML"},
     {"target": "#list", "html": "<li>first</li>", "swap": "afterbegin"},
     {"target": "#list", "html": "<li>last</li> <li>of all</li>", "swap": "beforeend scroll:bottom"},
     {"target": "#card", "html": "<p>before</p>", "swap": "beforebegin"},
@@ -34,7 +38,9 @@ PUBLISHED = [
     {"target": ".box > p:first-of-type", "html": "<b>text & such</b>", "swap": "textContent"},
     {"target": "#status", "swap": "none", "oob": [{"target": "#list > li:last-child", "html": "<ins>at last</ins>"}]},
 ]
-FINAL = "status first old last at last before a card behind one TWO three first cell cell <b>text & such</b>"
+FINAL = (
+    "status titled open stray moved first old last at last before a card behind one TWO three first cell cell <b>text & such</b>"
+)
 
 
 HANDLER = "rate-limited-update"

@@ -86,8 +86,9 @@ class Town:
 
 
 async def is_live(page: Page) -> None:
-    """Wait until the page is connected."""
+    """Wait until the page is connected, and greeted: what it hears now is no greeting."""
     await expect(page.locator("#connection")).to_have_text("live")
+    await page.wait_for_function("() => wsx.connectionId")
 
 
 async def all_is_quiet(api: ApiClient, *pages: Page) -> None:

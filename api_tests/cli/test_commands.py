@@ -43,7 +43,7 @@ def test_migrate_makes_the_tables_once(operator, wsx):
     with closing(sqlite3.connect(operator.database)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     features = {"announcements", "notifications", "rooms", "room_members", "messages", "follows", "dashboard_figures"}
-    office = {"api_keys", "idempotency_keys", "audit_events", "console_sessions"}
+    office = {"api_keys", "idempotency_keys", "audit_events", "console_sessions", "console_seals"}
     assert {"users", "unsent", "token_revocations", "alembic_version"} | office | features == tables
     content = operator.database.read_bytes()
     assert (0, "database: up to date\n", "") == wsx("migrate")

@@ -99,7 +99,7 @@ async def told_again(page: SocketClient, changes: list[Change], ids: dict[str, l
             if message.get("id") == JOINS:
                 joined.touch()
             for change in left:
-                if change.is_in(message) and message.get("id") in [*ids[change.what], None]:
+                if change.again.is_in(message) and message.get("id") in [*ids[change.what], None]:
                     left.remove(change)
                     break
 

@@ -1,7 +1,7 @@
 """Each kind of change of a stored thing, and what a page that shows the thing hears of it."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from api_tests.client import ApiClient, SocketClient
 from api_tests.features.screen import fragments
@@ -26,6 +26,11 @@ class Change(NamedTuple):
     def is_in(self, message: Any) -> bool:
         """Whether a page is told of the change by this message."""
         return any(self.target in part["target"] and self.html in part["html"] for part in fragments(message))
+
+    @property
+    def again(self) -> Self:
+        """What a page hears of a second push: a node knows whether its pages show an announcement, and where that is."""
+        return self._replace(target="#announcement-") if self.target == "#announcements" else self
 
 
 CHANGES = [

@@ -1,7 +1,5 @@
 """The console's door: who is let in, for how long, and whose forms are believed."""
 
-import json
-from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
@@ -21,6 +19,7 @@ from app.kernel.clock import utc_now
 from app.settings import Settings
 
 HOUR_S = 3_600
+MADE_UP = {"Cookie": f"{gate.COOKIE}={'x' * 43}.{'y' * 43}"}
 
 
 @pytest.fixture(autouse=True)
@@ -156,58 +155,24 @@ async def test_with_another_admin_key_nobody_is_signed_in_any_more(settings: Set
             assert status == (await operator.see("/rooms")).status_code
 
 
-FOREIGN = {
-    "another origin": {"Origin": "https://evil.example"},
-    "another port": {"Origin": "http://127.0.0.1:1"},
-    "another site, says the browser": {"Sec-Fetch-Site": "cross-site"},
-    "a sister of the site, says the browser": {"Sec-Fetch-Site": "same-site"},
-    "typed, says the browser": {"Sec-Fetch-Site": "none"},
-    "nowhere": {"Origin": "null"},
-}
-
-
-@pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
-async def test_a_form_of_a_stranger_does_nothing(server: Running, api: ApiClient, headers: dict[str, str]):
-    async with Operator(server) as operator:
-        answer = await operator.post("/rooms/create", id="lobby", headers=headers)
-        assert (403, True) == (answer.status_code, "not sent by a page of this console" in said(answer))
-        assert 404 == (await api.get("/rooms/lobby")).status_code
-
-
-async def test_a_form_without_an_origin_does_nothing(server: Running):
-    async with Operator(server) as operator:
-        del operator.http.headers["Origin"]
-        assert 403 == (await operator.post("/rooms/create", id="lobby")).status_code
-        told = {"Sec-Fetch-Site": "same-origin"}
-        assert 303 == (await operator.post("/rooms/create", id="lobby", headers=told)).status_code
-
-
-async def test_a_form_needs_the_token_of_its_own_browser(server: Running):
-    async with Operator(server) as operator, Operator(server) as other:
-        for token in ("", "x", "é", other.token):
-            assert 403 == (await operator.post("/rooms/create", id="lobby", token=token)).status_code
-            assert 403 == (await operator.post("/sign-out", token=token)).status_code
-        assert 200 == (await operator.see("/")).status_code
+async def test_who_makes_cookies_up_is_slowed_down_and_who_is_signed_in_there_is_not(settings: Settings):
+    few = msgspec.structs.replace(settings, api_rate_per_min=6)
+    async with run_server(few) as server, Operator(server) as operator:
         async with Operator(server, None) as stranger:
-            await stranger.see("/sign-in")
-            assert 403 == (await stranger.post("/sign-in", key=ADMIN_KEY, token=other.token)).status_code
+            answers = [await stranger.http.get("/console", headers=MADE_UP) for _ in range(7)]
+            assert [303] * 6 + [429] == [answer.status_code for answer in answers]
+            assert "keys or cookies that are none" in said(answers[-1])
+            assert int(answers[-1].headers["retry-after"]) > 0
+            assert 429 == (await stranger.http.post("/console/rooms/create", headers=MADE_UP)).status_code
+        assert 200 == (await operator.see("")).status_code
 
 
-async def test_a_body_that_is_no_form_is_refused(server: Running):
-    async with Operator(server) as operator:
-        for body in (b"\xff", b"a=%FF", b"&".join(b"a=1" for _ in range(300))):
-            answer = await operator.http.post("/console/rooms/create", content=body)
-            assert 400 == answer.status_code
-        assert 413 == (await operator.http.post("/console/rooms/create", content=b"a" * 300_000)).status_code
+async def test_who_makes_a_cookie_up_is_in_the_audit_log(server: Running, api: ApiClient):
+    async with Operator(server, None) as stranger:
+        await stranger.http.get("/console", headers=MADE_UP)
 
+    async def noted() -> bool:
+        events = (await api.get("/audit-events?known=false")).json()["items"]
+        return ("console_visit", 401) in {(one["operation"], one["status"]) for one in events}
 
-async def test_a_page_of_another_origin_opens_no_socket_of_the_console_and_that_is_logged(
-    server: Running, logged: Callable[[], str]
-):
-    async with Operator(server) as operator:
-        with pytest.raises(InvalidStatus, match="403") as refused:
-            async with operator.socket(Origin="https://evil.example"):
-                pass
-    assert "/console/ws" == json.loads(refused.value.response.body)["instance"]
-    (line,) = [line for line in logged().splitlines() if '"handshake refused"' in line]
-    assert '"path":"/console/ws"' in line
+    await eventually_told(noted)

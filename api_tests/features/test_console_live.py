@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from app.features.console import live
 from app.features.console_charts import Sample, Samples, charts
 from app.features.console_charts import samples as sampling
 from app.features.console_pages import Page
+from app.features.console_sessions import Session, Sessions
+from app.kernel.errors import Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +119,43 @@ async def test_a_page_that_is_not_live_is_refused(server: Running, page: str):
     async with Operator(server) as operator, operator.socket() as window:
         await window.ask("watch", {"page": page})
         assert ["not_live"] == [error["code"] for error in window.errors]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(Unavailable("away"), "are not kept up to date now"), (RuntimeError("broken"), "were not kept up to date")]
+)
+async def test_nothing_is_shown_while_it_is_not_known_who_is_signed_in(
+    server: Running, api: ApiClient, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str], error: Exception, told: str
+):
+    find_all, failing = Sessions.find_all, [error]
+
+    async def found(self: Sessions, ids: Collection[str]) -> dict[str, Session]:
+        for one in failing:
+            raise one
+        return await find_all(self, ids)
+
+    async with Operator(server) as operator, operator.socket() as window:
+        monkeypatch.setattr(Sessions, "find_all", found)
+        await eventually(lambda: told in logged())
+        await window.ask("watch", {"page": "rooms"})
+        await eventually(lambda: told in logged())
+        await api.post("/rooms", {"id": "lobby"})
+        failing.clear()
+        assert "lobby" in (await window.next_of("#live"))["html"]
+
+
+async def test_a_page_that_pauses_is_shown_nothing_until_it_goes_on(server: Running, api: ApiClient):
+    async with Operator(server) as operator, operator.socket() as paused, operator.socket() as window:
+        for one in (paused, window):
+            await one.ask("watch", {"page": "rooms"})
+            await shown(one, "There is no room")
+        await paused.ask("pause", {})
+        await api.post("/rooms", {"id": "lobby"})
+        await shown(window, "lobby")
+        await api.post("/rooms", {"id": "kitchen"})
+        await shown(window, "kitchen")
+        await paused.ask("watch", {"page": "rooms"})
+        assert "kitchen" in (await paused.next_of("#live"))["html"]
 
 
 async def test_a_connection_that_has_gone_is_said_to_be_gone(server: Running):

@@ -131,7 +131,7 @@ async def dry_run_of_batch(services: Services, caller: Caller, parts: Sequence[P
         in_all = by_audience[together] if together in by_audience else await _count(services, caller, together)
     examples = await _examples(services, caller, together or audiences[0])
     updates = [DryUpdate.of(part.update, by_audience[part.audience]) for part in parts]
-    return _told(in_all, examples, updates, [*by_audience.values(), in_all], left_out(part.update for part in parts))
+    return _told(in_all, examples, updates, [*by_audience.values(), in_all], left_out([part.update for part in parts]))
 
 
 async def _count_each(services: Services, caller: Caller, audiences: Sequence[Audience]) -> list[Count | None]:

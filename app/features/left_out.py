@@ -1,6 +1,6 @@
 """What some pages are not told of an update, because their clients have no words for it. Whoever sends it is told so."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Annotated, Final
 
 import msgspec
@@ -30,8 +30,13 @@ LeftOuts = Annotated[
 ]
 
 
-def left_out(updates: Iterable[Update], dialect: str = "") -> LeftOuts:
+def left_out(updates: Collection[Update], dialect: str = "") -> LeftOuts:
     """Of these updates, in order. `dialect`: of the only page that hears them."""
+    for update in updates:
+        if update.oob or " " in update.swap:
+            break
+    else:
+        return UNSET  # nearly always, and looked at with each broadcast
     concerned = [name for name in DIALECTS if not dialect or name in dialect]
     parts = (part for update in updates for part in fragments_of(update))
     found = [LeftOut(part.target, words, concerned) for part in parts if (words := modifiers_of(part.swap))]

@@ -65,14 +65,8 @@ class Hub:
         """For those who ask how it is; what is published goes by `publish`."""
         self.registry = Registry(journal.head)
         kept = sessions or MemorySessions(max(replay_s, RESTORED_WITHIN_S))
-        self.returning = Returning(
-            journal,
-            self.registry,
-            kept,
-            session_ids or SessionIds(),
-            replay_s=replay_s,
-            max_message_bytes=max_message_bytes,
-        )
+        ids = session_ids or SessionIds()
+        self.returning = Returning(journal, self.registry, kept, ids, replay_s=replay_s, max_message_bytes=max_message_bytes)
         self.events = events or Events()
         self.roster = roster or LoneRoster()
         self.reach = Reach(self.registry, self.returning.just_left, self.roster, follows or NoFollows())

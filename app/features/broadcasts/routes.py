@@ -1,6 +1,5 @@
 """REST: send to an audience."""
 
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -16,12 +15,11 @@ from app.features.left_out import LeftOuts, left_out
 from app.features.listing import Incomplete
 from app.features.services import GivenServices, Services
 from app.hub.audience import MAX_PARTS_IN_BATCH, Audience, parts_of
-from app.hub.publication import Part, Publication, Receipt, one
+from app.hub.publication import Part, Publication, one
 from app.kernel.errors import NotFound, WrongField
 from app.kernel.ids import new_short_id
 from app.web.given import GivenCaller
 from app.web.operation import operation
-from app.wire.update import Update
 
 MAX_BATCH = 100
 """Updates in one batch."""
@@ -101,7 +99,8 @@ async def create_broadcast(data: JSONBody[NewBroadcast], services: GivenServices
     publication = one(data.audience, update)
     if data.pace == "queued":
         return Broadcast(publication.id, 0, 0, service.queue(services, publication), left_out=left_out([update]))
-    return _shown(await services.hub.publish(publication), [update])
+    receipt = await services.hub.publish(publication)
+    return Broadcast(receipt.id, receipt.matched, receipt.queued, left_out=left_out([update]))
 
 
 async def try_broadcast_batch(data: NewBatch, services: Services, caller: Caller) -> DryRun:
@@ -129,7 +128,7 @@ async def create_broadcast_batch(data: JSONBody[NewBatch], services: GivenServic
     """Send up to 100 updates. Each connection gets one message with just what it may hear, in the order given."""
     parts = _parts(data, caller)
     receipt = await services.hub.publish(Publication(new_short_id(), parts, is_batch=True))
-    return _shown(receipt, [part.update for part in parts])
+    return Broadcast(receipt.id, receipt.matched, receipt.queued, left_out=left_out([part.update for part in parts]))
 
 
 @operation(
@@ -157,10 +156,6 @@ async def get_broadcast(broadcast_id: FromPath[str], services: GivenServices) ->
 def _parts(batch: NewBatch, caller: Caller) -> tuple[Part, ...]:
     making = Making(caller)
     return tuple(Part(new.audience, making.update(new, f"/updates/{place}")) for place, new in enumerate(batch.updates))
-
-
-def _shown(receipt: Receipt, updates: Iterable[Update]) -> Broadcast:
-    return Broadcast(receipt.id, receipt.matched, receipt.queued, left_out=left_out(updates))
 
 
 routes = [create_broadcast, create_broadcast_batch, get_broadcast]

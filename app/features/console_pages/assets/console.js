@@ -3,6 +3,9 @@
   "use strict";
 
   const TOKEN_ENDED = 4401;
+  const SIGN_IN = "/console/sign-in"; // whoever is signed in still is sent on from there
+  let goes = false; // a form was sent, whose answer is the next page
+  const leave = () => { if (!goes) location.assign(SIGN_IN); };
   const { page, query } = document.body.dataset;
   const state = document.getElementById("connection");
   const pause = document.getElementById("pause");
@@ -13,6 +16,8 @@
     state.textContent = words;
     state.className = is;
   };
+  document.addEventListener("submit", () => { goes = true; });
+
   const watch = () => wsx.send("watch", { page, query }).then(() => say("live", "on"), () => {});
   const rest = () => wsx.send("pause", {}).then(() => say("paused", "off"), () => {});
 
@@ -35,6 +40,7 @@
   document.addEventListener("wsx:afterSwap", () => { if (left && table()) table().scrollLeft = left; });
   document.addEventListener("wsx:disconnected", ({ detail: { code } }) => {
     say(page ? "not live" : "not connected", "off");
-    if (code === TOKEN_ENDED) location.assign("/console/sign-in");
+    if (code === TOKEN_ENDED) leave();
+    else fetch(SIGN_IN, { redirect: "manual" }).then(({ ok }) => { if (ok) leave(); }, () => {});
   });
 })();

@@ -26,25 +26,22 @@ async def is_settled(page: Page) -> None:
 
 
 async def test_it_is_loaded_anew_at_a_moment_of_its_own_and_not_twice_in_a_minute(page: Page, visit: Visit, site: Site) -> None:
-    await page.add_init_script(f"{WAITS}")
-    site.html = f"<!doctype html><script src=/wsx.js></script><body wx-config=/ws>{PAGE}"
-    await page.goto(site.url)
-    peer = await site.peer()
-    await events(page, "hello")
-    await page.evaluate("waits.length = 0")
+    await page.add_init_script(WAITS)
+    peer = await visit(PAGE)
     await gap(peer)
     await events(page, "gap")
-    assert [2_500] == await page.evaluate("waits")
+    assert [2_500] == await page.evaluate("waits.filter((ms) => ms >= 1_000)")
     again = await site.peer(2)
     await gap(again, "#a")
     await events(page, "gap")
-    (wait_ms,) = await page.evaluate("waits.filter((ms) => ms > 10_000)")
-    assert 60_000 < wait_ms + await page.evaluate("performance.now()") < 65_000
+    (wait_ms,) = await page.evaluate("waits.filter((ms) => ms >= 1_000)")
+    assert 62_500 - await page.evaluate("performance.now()") <= wait_ms < 62_500
 
 
 async def test_it_waits_while_somebody_types(page: Page, visit: Visit, site: Site) -> None:
     await page.clock.install()
     peer = await visit(PAGE)
+    await page.evaluate("Math.random = () => 0.1")
     await page.type("#i", "half a sen")
     await gap(peer)
     await gap(peer)
@@ -52,7 +49,6 @@ async def test_it_waits_while_somebody_types(page: Page, visit: Visit, site: Sit
     await page.clock.run_for(60_000)
     assert "half a sen" == await page.input_value("#i")
     await page.fill("#i", "")
-    await page.clock.run_for(5_001)
     await site.peer(2)
 
 

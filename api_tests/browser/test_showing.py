@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from api_tests.browser.conftest import Visit
+from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.page_guide import answer_next
 from api_tests.browser.reading import events, inner
 from api_tests.browser.scripted import Site
@@ -63,11 +63,15 @@ async def test_the_caret_stays_in_half_typed_text(page: Page, visit: Visit, site
     assert "typXXed text" == await page.input_value("#note")
 
 
-async def test_a_form_with_a_field_of_any_name_waits_for_its_swap_and_keeps_nobody(page: Page, visit: Visit) -> None:
-    peer = await visit("<form id=f><input name=classList><input name=dispatchEvent></form><p id=a></p>")
-    for target, html in (("#f", "x"), ("#a", "1"), ("#a", "2")):
+async def test_a_form_waits_for_its_swap_whatever_its_fields_are_called_and_no_failure_keeps_others(
+    page: Page, visit: Visit, console: Console
+) -> None:
+    console.expect("dispatchEvent is not a function")
+    peer = await visit("<form id=f><input name=classList></form><form id=g><input name=dispatchEvent></form><p id=a></p>")
+    for target, html in (("#f", "x"), ("#g", "y"), ("#a", "1"), ("#a", "2")):
         await peer.update(target, html, "beforeend swap:10ms settle:1m")
     await expect(page.locator("#a")).to_have_text("12")
+    await expect(page.locator("#f")).to_have_text("x")
 
 
 async def test_morph_without_its_library_replaces(page: Page, visit: Visit) -> None:

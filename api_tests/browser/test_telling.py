@@ -46,7 +46,7 @@ async def test_what_becomes_of_a_page_s_own_requests_is_told_and_a_broadcast_tha
     await peer.say(type="error", id=request["id"], code="no_handler", detail="no handler is named 'x'")
     await peer.answer(request, "x", target="#nowhere")
     await events(page, "error", 2)
-    assert ["wsx: no_handler no handler is named 'x'", "wsx: no_target no place for HTML is #nowhere"] == warnings
+    assert ["wsx: no_handler no handler is named 'x'", "wsx: no_target no place for HTML: #nowhere"] == warnings
 
 
 async def test_words_that_nobody_knows_are_told_once(page: Page, visit: Visit, warnings: list[str]) -> None:

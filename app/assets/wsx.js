@@ -49,7 +49,7 @@
     emit("error", error, element);
   }
 
-  const noTarget = (element, target) => complain(element, { code: "no_target", detail: `no place for HTML is ${target}`, target });
+  const noTarget = (element, target) => complain(element, { code: "no_target", detail: `no place for HTML: ${target}`, target });
 
   const isAsked = (id) => /^req_/.test(id); // else it was broadcast
 

@@ -6,6 +6,7 @@ from playwright.async_api import ConsoleMessage, Page
 from api_tests.browser.conftest import Visit
 from api_tests.browser.reading import events, handlers
 from api_tests.browser.scripted import Site
+from api_tests.npm import package
 
 
 @pytest.fixture
@@ -72,3 +73,19 @@ async def test_of_several_clients_of_one_page_only_the_first_asks_for_its_elemen
     await page.click("#p")
     assert ["like"] == await handlers(page, peer)
     assert [] == other.requests
+
+
+@pytest.mark.parametrize("place", ["head", "body"])
+async def test_pages_that_turbo_puts_in_work_and_have_one_connection(page: Page, site: Site, place: str) -> None:
+    site.files["/turbo.js"] = (package("turbo") / "dist" / "turbo.es2017-umd.js").read_text()
+    head, tail = ("<script src=/wsx.js></script>", "")[:: 1 if place == "head" else -1]
+    site.html = f"""<!doctype html><html><head><title>x</title><script src=/turbo.js></script>{head}</head>
+      <body wx-config=/ws><a href=/next>next</a><p id=p wx-send=like>x</p>{tail}</body></html>"""
+    await page.goto(site.url)
+    peer = await site.peer()
+    await page.click("a")
+    await page.wait_for_url("**/next")
+    await page.wait_for_function("!document.documentElement.ariaBusy")
+    await page.click("#p")
+    assert ["like"] == await handlers(page, peer)
+    assert 1 == site.handshakes

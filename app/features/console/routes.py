@@ -17,11 +17,13 @@ from app.features.console_pages import PAGES, Act, Done, Form, Page, Visit, told
 from app.features.console_sessions import Session, claims, new_cookie
 from app.features.fragments import fragments
 from app.features.services import Services
-from app.kernel.errors import AppError, Forbidden, Unauthenticated
+from app.kernel.errors import AppError, Conflict, Forbidden, Unauthenticated
+from app.kernel.ids import new_short_id
 from app.web import assets
 from app.web.answering import Office
 from app.web.deeds import NOBODY, Deed, actor_of
 from app.web.desk import Desk
+from app.web.idempotency import AnswerLost
 
 ASSETS: Final = Path(console_pages.__file__).parent / "assets"
 SIGN_IN: Final = f"{gate.PATH}/sign-in"
@@ -41,6 +43,7 @@ SAID: Final[Mapping[str, str]] = {
 }
 """What is said of what was done, by the word in the address of the page that comes behind it."""
 
+_DONE_BEFORE: Final = "This form was sent before, and done: nothing was done again. What was shown then is shown only once."
 _Request = Request[Any, Any, Any]
 _HIDDEN_HEADERS: Final = frozenset({"WWW-Authenticate"})
 """Of refusals: a browser would ask for a password by itself."""
@@ -96,10 +99,10 @@ class _FrontDesk:
         finally:
             self.note(request, "console_visit", None, error)
 
-    def desk(self, request: _Request, session: Session) -> Desk:
+    def desk(self, request: _Request, session: Session, *, once: str = "") -> Desk:
         """Where this request asks."""
         request_id = request.scope["state"]["request_id"]
-        return Desk(self.console.counter, session.caller, address=address_of(request), request_id=request_id)
+        return Desk(self.console.counter, session.caller, address=address_of(request), request_id=request_id, once=once)
 
     async def show(
         self,
@@ -135,6 +138,7 @@ class _FrontDesk:
             "nav": [(path_of(one), one.title, one.name) for one in PAGES if not one.within and desk.may(*one.scopes)],
             "caller": desk.caller,
             "form_token": gate.form_token(gate.cookie_of(request.scope["headers"]) or ""),
+            gate.FORM_ID: new_short_id(),
             "said": SAID.get(request.query_params.get("done", ""), ""),
         }
 
@@ -162,11 +166,15 @@ def _act_route(front: _FrontDesk, page: Page, name: str, scope: str, act: Act) -
     async def carried_out(request: _Request, session: Session) -> Response[Any]:
         form = Form()
         try:
-            form = Form.read(await request.body())
+            sent = await request.body()
+            form = Form.read(sent)
             gate.check_form(request, form.text(gate.FORM_TOKEN))
-            desk = front.desk(request, session)
+            once = gate.once(request.scope["path"], sent) if form.text(gate.FORM_ID) else ""
+            desk = front.desk(request, session, once=once)
             _check_sees(desk, page)
             outcome = await act(desk, form)
+        except AnswerLost:
+            return await front.show(request, session, page, error=Conflict(_DONE_BEFORE))
         except AppError as error:
             return await front.show(request, session, page, form=form, error=error)
         if isinstance(outcome, Done):

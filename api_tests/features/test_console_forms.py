@@ -12,7 +12,8 @@ from api_tests.waiting import eventually
 from app.web import desk
 from app.web.answering import Operation
 
-ANNOUNCED = {"message": "Back soon", "title": "", "priority": "high", "audience": "", "names": "", "publish_at": "", "expires_at": ""}
+NO_TIMES = {"publish_at": "", "expires_at": ""}
+ANNOUNCED = {"message": "Back soon", "title": "", "priority": "high", "audience": "", "names": "", **NO_TIMES}
 NEW_KEY = {"name": "till", "scopes": "rooms:read", "targets": "", "expires_at": ""}
 
 

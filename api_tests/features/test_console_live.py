@@ -31,7 +31,7 @@ async def test_a_list_of_connections_follows_who_comes_and_goes(server: Running)
         await window.ask("watch", {"page": "connections", "query": "done=closed"})
         await shown(window, "Nobody is here")
         async with server.socket("ada", name="Ada L."):
-            assert "0 connections" not in await shown(window, "Ada L.", "1 connections of 1 users")
+            assert "0 connections" not in await shown(window, "Ada L.", "1 connection of 1 user")
         await shown(window, "Nobody is here")
 
 

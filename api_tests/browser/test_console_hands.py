@@ -89,3 +89,13 @@ async def test_a_double_click_sends_a_form_once(rooms: Page, server: Running, ap
     await expect(rooms.locator("#key")).to_contain_text("wsx_")
     assert 1 == len(sent)
     assert ["till"] == [key["name"] for key in (await api.get("/api-keys")).json()["items"]]
+
+
+async def test_a_page_that_is_one_too_many_says_so_and_is_live_when_there_is_room(rooms: Page, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live, "MAX_VIEWS", 0)
+    await rooms.clock.install()
+    await rooms.reload()
+    await expect(rooms.locator("#connection")).to_have_text("not live: 0 other pages of this key are kept up to date already")
+    monkeypatch.setattr(live, "MAX_VIEWS", 1)
+    await rooms.clock.fast_forward(5_000)
+    await expect(rooms.locator("#connection")).to_have_text("live")

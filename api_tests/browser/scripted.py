@@ -14,7 +14,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from api_tests.waiting import eventually
-from app.web.assets import client_script
+from app.web.assets import CLIENT
 
 V1 = Subprotocol("wsx.v1")
 NUMBERS = count()
@@ -128,7 +128,7 @@ class Site:
             self.handshakes += 1
             return None if self.refuse_with is None else _response("no", status=self.refuse_with)
         if path == "/wsx.js":
-            return _response(client_script().decode(), "text/javascript")
+            return _response(CLIENT.read_text(), "text/javascript")
         if path in self.files:
             return _response(self.files[path], "text/javascript")
         return _response(self.html, "text/html", headers=self.headers)

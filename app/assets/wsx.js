@@ -1,7 +1,7 @@
 // wsx.js: the browser's side of WSX. No dependencies, no build step, no eval: works under `script-src 'self'; connect-src 'self'`.
 //   <body wx-config="/ws">   <form wx-send="send-message" wx-target="#answer"> … </form>
 // It tells the page by events: wsx:connected, disconnected, hello, beforeRequest, beforeSwap, afterSwap, drain, gap, error.
-// Pages get this without its comments and indentation. Its types are in wsx.d.ts.
+// Pages get it as wsx.min.js, which `make client` makes of this. Its types are in wsx.d.ts.
 (() => {
   "use strict";
 

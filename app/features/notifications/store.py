@@ -16,7 +16,7 @@ from app.db.page import Slice, newest_first
 from app.db.writer import Kind
 from app.features.notifications.model import NotificationRow
 from app.features.unsent import UnsentRow
-from app.features.users import ensuring, holding, named
+from app.features.users import UserRow, ensuring, holding, named
 from app.kernel.errors import NotFound
 
 _STORED: Final = ("id", "user_id", "type", "title", "message", "created_at")
@@ -78,20 +78,33 @@ class Arriving(NamedTuple):
     notes: Sequence[Row]
 
 
-def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Mapping[str, Counts]]:
-    """Store them, and make a row of each user who has none. Returns what waits for the users of each then."""
+class Arrived(NamedTuple):
+    """How it stands with the users of new notifications."""
+
+    waiting: Mapping[str, Counts]
+    new_users: Collection[str]
+    """Those who had no row."""
+
+
+def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Arrived]:
+    """Store them, and make a row of each user who has none."""
     rows = [row for arriving in arrivals for row in arriving.rows]
     users = {row.user_id: named(row.user_id) for row in rows}
-    connection.execute(*ensuring(connection, users.values()))
+    statement, values = ensuring(connection, users.values())
+    made = set(connection.scalars(statement.returning(UserRow.id), values))
     if not is_sqlite(connection):  # it has one writer
         connection.execute(holding(connection, users))
     connection.execute(*inserting(connection, NotificationRow, [{name: getattr(row, name) for name in _STORED} for row in rows]))
     connection.execute(*inserting(connection, UnsentRow, [note for arriving in arrivals for note in arriving.notes]))
     waiting = _counts_of(users, connection.execute(_counting(connection, users)))
-    return [{row.user_id: waiting[row.user_id] for row in arriving.rows} for arriving in arrivals]
+    return [_arrived([row.user_id for row in arriving.rows], waiting, made) for arriving in arrivals]
 
 
-ARRIVING: Final[Kind[Arriving, Mapping[str, Counts]]] = Kind("notifications", arrive)
+def _arrived(user_ids: Collection[str], waiting: Mapping[str, Counts], made: set[str]) -> Arrived:
+    return Arrived({user_id: waiting[user_id] for user_id in user_ids}, made & set(user_ids))
+
+
+ARRIVING: Final[Kind[Arriving, Arrived]] = Kind("notifications", arrive)
 
 
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:

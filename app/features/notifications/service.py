@@ -90,14 +90,15 @@ class Sent(NamedTuple):
     queued: int
     """Connections that were told at once."""
     new_users: Collection[str]
-    """Users who were not known here before."""
+    """Users of whom nothing was known before, and who are not connected."""
 
 
 async def notify(services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str) -> Sent:
     """Store one notification per user and show them."""
     arriving = _arriving(user_ids, kind=kind, title=title, message=message)
     arrived = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows))
-    return Sent(arriving.rows, await _show(services, arriving, arrived), arrived.new_users)
+    unknown = arrived.new_users - services.hub.reach.within(arrived.new_users)  # who has just connected has no row yet
+    return Sent(arriving.rows, await _show(services, arriving, arrived), unknown)
 
 
 def _arriving(user_ids: Collection[str], *, kind: str, title: str, message: str) -> Arriving:

@@ -1,6 +1,7 @@
 """Queries on notifications. The number of statements does not depend on the number of users or notifications."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
@@ -82,7 +83,7 @@ class Arrived(NamedTuple):
     """How it stands with the users of new notifications."""
 
     waiting: Mapping[str, Counts]
-    new_users: Collection[str]
+    new_users: AbstractSet[str]
     """Those who had no row."""
 
 

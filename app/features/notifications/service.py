@@ -71,7 +71,7 @@ class Notifier:
         self.shares: list[Share] = []
         self.unread: dict[str, int] = {}
         self.new_users: set[str] = set()
-        """Who was not known here before."""
+        """Whose rows were made."""
         self.queued = 0
         """Connections that were told at once; known after the block."""
         self._services = services
@@ -118,14 +118,15 @@ class Sent(NamedTuple):
     queued: int
     """Connections that were told at once."""
     new_users: Collection[str]
-    """Users who were not known here before."""
+    """Users who were not known here before, and are not here now."""
 
 
 async def notify(services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str) -> Sent:
     """Store one notification per user and show them."""
     async with notifying(services) as notifier:
         await notifier.add(user_ids=user_ids, kind=kind, title=title, message=message)
-    return Sent(notifier.rows, notifier.queued, notifier.new_users)
+    made = notifier.new_users
+    return Sent(notifier.rows, notifier.queued, made - services.hub.registry.connected(made))
 
 
 async def would_arrive(services: Services, user_id: str, *, kind: str, title: str, message: str, counts_waiting: bool) -> Update:

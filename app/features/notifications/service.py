@@ -70,6 +70,8 @@ class Notifier:
         self.rows: list[NotificationRow] = []
         self.shares: list[Share] = []
         self.unread: dict[str, int] = {}
+        self.new_users: set[str] = set()
+        """Who was not known here before."""
         self.queued = 0
         """Connections that were told at once; known after the block."""
         self._services = services
@@ -82,7 +84,7 @@ class Notifier:
             share = rows[start : start + SHOWN_AT_ONCE]
             publication_id = await unsent.note(self.session, ARRIVED, [row.id for row in share])
             self.shares.append(Share(publication_id, share))
-        await ensure_users(self.session, user_ids)
+        self.new_users.update(await ensure_users(self.session, user_ids))
         await hold_users(self.session, user_ids)
         self.session.add_all(rows)
         await self.session.flush()
@@ -108,13 +110,22 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
         await asyncio.sleep(0)
 
 
-async def notify(
-    services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str
-) -> tuple[Sequence[NotificationRow], int]:
-    """Store one notification per user and show them. Returns them, in the order of the ids, and how many connections were told."""
+class Sent(NamedTuple):
+    """What was stored, and whom it reached."""
+
+    rows: Sequence[NotificationRow]
+    """In the order of the ids."""
+    queued: int
+    """Connections that were told at once."""
+    new_users: Collection[str]
+    """Users who were not known here before."""
+
+
+async def notify(services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str) -> Sent:
+    """Store one notification per user and show them."""
     async with notifying(services) as notifier:
         await notifier.add(user_ids=user_ids, kind=kind, title=title, message=message)
-    return notifier.rows, notifier.queued
+    return Sent(notifier.rows, notifier.queued, notifier.new_users)
 
 
 async def would_arrive(services: Services, user_id: str, *, kind: str, title: str, message: str, counts_waiting: bool) -> Update:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.base import table_of
 from app.db.ids import among
 from app.db.insert import insert_into
 from app.db.page import Slice, in_order
@@ -22,11 +23,12 @@ ROWS_AT_ONCE = 250
 """Users in one statement, when thousands connect: to bind their values holds the loop for 2.5 ms; then others have their turn."""
 
 
-async def ensure_users(session: AsyncSession, ids: Collection[str]) -> None:
-    """Make a row for each id that has none. The name is the id until the user connects."""
+async def ensure_users(session: AsyncSession, ids: Collection[str]) -> Collection[str]:
+    """Make a row for each id that has none, and return these. The name is the id until the user connects."""
     now = utc_now()
     rows = [{"id": one, "name": one, "roles": [], "created_at": now} for one in sorted(ids)]
-    await session.execute(insert_into(session, UserRow).on_conflict_do_nothing(), rows)
+    made = insert_into(session, UserRow).on_conflict_do_nothing().returning(table_of(UserRow).c.id)
+    return (await session.scalars(made, rows)).all()
 
 
 async def ensure_signed_in(session: AsyncSession, users: Collection[User]) -> None:

@@ -1,13 +1,16 @@
 """The rows of `benchmarks/reliability.md`: what each fault was, what it must not cost, and what it cost when it was last measured.
 
-A row is written by the test that measured it, once all its bars have held. What is not measured anew stays as it is, with its date.
+A row is written by the test that measured it, also when one of its bars was broken. What is not measured anew stays as it is, with
+its date.
 """
 
 import platform
 import re
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +19,10 @@ from typing import NamedTuple
 PAGE = Path(__file__).parent.parent / "benchmarks" / "reliability.md"
 HEAD = """# What was measured of what must survive
 
-Written by `make faults`, `make abuse` and `make soak`, a row by each test whose bars have all held; what is not measured
-anew keeps its row, and its date. Of several runs the smallest and the largest figure stand there. What each fault is:
-[docs/faults.md](../docs/faults.md), [docs/limits.md](../docs/limits.md). How the socket keeps to its protocol stands in
-[docs/conformity.md](../docs/conformity.md).
+Written by `make faults`, `make abuse` and `make soak`, a row by each test. Where a bar was broken, the row says in how many
+runs. What is not measured anew keeps its row, and its date. Of several runs the smallest and the largest figure stand there.
+What each fault is: [docs/faults.md](../docs/faults.md), [docs/limits.md](../docs/limits.md). How the socket keeps
+to its protocol: [docs/conformity.md](../docs/conformity.md).
 
 | row | fault | bar | figures | runs: seeds | command | date, versions |
 |---|---|---|---|---|---|---|
@@ -94,25 +97,33 @@ class Figures:
 
     def __init__(self) -> None:
         self._measured: dict[str, dict[str, list[str | float]]] = {}
+        self._broken = Counter[str]()
 
-    def note(self, row: str, figures: Mapping[str, str | float]) -> None:
-        """Figures of one run of a row, by what they are, with their unit; `seed` among them."""
+    @contextmanager
+    def bars(self, row: str, figures: Mapping[str, str | float]) -> Iterator[None]:
+        """Note the figures of one run of a row, by what they are, with their unit, its seed too; and whether the block fails."""
         for name, figure in figures.items():
             self._measured.setdefault(row, {}).setdefault(name, []).append(figure)
+        try:
+            yield
+        except Exception:
+            self._broken[row] += 1
+            raise
 
     def write(self, page: Path = PAGE) -> None:
         """Put the measured rows into the page, in the order of the table."""
         if not self._measured:
             return
         lines = {found["row"]: found[0] for found in _LINE.finditer(page.read_text())} if page.exists() else {}
-        lines |= {row: _line(row, figures) for row, figures in self._measured.items()}
+        lines |= {row: _line(row, figures, self._broken[row]) for row, figures in self._measured.items()}
         page.write_text(HEAD + "".join(f"{lines[row]}\n" for row in ROWS if row in lines))
 
 
-def _line(row: str, figures: dict[str, list[str | float]]) -> str:
+def _line(row: str, figures: dict[str, list[str | float]], broken: int) -> str:
     told, seeds = ROWS[row], figures.get("seed", [])
     cell = "; ".join(f"{name} {_range(values)}" for name, values in figures.items() if name != "seed")
     runs = f"{len(seeds)}: {_range(seeds)}" if seeds else "1"
+    runs += f"; **a bar was broken in {broken}**" if broken else ""
     when = f"{datetime.now(UTC):%Y-%m-%d}; {versions()}"
     return f"| {row} | {told.fault} | {told.bar} | {cell} | {runs} | {told.command} | {when} |"
 

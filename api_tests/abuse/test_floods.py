@@ -115,14 +115,7 @@ async def test_a_flood_costs_a_bounded_memory_and_nobody_else_is_disturbed(
         f"{flood.name}, {flood.attackers} attackers: visitors' p50 {median(before) / MS:.1f} -> {median(during) / MS:.1f} ms, "
         f"p99 {p99(before) / MS:.1f} -> {p99(during) / MS:.1f} ms; {grown / MIB:.1f} MiB more; {dict(happened)}"
     )
-    assert flood.surely <= happened.keys() <= flood.outcomes, happened
-    assert [] == disturbed
-    assert grown <= BASE_BYTES + EACH_BYTES * flood.attackers
-    assert [] == complaints(abused.log[log_before:])
-    await eventually(lambda: abused.sockets() <= sockets_before)
-    if IS_LONG:
-        assert p99(during) <= p99(before) + MAX_ADDED_S
-    figures.note(
+    with figures.bars(
         f"A-{flood.name}",
         {
             "MiB more": grown / MIB,
@@ -130,7 +123,14 @@ async def test_a_flood_costs_a_bounded_memory_and_nobody_else_is_disturbed(
             "others' p99 in it ms": p99(during) / MS,
             "happened": ", ".join(f"{count:,} times {what}" for what, count in happened.items()),
         },
-    )
+    ):
+        assert flood.surely <= happened.keys() <= flood.outcomes, happened
+        assert [] == disturbed
+        assert grown <= BASE_BYTES + EACH_BYTES * flood.attackers
+        assert [] == complaints(abused.log[log_before:])
+        await eventually(lambda: abused.sockets() <= sockets_before)
+        if IS_LONG:
+            assert p99(during) <= p99(before) + MAX_ADDED_S
 
 
 async def test_a_server_that_answers_those_who_do_not_read_is_found_out(tmp_path: Path):

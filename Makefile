@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests lock openapi bench faults abuse hostile autobahn pictures clean
+.PHONY: help install run test check tests lock client openapi bench faults abuse hostile autobahn pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ again-%:
 	  echo "once more, alone: what failed of $*"; \
 	  $(PYTEST) --last-failed --last-failed-no-failures=none --maxfail=1; \
 	fi
+
+client: .venv/.tested-with ## rewrite what /wsx.js sends from app/assets/wsx.js
+	$(BIN)/python -m api_tests.web.minified
 
 openapi: install ## rewrite openapi/ from the code
 	$(BIN)/wsx openapi

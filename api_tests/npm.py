@@ -19,6 +19,7 @@ PACKAGES: Final = {
     "axe": "axe-core@4.14.1",
     "idiomorph": "idiomorph@0.8.0",
     "typescript": "typescript@5.9.3",
+    "uglify": "uglify-js@3.19.3",
     "htmx2": "htmx.org@2.0.11",
     "htmx2-ws": "htmx-ext-ws@2.0.4",
     "htmx2-sse": "htmx-ext-sse@2.2.4",

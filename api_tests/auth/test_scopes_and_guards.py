@@ -56,7 +56,7 @@ async def test_what_is_no_bearer_key_is_told_how_to_send_one(api):
 
 
 async def test_where_any_key_will_do_no_scope_is_asked_for(api):
-    for header, said in (("", "an API key is needed: send"), ("Bearer x", "expired or revoked; one is needed")):
+    for header, said in (("", "an API key is needed: send"), ("Bearer x", "mistyped, expired or revoked")):
         answer = await api.get("/cursor", headers={"Authorization": header})
         assert (HTTPStatus.UNAUTHORIZED, True) == (answer.status_code, said in answer.json()["detail"])
 

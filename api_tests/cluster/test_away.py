@@ -68,7 +68,7 @@ async def _hears_nothing_of(page: object, target: str, node: Process) -> None:
 
 
 async def test_who_comes_to_both_nodes_at_once_is_shown_once_what_waits_on_each_page(nodes: list[Node], settings: Settings):
-    sent, _ = await notify(nodes[0].services, user_ids=["ada"], **NEWS)
+    sent, *_ = await notify(nodes[0].services, user_ids=["ada"], **NEWS)
     pages = [node.tab("ada") for node in nodes]
     await eventually(lambda: all(page.heard for page in pages))
     await all_are_marked(settings, 1)
@@ -102,7 +102,7 @@ async def test_what_another_node_is_about_to_mark_is_left_alone(
     a, b = nodes
     page = b.tab("ada")
     await a.knows("ada")
-    sent, _ = await notify(a.services, user_ids=["ada"], **NEWS)
+    sent, *_ = await notify(a.services, user_ids=["ada"], **NEWS)
     await eventually(lambda: page.heard)
     other = a.tab("ada")  # its mark may not be written yet
     await a.nothing_waits()
@@ -115,7 +115,7 @@ async def test_what_another_node_could_not_write_is_pushed_here_a_moment_later(n
     page = b.tab("ada")
     await a.knows("ada")
     page.sink.close(1001, "")  # it says goodbye, which the hub does not know yet
-    sent, _ = await notify(a.services, user_ids=["ada"], **NEWS)
+    sent, *_ = await notify(a.services, user_ids=["ada"], **NEWS)
     b.close(page)
     other = a.tab("ada")
     await eventually(lambda: other.heard)
@@ -125,7 +125,7 @@ async def test_what_another_node_could_not_write_is_pushed_here_a_moment_later(n
 
 async def test_one_that_is_back_from_the_archive_by_one_node_is_marked_by_the_other(nodes: list[Node], settings: Settings):
     a, b = nodes
-    sent, _ = await notify(a.services, user_ids=["ada"], **NEWS)
+    sent, *_ = await notify(a.services, user_ids=["ada"], **NEWS)
     await mark(a.services, sent[0].id, "archived", on=True)
     page = b.tab("ada")
     await b.nothing_waits()
@@ -154,7 +154,7 @@ async def _send_and_move(nodes: list[Node]) -> None:
 
     async def sends(node: Node) -> None:
         while not over.is_set():
-            rows_made, _ = await notify(node.services, user_ids=["ada"], **NEWS)
+            rows_made, *_ = await notify(node.services, user_ids=["ada"], **NEWS)
             sent.append(rows_made[0].id)
 
     sending = [asyncio.create_task(sends(node)) for node in nodes]

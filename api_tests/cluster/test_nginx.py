@@ -1,11 +1,12 @@
 """The nginx and systemd files of the docs, as they are printed there: a real nginx before two nodes."""
 
 import asyncio
+import getpass
 import re
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -19,13 +20,15 @@ from api_tests.events import EventClient
 from api_tests.missing import missing
 from api_tests.postgresql_server import run_postgres
 from api_tests.redis_server import RedisServer
-from api_tests.server import ADMIN_KEY
+from api_tests.server import ADMIN_KEY, run_server
 from api_tests.waiting import eventually
+from app.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 PAGES = 12
 _AROUND = """
 daemon off;
+user {user};
 pid {folder}/nginx.pid;
 error_log stderr;
 events {{ worker_connections 256; }}
@@ -44,8 +47,11 @@ def _accepts(port: int) -> bool:
 
 
 @asynccontextmanager
-async def _nginx(folder: Path, nodes: list[Process], *, read_timeout: str = "60s") -> AsyncIterator[str]:
-    """Its address. Only the ports, and for how long it waits, differ from what the docs print."""
+async def _nginx(folder: Path, urls: Sequence[str], *, read_timeout: str = "60s", of_site: str = "") -> AsyncIterator[str]:
+    """Its address. Only the ports, and for how long it waits, differ from what the docs print.
+
+    `of_site`: what stands in place of the location that is all of the server.
+    """
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     if not Path(program).exists():
         missing("nginx: on Debian, apt install nginx-light")
@@ -55,10 +61,13 @@ async def _nginx(folder: Path, nodes: list[Process], *, read_timeout: str = "60s
     ours = (DEPLOY / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
     assert "proxy_read_timeout 60s;" in ours
     ours = ours.replace("proxy_read_timeout 60s;", f"proxy_read_timeout {read_timeout};")
-    for printed, node in zip(("127.0.0.1:8001", "127.0.0.1:8002"), nodes, strict=True):
+    for printed, url in zip(("127.0.0.1:8001", "127.0.0.1:8002"), urls, strict=True):
         assert printed in ours
-        ours = ours.replace(printed, node.serving.url.removeprefix("http://"))
-    (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, ours=ours))
+        ours = ours.replace(printed, url.removeprefix("http://"))
+    if of_site:
+        ours, count = re.subn(r" *location / \{[^}]*\}\n", lambda _: of_site, ours)
+        assert 1 == count
+    (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, ours=ours, user=getpass.getuser()))
     process = await asyncio.create_subprocess_exec(program, "-p", str(folder), "-c", str(folder / "nginx.conf"))
     try:
         await eventually(lambda: process.returncode is not None or _accepts(port))
@@ -77,7 +86,7 @@ async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[list[Proces
 
 async def test_pages_are_spread_hear_all_and_come_back_to_the_node_that_stays(tmp_path: Path, nodes: list[Process]):
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(_nginx(tmp_path, nodes))
+        url = await stack.enter_async_context(_nginx(tmp_path, [node.serving.url for node in nodes]))
         api = await stack.enter_async_context(ApiClient(url, ADMIN_KEY))
 
         async def page(**known: str) -> SocketClient:
@@ -104,10 +113,41 @@ async def test_pages_are_spread_hear_all_and_come_back_to_the_node_that_stays(tm
         assert ["<p>meanwhile</p>"] * PAGES == [(await one.next_of("#x"))["html"] for one in (*staying, *back)]
 
 
+async def test_a_site_and_the_server_at_one_host_name(tmp_path: Path, settings: Settings):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "shop.html").write_text("<h1>The shop</h1>")
+    (printed,) = re.findall(r"```nginx\n(.*?)```", (DEPLOY.parent / "operations.md").read_text(), re.DOTALL)
+    assert "/srv/site" in printed
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(run_server(settings))
+        of_site = printed.replace("/srv/site", str(site))
+        url = await stack.enter_async_context(_nginx(tmp_path, [server.url] * 2, of_site=of_site))
+        browser = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        for path, status in (
+            ("/shop.html", 200),
+            ("/wsx.js", 200),
+            ("/docs", 200),
+            ("/console/sign-in", 200),
+            ("/api/v1/rooms", 401),
+        ):
+            assert status == (await browser.get(path)).status_code, path
+        assert "The shop" in (await browser.get("/shop.html")).text
+        assert 404 == (await browser.get("/wsx-else")).status_code  # of nginx: it is the site's
+        cookie = {"Cookie": f"wsx_token={server.token('ada')}", "Origin": url}
+        ada = await stack.enter_async_context(SocketClient(url.replace("http", "ws"), headers=cookie))
+        stream = await stack.enter_async_context(EventClient(f"{url}/sse", cookie))
+        api = await stack.enter_async_context(ApiClient(url, ADMIN_KEY))
+        await server.connected(2)
+        assert 2 == (await api.broadcast("<p>here</p>", target="#x", audience={"kind": "users", "ids": ["ada"]}))["matched"]
+        assert "<p>here</p>" == (await ada.next_of("#x"))["html"]
+        assert "<p>here</p>" in (await stream.next_of("#x")).data
+
+
 async def test_streams_are_not_held_back_live_while_silent_and_find_the_node_that_stays(tmp_path: Path, redis: RedisServer):
     async with AsyncExitStack() as stack:
         nodes = await stack.enter_async_context(two_processes(tmp_path, redis.url, drain_s="3", ping_interval_s="0.2"))
-        url = await stack.enter_async_context(_nginx(tmp_path, nodes, read_timeout="1s"))
+        url = await stack.enter_async_context(_nginx(tmp_path, [node.serving.url for node in nodes], read_timeout="1s"))
         api = await stack.enter_async_context(ApiClient(url, ADMIN_KEY))
 
         async def stream(**headers: str) -> EventClient:
@@ -162,7 +202,7 @@ async def test_a_database_that_is_away_keeps_no_page_out(tmp_path: Path, redis: 
         postgres = stack.enter_context(run_postgres())
         database_url = stack.enter_context(postgres.migrated())
         nodes = await stack.enter_async_context(two_processes(tmp_path, redis.url, database_url=database_url))
-        url = await stack.enter_async_context(_nginx(tmp_path, nodes))
+        url = await stack.enter_async_context(_nginx(tmp_path, [node.serving.url for node in nodes]))
         api = await stack.enter_async_context(ApiClient(url, ADMIN_KEY))
         await asyncio.to_thread(postgres.stop)
         for _ in range(3):

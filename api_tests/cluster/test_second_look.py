@@ -221,7 +221,7 @@ async def test_a_notification_that_two_nodes_changed_at_once_is_shown_as_it_is_s
 ):
     a, b = nodes
     page = b.tab("ada")
-    (row,), _ = await notify(a.services, user_ids=["ada"], **NEWS)
+    (row,), *_ = await notify(a.services, user_ids=["ada"], **NEWS)
     if first == "back":
         await mark(a.services, row.id, "archived", on=True)
     await overtake(lambda node: MARKS[first](node, row), lambda node: MARKS[second](node, row))
@@ -232,7 +232,7 @@ async def test_a_notification_that_two_nodes_changed_at_once_is_shown_as_it_is_s
 async def test_one_that_was_only_seen_changes_in_its_place(nodes: list[Node], overtake: Overtake):
     a, b = nodes
     page = b.tab("ada")
-    (row,), _ = await notify(a.services, user_ids=["ada"], **NEWS)
+    (row,), *_ = await notify(a.services, user_ids=["ada"], **NEWS)
     await overtake(
         lambda node: mark(node.services, row.id, "seen", on=True), lambda node: mark(node.services, row.id, "seen", on=False)
     )

@@ -13,6 +13,8 @@ from api_tests.waiting import SOON_S
 
 _TOKEN = re.compile(r'name="form_token" value="(\w+)"')
 
+_FORM_ID = re.compile(r'name="form_id" value="(\w+)"')
+
 
 class Server(Protocol):
     """In the loop of the test, or a process."""
@@ -56,6 +58,10 @@ class Operator:
         """Send a form."""
         data = {"form_token": self.token if token is None else token, **fields}
         return await self.http.post(f"/console{path}", data=data, headers=headers)
+
+    async def form_id(self, path: str) -> str:
+        """What a page that is loaded now gives to its forms, by which one that is sent again is known."""
+        return _FORM_ID.search((await self.see(path)).text)[1]
 
     def socket(self, **headers: str) -> AbstractAsyncContextManager[SocketClient]:
         """The socket of a page, connected with the cookie."""

@@ -31,7 +31,7 @@ async def test_a_list_of_connections_follows_who_comes_and_goes(server: Running)
         await window.ask("watch", {"page": "connections", "query": "done=closed"})
         await shown(window, "Nobody is here")
         async with server.socket("ada", name="Ada L."):
-            assert "0 connections" not in await shown(window, "Ada L.", "1 connections of 1 users")
+            assert "0 connections" not in await shown(window, "Ada L.", "1 connection of 1 user")
         await shown(window, "Nobody is here")
 
 
@@ -102,16 +102,30 @@ async def test_a_page_that_is_slow_or_fails_holds_up_no_other(server: Running, m
         await eventually(lambda: told in logged())
 
 
-async def test_of_one_key_so_many_things_are_shown_and_no_more(server: Running, monkeypatch):
+async def test_of_one_key_so_many_things_are_shown_and_who_asks_for_one_more_is_told(server: Running, api: ApiClient, monkeypatch):
     monkeypatch.setattr(live, "MAX_VIEWS", 1)
-    async with Operator(server) as operator, operator.socket() as first, operator.socket() as second, operator.socket() as third:
-        await first.ask("watch", {"page": "rooms"})
-        await second.ask("watch", {"page": "connections"})
-        await third.ask("watch", {"page": "rooms"})
-        await shown(third, "There is no room")
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(200 * MS):
-                await second.next_of("#live")
+    other_key = await api.key_with("connections:read")
+    async with Operator(server) as operator, Operator(server, other_key) as other, operator.socket() as late:
+        async with operator.socket() as first, operator.socket() as same, other.socket() as another:
+            await first.ask("watch", {"page": "rooms"})
+            await late.ask("watch", {"page": "connections"})
+            assert ["too_many_views"] == [error["code"] for error in late.errors]
+            assert "1 other pages of this key are kept up to date already" == late.errors[0]["detail"]
+            await same.ask("watch", {"page": "rooms"})
+            await shown(same, "There is no room")
+            await another.ask("watch", {"page": "connections"})
+            await shown(another, "Nobody is here")
+            await first.ask("pause", {})
+            await same.ask("pause", {})
+        await late.ask("watch", {"page": "connections"})
+        await shown(late, "Nobody is here")
+
+
+async def test_a_page_that_asks_again_is_shown_the_same_again(server: Running):
+    async with Operator(server) as operator, operator.socket() as window:
+        for _ in range(3):
+            await window.ask("watch", {"page": "rooms"})
+            await shown(window, "There is no room")
 
 
 @pytest.mark.parametrize("page", ["keys", "nothing", ""])
@@ -231,6 +245,24 @@ async def test_no_more_than_two_minutes_are_kept_and_nothing_over_a_pause(server
     samples.take()
     assert () == samples.newest
     samples.rest()
+    samples.rest()
+
+
+async def test_how_late_the_loop_was_before_a_pause_is_not_of_the_time_after_it(server: Running, monkeypatch):
+    told = [100.0]
+    monkeypatch.setattr(sampling, "monotonic", lambda: told[0])
+    samples = Samples(server.hub)
+    for pause_s, rests in ((1, True), (60, False)):
+        samples.take()
+        samples._probed(told[0] - 0.45)
+        if rests:
+            samples.rest()
+        told[0] += pause_s
+        samples.take()
+        told[0] += 1
+        samples.take()
+        assert {0} == {sample.late_ms for sample in samples.newest}
+        told[0] += 60
     samples.rest()
 
 

@@ -29,7 +29,7 @@ async def test_an_announcement_is_tried_then_sent_then_recalled(server: Running,
     times = {"publish_at": "", "expires_at": ""}
     async with Operator(server) as operator, server.socket("ada") as ada:
         tried = await operator.post("/announcements/announce", **form, **times, button="preview")
-        assert "1 connections of 1 users would be shown this" in tried.text
+        assert "1 connection of 1 user would be shown this" in tried.text
         assert 'value="Break"' in tried.text
         assert [] == (await api.get("/announcements")).json()["items"]
         sent = await operator.post("/announcements/announce", **form, **times, button="announce")
@@ -87,16 +87,19 @@ async def test_users_are_notified_and_their_inbox_is_shown(server: Running, api:
     form = {"user_ids": "ada, bob", "title": "Paid", "message": HOSTILE, "type": "info"}
     async with Operator(server) as operator, server.socket("ada") as ada:
         tried = await operator.post("/notifications/send", **form, button="preview")
-        assert "1 connections of 1 users would be shown this" in tried.text
+        assert "1 connection of 1 user would be shown this" in tried.text
         assert "<img" not in tried.text
-        sent = await operator.post("/notifications/send", **form, button="send")
-        assert "/console/notifications?done=sent" == sent.headers["location"]
+        sent = (await operator.post("/notifications/send", **form, button="send")).text
+        assert "in the inbox of 2 users; 1 page shows it now" in sent
+        assert "Not known here before, perhaps mistyped: <code>bob</code>." in sent
+        assert 'name="title" value=""' in sent
         assert "Paid" in (await ada.next_of("#notifications"))["html"]
         inbox = (await operator.see("/notifications", user_id="bob", state="unread")).text
         assert "1 unread, 1 unseen" in inbox
         assert "Paid" in inbox
-        alone = await operator.post("/notifications/send", **{**form, "user_ids": "bob"}, button="send")
-        assert "/console/notifications?user_id=bob&done=sent" == alone.headers["location"]
+        again = (await operator.post("/notifications/send", **{**form, "user_ids": "bob"}, button="send")).text
+        assert "in the inbox of 1 user; 0 pages show it now" in again
+        assert "Not known here" not in again
 
 
 async def test_rooms_are_made_and_deleted_and_users_let_in_and_put_out(server: Running, api: ApiClient):

@@ -20,7 +20,7 @@ from app.hub.lease import Owner
 from app.kernel.errors import AppError, Unavailable
 from app.settings import Settings
 from app.web.answer import Answer
-from app.web.idempotency import Asked
+from app.web.idempotency import AnswerLost, Asked, StillRunning
 
 KEPT = "SELECT owner, key, status FROM idempotency_keys ORDER BY key"
 ASKED = Asked("", "order-1", b"f" * 32)
@@ -132,10 +132,10 @@ async def test_a_process_that_died_is_waited_for_a_minute_and_what_it_stored_cou
         await reached.wait()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
-        with pytest.raises(service.StillRunning):
+        with pytest.raises(StillRunning):
             await calls.carry_out(ASKED._replace(key=key), _answers(DONE), keeps_answer=True)
     clock.skip(60)
-    with pytest.raises(service.AnswerLost):
+    with pytest.raises(AnswerLost):
         await calls.carry_out(ASKED._replace(key="stored"), _answers(DONE), keeps_answer=True)
     assert DONE == await calls.carry_out(ASKED._replace(key="not stored"), _answers(DONE), keeps_answer=True)
 
@@ -156,7 +156,7 @@ async def test_who_was_slower_than_its_claim_stores_nothing_any_more(
     clock.skip(61)
     assert DONE == await calls.carry_out(ASKED, _answers(DONE), keeps_answer=True)
     go_on.set()
-    with pytest.raises(service.StillRunning):
+    with pytest.raises(StillRunning):
         await slow
     assert [(0,)] == rows(settings, "SELECT count(*) FROM dashboard_figures")
     assert DONE.body == (await calls.carry_out(ASKED, sleeps, keeps_answer=True)).body
@@ -186,7 +186,7 @@ async def test_a_very_large_answer_is_not_kept_and_nothing_is_done_twice(
 ) -> None:
     monkeypatch.setattr(service, "MAX_BODY_BYTES", 7)
     assert DONE == await calls.carry_out(ASKED, _answers(DONE), keeps_answer=True)
-    with pytest.raises(service.AnswerLost):
+    with pytest.raises(AnswerLost):
         await calls.carry_out(ASKED, _answers(DONE), keeps_answer=True)
 
 
@@ -202,6 +202,6 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(settings: Set
             return DONE
 
         assert DONE == await calls.carry_out(ASKED, work, keeps_answer=True)
-    with pytest.raises(service.StillRunning):
+    with pytest.raises(StillRunning):
         await calls.carry_out(ASKED, work, keeps_answer=True)
     await database.close()

@@ -17,6 +17,8 @@ SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 NOT_ALLOWED = {HTTPStatus.FORBIDDEN}
 ELSEWHERE = {"/console/sign-in", "/console/sign-out", "/console/console.css", "/console/console.js"}
 """What is open to those who are not signed in."""
+NOWHERE = "/console/{rest}"
+"""All other paths: a page that says so to who is signed in."""
 
 Deeds = dict[str, tuple[Page, str]]
 
@@ -57,13 +59,14 @@ async def test_nobody_sees_or_does_anything(server: Running):
     async with Operator(server, None) as stranger:
         await stranger.see("/sign-in")
         answers = [await stranger.see(path_of(page).removeprefix("/console")) for page in PAGES]
+        answers.append(await stranger.see("/nothing"))
         answers += [await stranger.post(path.removeprefix("/console"), id="x") for path in _deeds()]
         assert {(303, "/console/sign-in")} == {(answer.status_code, answer.headers["location"]) for answer in answers}
 
 
 def test_every_path_of_the_console_has_a_row(settings: Settings):
     paths = {route.path_format for route in create_app(settings)._http.routes if route.path.startswith("/console")}
-    assert {path_of(page) for page in PAGES} | set(_deeds()) | ELSEWHERE == paths
+    assert {path_of(page) for page in PAGES} | set(_deeds()) | ELSEWHERE | {NOWHERE} == paths
 
 
 def test_the_docs_show_what_each_page_takes():

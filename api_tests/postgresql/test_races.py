@@ -109,10 +109,10 @@ async def test_a_row_that_is_deleted_between_two_looks_is_made_anew(settings: Se
 
 async def test_two_who_read_at_once_leave_a_count_that_is_right(nodes: list[Services]) -> None:
     """What each is told of is what there is: of two at once, the second one counts what the first has left."""
-    made, _ = await notifications.notify(nodes[0], user_ids=["ada"] * 1, kind="info", title="x", message="")
+    made, *_ = await notifications.notify(nodes[0], user_ids=["ada"] * 1, kind="info", title="x", message="")
     ids = [made[0].id]
     for _ in range(2 * TURNS - 1):
-        made, _ = await notifications.notify(nodes[0], user_ids=["ada"], kind="info", title="x", message="")
+        made, *_ = await notifications.notify(nodes[0], user_ids=["ada"], kind="info", title="x", message="")
         ids.append(made[0].id)
     marking = (notifications.mark(nodes[number % 2], one, "read", on=True) for number, one in enumerate(ids))
     told = sorted(marked.waiting.unread for marked in await asyncio.gather(*marking))

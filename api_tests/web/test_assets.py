@@ -6,9 +6,8 @@ import httpx
 import pytest
 
 from api_tests.client import ApiClient
-from app.web.assets import CLIENT, CLIENT_TYPES, client_script
-from app.web.short_names import with_short_names
-from app.web.shortened import shortened
+from api_tests.web.minified import minified
+from app.web.assets import CLIENT, CLIENT_SOURCE, CLIENT_TYPES
 
 MAX_BYTES = 8 * 1024
 """On a slow phone (400 kbit/s) a sixth of a second, before a page is live."""
@@ -23,13 +22,17 @@ async def test_the_client_is_small_enough_for_a_phone(api: ApiClient) -> None:
     answer, sent = await _as_sent(api, "/wsx.js", **{"Accept-Encoding": "br, gzip"})
     assert "gzip" == answer.headers["content-encoding"]
     assert len(sent) <= MAX_BYTES
-    assert shortened(with_short_names(CLIENT.read_text())) == gzip.decompress(sent).decode()
+    assert CLIENT.read_bytes() == gzip.decompress(sent)
+
+
+def test_what_is_sent_is_made_from_the_source() -> None:
+    assert minified(CLIENT_SOURCE) == CLIENT.read_text(), "run `make client` and commit what it writes"
 
 
 @pytest.mark.parametrize("accepted", ["", "br", "identity", "gzip;q=0", "gzip; q=0.0, br"])
 async def test_who_takes_no_gzip_gets_it_as_it_is(api: ApiClient, accepted: str) -> None:
     answer, sent = await _as_sent(api, "/wsx.js", **{"Accept-Encoding": accepted})
-    assert ("content-encoding" not in answer.headers, client_script()) == (True, sent)
+    assert ("content-encoding" not in answer.headers, CLIENT.read_bytes()) == (True, sent)
     assert "Accept-Encoding" == answer.headers["vary"]
 
 

@@ -34,8 +34,9 @@ class Guard:
         caller = await self._ring.caller(text.strip(), guesses=guesses)
         if caller is None:
             self._failures.failed(address)
-            message = f"this is no valid API key: mistyped, expired or revoked; one{with_scope} is needed"
-            raise Unauthenticated(message)
+            ended = self._ring.ended(text.strip())
+            said = f"this API key {ended}" if ended else "this is no valid API key: mistyped, expired or revoked"
+            raise Unauthenticated(f"{said}; one{with_scope} is needed" if with_scope else said)
         structlog.contextvars.bind_contextvars(key=caller.key_id or caller.name)
         return caller
 

@@ -142,6 +142,13 @@ class KeyRing:
             return None
         return await self._holder(key_id, digest)
 
+    def ended(self, text: str) -> str:
+        """Why a key that `caller` has just looked up opens nothing any more; empty: it is none of ours, or that is not known."""
+        found = self._cache.get(text[_ID_PLACE])
+        if found is None or found.record is None or not secrets.compare_digest(digest_of(text), found.record.digest):
+            return ""
+        return "was revoked" if found.record.revoked_at is not None else "has expired"
+
     async def holder(self, key_id: str, digest: bytes) -> Caller | None:
         """Who holds the key of this id and digest, for those who keep no key; None and what it raises as for `caller`."""
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):

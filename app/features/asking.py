@@ -32,6 +32,13 @@ _WORDS: Final = (
 """Where msgspec speaks to programmers."""
 
 
+def for_people(message: str) -> str:
+    """What msgspec says of a value, without its place, as people say it; anything else stays as it is."""
+    for pattern, words in _WORDS:
+        message = pattern.sub(words, message)
+    return message
+
+
 def read(request: Request, kind: type[T]) -> T:
     """The request's data as this type. Numbers may come as text, for forms send nothing else. Raises Refused, naming the field."""
     try:
@@ -44,9 +51,7 @@ def read(request: Request, kind: type[T]) -> T:
             message = "is missing"
         if message.startswith("Invalid enum value"):
             message = f"must be one of {', '.join(choices_at(kind, field.split('.')))}"
-        for pattern, words in _WORDS:
-            message = pattern.sub(words, message)
-        sentence = f"This cannot be used: {field or 'data'} {message}."
+        sentence = f"This cannot be used: {field or 'data'} {for_people(message)}."
         raise Refused(sentence, code=BAD_DATA) from None
 
 

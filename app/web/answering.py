@@ -6,10 +6,13 @@ guard, a task group for what functions ask for by name, data transfer objects, r
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from inspect import signature
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Optional, Self
+from typing import Any, Final, NamedTuple, Optional, Self, get_args, get_origin
 
+import msgspec
 import structlog
+from litestar import Response
 from litestar.exceptions import HTTPException
 
 from app.auth.guards import Guard, check_scope
@@ -49,8 +52,8 @@ class Asked(NamedTuple):
 
     caller: Caller
     scope: Scope
-    """As the router would have it: `route_handler`, `path_params`, `query_string`, `headers`, `client`, and in `state` the
-    request's id."""
+    """As the router would have it: `route_handler`, `method`, `path`, `path_params`, `query_string`, `headers`, `client`, and in
+    `state` the request's id."""
     body: bytes
     is_counted: bool
     """Whether it counts among the requests of its key: not what we ask by our own clock."""
@@ -104,9 +107,9 @@ class Operation(NamedTuple):
         await send_answer(answer, send)
 
     async def perform(self, asked: "Asked", office: Office) -> Any:
-        """What the function returns, for a page of ours that knows the caller. Scope, limits and audit log are those of a request.
+        """What the function returns, for a page of ours that knows the caller; or has returned, under the same `Idempotency-Key`.
 
-        Raises AppError for what is refused.
+        Scope, limits and audit log are those of a request. Raises AppError for what is refused.
         """
         call = _Call(self, asked.scope)
         call.caller = asked.caller
@@ -117,11 +120,15 @@ class Operation(NamedTuple):
         try:
             if asked.is_counted:
                 office.guard.count(asked.caller).check()
-            await self._carry_out(call, receive, office)
+            answer = await self._carry_out(call, receive, office)
         except Exception as error:
             self._note_refusal(call, error, office)
             raise
-        return call.returned
+        return self._returned_before(answer) if idempotency.REPLAYED in answer.headers else call.returned
+
+    def _returned_before(self, answer: Answer) -> Any:
+        kind = signature(self.function).return_annotation
+        return msgspec.json.decode(answer.body, type=get_args(kind)[0] if get_origin(kind) is Response else kind)
 
     async def _carry_out(self, call: _Call, receive: Receive, office: Office) -> Answer:
         headers, caller = call.scope["headers"], call.caller

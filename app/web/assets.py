@@ -10,9 +10,6 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from app.web.short_names import with_short_names
-from app.web.shortened import shortened
-
 SHIPPED: Final = Path(__file__).parent.parent / "assets"
 
 PAGE_POLICY: Final = (
@@ -24,7 +21,9 @@ PAGE_POLICY: Final = (
 MAX_PACKED_BYTES: Final = 262_144
 """Of a file that is packed: 30 ms at start. The script of Swagger UI has five times as much: few open it, all would wait."""
 
-CLIENT: Final = SHIPPED / "wsx.js"
+CLIENT_SOURCE: Final = SHIPPED / "wsx.js"
+CLIENT: Final = SHIPPED / "wsx.min.js"
+"""What `/wsx.js` sends: the source without what only its readers need, made by `make client`."""
 CLIENT_TYPES: Final = SHIPPED / "wsx.d.ts"
 
 
@@ -43,17 +42,11 @@ def file_route(path: str, file: Path) -> HTTPRouteHandler:
 
 def client_routes() -> tuple[HTTPRouteHandler, ...]:
     """The client of pages, and its types for editors and compilers."""
-    script = client_script()
+    script = CLIENT.read_bytes()
     return (
         _route("/wsx.js", script, "text/javascript", packed=_packed(script)),
         _route("/wsx.d.ts", CLIENT_TYPES.read_bytes(), "text/plain"),
     )
-
-
-@cache
-def client_script() -> bytes:
-    """What `/wsx.js` sends."""
-    return shortened(with_short_names(CLIENT.read_text())).encode()
 
 
 @cache

@@ -162,7 +162,7 @@ def change(row: AnnouncementRow, changes: Mapping[str, Any]) -> None:
     """Make these changes. Raises InvalidFields."""
     now = utc_now()
     if row.published_at is not None and changes.get("publish_at", row.publish_at) != row.publish_at:
-        raise InvalidFields([FieldError("/publish_at", "it has been published already; DELETE recalls it")])
+        raise InvalidFields([FieldError("/publish_at", "it has been published already; to take it away, recall it")])
     for column, value in changes.items():
         setattr(row, column, value)
     if row.published_at is None and row.publish_at is None:
@@ -183,6 +183,6 @@ def check_times(row: AnnouncementRow, now: datetime) -> None:
     ]
     begins = max(filter(None, (row.publish_at, now)))
     if not wrong and row.expires_at is not None and row.expires_at <= begins:
-        wrong = [FieldError("/expires_at", "must be later than now and than `publish_at`; DELETE recalls an announcement at once")]
+        wrong = [FieldError("/expires_at", "must be later than now, and than the time to be shown; to end it at once, recall it")]
     if wrong:
         raise InvalidFields(wrong)

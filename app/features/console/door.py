@@ -35,12 +35,12 @@ class _Admission(Admission):
         *,
         believe_cookie: bool,
     ) -> User:
-        """The session, as the user of the console's hub. Raises Unauthenticated, Unavailable."""
+        """The session, as the user of the console's hub, whose role is its key. Raises Unauthenticated, Unavailable."""
         cookie = gate.cookie_of(headers.items()) if believe_cookie else None
         session = await self._sessions.find(cookie)
         if session is None:
             raise Unauthenticated("sign in to the console first")
-        return User(session.id, session.caller.name, expires_at=session.ends_at)
+        return User(session.id, session.caller.name, frozenset({session.caller.key_id}), expires_at=session.ends_at)
 
 
 def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live) -> Asgi:

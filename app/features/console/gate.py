@@ -6,6 +6,7 @@ was; and each form holds a token that only a page with the cookie knows.
 
 import hmac
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any, Final
 
 import structlog
@@ -20,6 +21,7 @@ from app.kernel.errors import Forbidden
 COOKIE: Final = "wsx_console"
 PATH: Final = "/console"
 FORM_TOKEN: Final = "form_token"  # noqa: S105 - the name of a field
+FORM_ID: Final = "form_id"
 _OWN: Final = Origins(())
 _FOREIGN: Final = "this form was not sent by a page of this console; load the page anew, and try again"
 _NOT_TRUSTED: Final = (
@@ -56,6 +58,11 @@ def set_cookie(value: str, *, scheme: str) -> Cookie:
 def form_token(cookie: str) -> str:
     """What the forms of pages with this cookie hold. It says nothing of the cookie."""
     return hmac.digest(cookie.encode(errors="surrogateescape"), b"forms of the console", "sha256").hex()
+
+
+def once(path: str, body: bytes) -> str:
+    """By what a form that is sent again is known: twice clicked, or a page loaded anew. Another text in it makes it another one."""
+    return sha256(b"%s\n%s" % (path.encode(), body)).hexdigest()
 
 
 def check_form(request: Request[Any, Any, Any], token: str) -> None:

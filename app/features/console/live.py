@@ -6,9 +6,9 @@ nobody looks nothing is done.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -44,7 +44,8 @@ LOOK_EVERY_S: Final = 0.2
 VIEW_WITHIN_S: Final = 1.0
 """Seconds for what one page shows. Slower ones wait for the next turn."""
 MAX_VIEWS: Final = 32
-"""Different things that the pages of one key are shown at a time: each asks the database, or all nodes."""
+"""Different things that the pages of one key are shown at a time: each asks the database, or all nodes. The page that would be one
+too many is told so, and asks again."""
 KEPT: Final = 32
 """Publications for pages that come back: they are shown all anew a moment later."""
 KEPT_S: Final = 30.0
@@ -70,11 +71,20 @@ class _View(NamedTuple):
     """In one form, whatever form the page's address has."""
 
 
+class _Watching(NamedTuple):
+    """A page wants to be shown a view."""
+
+    connection_id: str
+    view: _View
+    number: int
+    """Another one each time that it asks: it may have let pass what it was shown before."""
+
+
 class _Shown(NamedTuple):
     """What pages have of a view, and in which turn it was made."""
 
     turn_number: int
-    pages: frozenset[str]
+    pages: frozenset[_Watching]
     html: str
 
 
@@ -107,6 +117,9 @@ class Live:
         self._signed_in: Mapping[str, Session] = {}
         """Those who look at pages, as it was at the last look; nobody, where that failed."""
         self._turn_number = 0
+        self._watching: dict[str, _Watching] = {}
+        """By connection; some have gone in this turn."""
+        self._numbers = count()
         self._shown: dict[_View, _Shown] = {}
         self.hub.on_connection(lambda _connection: self._some.set())
 
@@ -136,11 +149,17 @@ class Live:
         page = self._pages.get(asked.page)
         if page is None:
             raise Refused("This page is not kept up to date.", code="not_live")
+        self._watching.pop(connection.id, None)
         query = page.asked(dict(parse_qsl(asked.query)))
-        connection.session.update(page=page.name, query=urlencode(sorted(query.items())))
+        view = _View(_key_of(connection), page.name, urlencode(sorted(query.items())))
+        open_ones = (one.view for one in self._watching.values() if self.hub.registry.get(one.connection_id) is not None)
+        if len({one for one in open_ones if one.key_id == view.key_id and one != view}) >= MAX_VIEWS:
+            message = f"{MAX_VIEWS} other pages of this key are kept up to date already"
+            raise Refused(message, code="too_many_views")
+        self._watching[connection.id] = _Watching(connection.id, view, next(self._numbers))
 
     async def _pause(self, _request: Request, connection: Connection) -> None:
-        connection.session.pop("page", None)
+        self._watching.pop(connection.id, None)
 
     async def _keep_looking(self, rest: Rest) -> None:
         while True:
@@ -178,10 +197,12 @@ class Live:
         if not there:
             self._some.clear()
             self._known.clear()
+            self._watching.clear()
             self._shown.clear()
             self.samples.rest()
             return
-        views = _views(there, self._signed_in)
+        self._watching = {connection_id: one for connection_id, one in self._watching.items() if connection_id in there}
+        views = self._views(there)
         if any(view.page == "overview" for view in views):
             self.samples.take()
         else:
@@ -189,7 +210,17 @@ class Live:
         self._shown = {view: shown for view, shown in self._shown.items() if view in views}
         await asyncio.gather(*(self._try_to_show(view, caller, frozenset(pages)) for view, (caller, pages) in views.items()))
 
-    async def _try_to_show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
+    def _views(self, there: Mapping[str, Connection]) -> dict[_View, tuple[Caller, list[_Watching]]]:
+        """What pages look at, in whose name, and which do."""
+        views: dict[_View, tuple[Caller, list[_Watching]]] = {}
+        for connection_id, watching in self._watching.items():
+            connection = there[connection_id]
+            session = self._signed_in.get(connection.user.id) if connection.user is not None else None
+            if session is not None and connection.closed_as is None:
+                views.setdefault(watching.view, (session.caller, []))[1].append(watching)
+        return views
+
+    async def _try_to_show(self, view: _View, caller: Caller, pages: frozenset[_Watching]) -> None:
         """One that is slow or fails holds up neither the others nor the next look at who is signed in."""
         try:
             async with asyncio.timeout(VIEW_WITHIN_S):
@@ -199,7 +230,7 @@ class Live:
         except Exception:
             _log.exception("a page of the console cannot be kept up to date", page=view.page)
 
-    async def _show(self, view: _View, caller: Caller, pages: frozenset[str]) -> None:
+    async def _show(self, view: _View, caller: Caller, pages: frozenset[_Watching]) -> None:
         page, before = self._pages[view.page], self._shown.get(view, _NEVER)
         if pages <= before.pages and self._turn_number - before.turn_number < page.every_turns:
             return
@@ -209,7 +240,7 @@ class Live:
         hearers = pages if html != before.html else pages - before.pages
         self._shown[view] = _Shown(self._turn_number, pages, html)
         if hearers:
-            await self.hub.publish(one(connections(*hearers), Update(PLACE, html)))
+            await self.hub.publish(one(connections(*(hearer.connection_id for hearer in hearers)), Update(PLACE, html)))
 
     async def _part(self, page: Page, caller: Caller, query: Mapping[str, str]) -> str | None:
         """The live part of a page; None: it is not for this caller."""
@@ -223,19 +254,6 @@ class Live:
         return fragments.render(f"console_pages/{page.name}-live.html", **shown)
 
 
-def _views(there: Mapping[str, Connection], sessions: Mapping[str, Session]) -> dict[_View, tuple[Caller, list[str]]]:
-    """Which pages look at what, and in whose name: of each key the first `MAX_VIEWS`, oldest page first."""
-    views: dict[_View, tuple[Caller, list[str]]] = {}
-    count: defaultdict[str, int] = defaultdict(int)
-    for connection in there.values():
-        session = sessions.get(connection.user.id) if connection.user is not None else None
-        if session is None or connection.closed_as is not None or "page" not in connection.session:
-            continue
-        view = _View(session.caller.key_id, connection.session["page"], connection.session["query"])
-        if view not in views:
-            count[view.key_id] += 1
-            if count[view.key_id] > MAX_VIEWS:
-                continue
-            views[view] = session.caller, []
-        views[view][1].append(connection.id)
-    return views
+def _key_of(connection: Connection) -> str:
+    """The key that its page was signed in with: see `app.features.console.door`."""
+    return "".join(connection.user.roles if connection.user is not None else ())

@@ -17,11 +17,13 @@ from app.features.console_pages import PAGES, Act, Done, Form, Page, Visit, told
 from app.features.console_sessions import Session, claims, new_cookie
 from app.features.fragments import fragments
 from app.features.services import Services
-from app.kernel.errors import AppError, Forbidden, Unauthenticated
+from app.kernel.errors import AppError, Conflict, Forbidden, NotFound, Unauthenticated
+from app.kernel.ids import new_short_id
 from app.web import assets
 from app.web.answering import Office
 from app.web.deeds import NOBODY, Deed, actor_of
 from app.web.desk import Desk
+from app.web.idempotency import AnswerLost
 
 ASSETS: Final = Path(console_pages.__file__).parent / "assets"
 SIGN_IN: Final = f"{gate.PATH}/sign-in"
@@ -36,11 +38,17 @@ SAID: Final[Mapping[str, str]] = {
     "room_deleted": "The room was deleted.",
     "room_made": "The room was made.",
     "scheduled": "The announcement is scheduled.",
-    "sent": "The notification is on its way.",
     "signed_out": "You are signed out.",
 }
 """What is said of what was done, by the word in the address of the page that comes behind it."""
 
+
+async def _load_nothing(_visit: Visit) -> dict[str, Any]:
+    raise NotFound("The console has no such page.")
+
+
+_NOTHING: Final = Page("error", "Not found", ("any",), _load_nothing)
+_DONE_BEFORE: Final = "This form was sent before, and done: nothing was done again. What was shown then is shown only once."
 _Request = Request[Any, Any, Any]
 _HIDDEN_HEADERS: Final = frozenset({"WWW-Authenticate"})
 """Of refusals: a browser would ask for a password by itself."""
@@ -59,7 +67,7 @@ def console_routes(services: Services, office: Office) -> Sequence[HTTPRouteHand
     pages = [_page_route(desk, page) for page in PAGES]
     acts = [_act_route(desk, page, name, *act) for page in PAGES for name, act in page.acts.items()]
     files = [assets.file_route(f"{gate.PATH}/{name}", ASSETS / name) for name in ("console.css", "console.js")]
-    return [*pages, *acts, *_sign_routes(desk), *files]
+    return [*pages, *acts, *_sign_routes(desk), _nothing_route(desk), *files]
 
 
 class _FrontDesk:
@@ -96,10 +104,10 @@ class _FrontDesk:
         finally:
             self.note(request, "console_visit", None, error)
 
-    def desk(self, request: _Request, session: Session) -> Desk:
+    def desk(self, request: _Request, session: Session, *, once: str = "") -> Desk:
         """Where this request asks."""
         request_id = request.scope["state"]["request_id"]
-        return Desk(self.console.counter, session.caller, address=address_of(request), request_id=request_id)
+        return Desk(self.console.counter, session.caller, address=address_of(request), request_id=request_id, once=once)
 
     async def show(
         self,
@@ -135,6 +143,7 @@ class _FrontDesk:
             "nav": [(path_of(one), one.title, one.name) for one in PAGES if not one.within and desk.may(*one.scopes)],
             "caller": desk.caller,
             "form_token": gate.form_token(gate.cookie_of(request.scope["headers"]) or ""),
+            gate.FORM_ID: new_short_id(),
             "said": SAID.get(request.query_params.get("done", ""), ""),
         }
 
@@ -154,6 +163,14 @@ def _page_route(front: _FrontDesk, page: Page) -> HTTPRouteHandler:
     return show
 
 
+def _nothing_route(front: _FrontDesk) -> HTTPRouteHandler:
+    @get(f"{gate.PATH}/{{rest:path}}", include_in_schema=False, name="console:nothing")
+    async def nothing(request: _Request) -> Response[Any]:
+        return await front.receive(request, lambda session: front.show(request, session, _NOTHING))
+
+    return nothing
+
+
 def _act_route(front: _FrontDesk, page: Page, name: str, scope: str, act: Act) -> HTTPRouteHandler:
     @post(f"{gate.PATH}/{page.name}/{name}", include_in_schema=False, name=f"console:{page.name}:{name}", opt={"scope": scope})
     async def carry_out(request: _Request) -> Response[Any]:
@@ -162,16 +179,20 @@ def _act_route(front: _FrontDesk, page: Page, name: str, scope: str, act: Act) -
     async def carried_out(request: _Request, session: Session) -> Response[Any]:
         form = Form()
         try:
-            form = Form.read(await request.body())
+            sent = await request.body()
+            form = Form.read(sent)
             gate.check_form(request, form.text(gate.FORM_TOKEN))
-            desk = front.desk(request, session)
+            once = gate.once(request.scope["path"], sent) if form.text(gate.FORM_ID) else ""
+            desk = front.desk(request, session, once=once)
             _check_sees(desk, page)
             outcome = await act(desk, form)
+        except AnswerLost:
+            return await front.show(request, session, page, error=Conflict(_DONE_BEFORE))
         except AppError as error:
             return await front.show(request, session, page, form=form, error=error)
         if isinstance(outcome, Done):
             return _to(outcome.address)
-        return await front.show(request, session, page, once=outcome.context, form=form)
+        return await front.show(request, session, page, once=outcome.context, form=None if outcome.is_done else form)
 
     return carry_out
 

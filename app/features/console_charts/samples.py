@@ -72,6 +72,7 @@ class Samples:
         self._at, self._counted = now, counted
         if self._probe is None:
             self._probe_again(now)
+        worst_s, self._worst_s = self._worst_s, 0.0
         if passed_s > STALE_S:
             self._ring.clear()
             return
@@ -79,20 +80,20 @@ class Samples:
             Sample(
                 updates_per_s=(counted[0] - before[0]) / passed_s,
                 publications_per_s=(counted[1] - before[1]) / passed_s,
-                late_ms=round(self._worst_s * 1_000, 1),
+                late_ms=round(worst_s * 1_000, 1),
                 held_bytes=self._hub.delivery.held_bytes,
                 waiting=sum(queue.counts().waiting for queue in self._hub.paced_queues) + self._hub.delivery.ahead,
                 memory_bytes=memory_bytes(),
                 connections=len(self._hub.registry),
             )
         )
-        self._worst_s = 0.0
 
     def rest(self) -> None:
         """Nobody watches any more."""
         if self._probe is not None:
             self._probe.cancel()
             self._probe = None
+        self._worst_s = 0.0
 
     def _probe_again(self, now: float) -> None:
         self._probe = asyncio.get_running_loop().call_later(PROBE_S, self._probed, now + PROBE_S)

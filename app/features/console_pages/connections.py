@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.features.console_pages.page import Done, Form, Outcome, Page, Visit, listed
+from app.features.console_pages.page import Done, Form, Outcome, Page, Visit, filtered
 from app.kernel.errors import NotFound
 from app.web.desk import Desk
 
@@ -15,9 +15,7 @@ _AUDIT: Final = "audit:read"
 
 
 async def _list(visit: Visit) -> dict[str, Any]:
-    query = visit.query
-    filters = {name: query.get(name, "") for name in FILTERS}
-    return {**await listed(visit, "list_connections"), "count": await visit.desk.ask("count_connections"), "filters": filters}
+    return {**await filtered(visit, "list_connections", FILTERS), "count": await visit.desk.ask("count_connections")}
 
 
 async def _story(visit: Visit) -> dict[str, Any]:

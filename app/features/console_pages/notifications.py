@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, listed, paged
+from app.features.console_pages.page import Form, Outcome, Page, Shown, Visit, listed, paged
 from app.web.desk import Desk
 
 _READ: Final = "notifications:read"
@@ -23,8 +23,7 @@ async def _send(desk: Desk, form: Form) -> Outcome:
     body = {"user_ids": user_ids, "title": form.text("title"), "message": form.text("message"), "type": form.text("type", "info")}
     if form.text("button") == "preview":
         return Shown({"preview": await desk.try_out("create_notifications", body)})
-    await desk.ask("create_notifications", body)
-    return Done("sent", "notifications", {"user_id": user_ids[0]} if len(user_ids) == 1 else {})
+    return Shown({"sent": await desk.ask("create_notifications", body)}, is_done=True)
 
 
 NOTIFICATIONS: Final = Page(
@@ -34,5 +33,5 @@ NOTIFICATIONS: Final = Page(
     _load,
     query=("user_id", "state", "cursor"),
     acts={"send": (_WRITE, _send)},
-    extra={"preview": None},
+    extra={"preview": None, "sent": None},
 )

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
+from app.features.asking import for_people
 from app.features.console_charts import Samples
 from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields
 from app.web.desk import Desk
@@ -79,6 +80,8 @@ class Shown(NamedTuple):
     """Something to be shown once, on the page itself."""
 
     context: Mapping[str, object]
+    is_done: bool = False
+    """Then the form is empty again."""
 
 
 Outcome = Done | Shown
@@ -138,6 +141,11 @@ async def listed(visit: Visit, operation: str, **path: str) -> dict[str, Any]:
     return paged(query, found)
 
 
+async def filtered(visit: Visit, operation: str, names: Sequence[str]) -> dict[str, Any]:
+    """The same, with what the fields of these names say as `filters`."""
+    return {**await listed(visit, operation), "filters": {name: visit.query.get(name, "") for name in names}}
+
+
 def told(error: AppError | None, names: Collection[str]) -> dict[str, object]:
     """What a page says of an error: as `error` what stands above all, as `wrong` what stands beside the fields of these names."""
     wrong: dict[str, str] = {}
@@ -145,9 +153,9 @@ def told(error: AppError | None, names: Collection[str]) -> dict[str, object]:
     for field in error.fields if error is not None else ():
         name = field.pointer.strip("/?{}").partition("/")[0]
         if name in names:
-            wrong.setdefault(name, field.detail)
+            wrong.setdefault(name, for_people(field.detail))
         else:
-            others.append(f"{name}: {field.detail}" if name else field.detail)
+            others.append(f"{name}: {for_people(field.detail)}" if name else field.detail)
     if error is None:
         return {"error": "", "wrong": wrong}
     above = "; ".join(others) if error.fields else error.detail

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from app.auth.scopes import SCOPES
-from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, listed
+from app.features.console_pages.page import Done, Form, Outcome, Page, Shown, Visit, filtered, listed
+from app.kernel.clock import utc_now
 from app.kernel.errors import FieldError, InvalidFields
 from app.web.desk import Desk
 
@@ -12,14 +13,13 @@ _KEYS: Final = "keys:admin"
 
 
 async def _audit(visit: Visit) -> dict[str, Any]:
-    query = visit.query
-    filters = {name: query.get(name, "") for name in AUDIT_FILTERS}
-    return {**await listed(visit, "list_audit_events"), "filters": filters}
+    return await filtered(visit, "list_audit_events", AUDIT_FILTERS)
 
 
 async def _keys(visit: Visit) -> dict[str, Any]:
     desk = visit.desk
-    return {**await listed(visit, "list_api_keys"), "scopes": sorted(scope for scope in SCOPES if desk.may(scope))}
+    scopes = sorted(scope for scope in SCOPES if desk.may(scope))
+    return {**await listed(visit, "list_api_keys"), "scopes": scopes, "now": utc_now()}
 
 
 async def _create(desk: Desk, form: Form) -> Outcome:
@@ -32,7 +32,7 @@ async def _create(desk: Desk, form: Form) -> Outcome:
         "expires_at": form.time("expires_at"),
         "targets": form.words("targets") or None,
     }
-    return Shown({"created": await desk.ask("create_api_key", body)})
+    return Shown({"created": await desk.ask("create_api_key", body)}, is_done=True)
 
 
 async def _revoke(desk: Desk, form: Form) -> Outcome:

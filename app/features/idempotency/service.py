@@ -16,10 +16,10 @@ from app.features.idempotency.model import IdempotencyKeyRow
 from app.features.services import Services
 from app.features.sweeping import swept
 from app.kernel.clock import utc_now
-from app.kernel.errors import AppError, Unavailable
+from app.kernel.errors import Unavailable
 from app.kernel.ids import new_short_id
 from app.web.answer import Answer
-from app.web.idempotency import HEADER, REPLAYED, Asked
+from app.web.idempotency import HEADER, REPLAYED, AnswerLost, Asked, OtherRequest, StillRunning
 
 KEPT_FOR: Final = timedelta(hours=24)
 CLAIMED_FOR: Final = timedelta(seconds=60)
@@ -28,37 +28,8 @@ any more in its name, so nothing is stored twice."""
 MAX_BODY_BYTES: Final = 262_144
 """Of an answer that is kept. A list of 200 connections has some 100 KB."""
 SWEEP_EVERY_S: Final = 60.0
-RETRY_S: Final = 1
 
 _log = structlog.get_logger()
-
-
-class OtherRequest(AppError):
-    """The key was used for something else."""
-
-    code, status, title = "idempotency_key_reused", 422, "This key was used for another request"
-
-
-class StillRunning(AppError):
-    """The first one has not been answered yet."""
-
-    code, status, title = "still_running", 409, "The first request still runs"
-
-    def __init__(self) -> None:
-        super().__init__(f"a request with this {HEADER} still runs, or its process died less than a minute ago: ask again")
-        self.headers = {"Retry-After": str(RETRY_S)}
-
-
-class AnswerLost(AppError):
-    """It was carried out, and nobody knows the answer any more."""
-
-    code, status, title = "answer_lost", 409, "It was carried out; the answer is not known any more"
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"the request with this {HEADER} was carried out, at least in part, and its answer was not kept (the process died, the "
-            "answer was very large, or it held a secret): look at what there is before you ask under another key"
-        )
 
 
 class _Claim(NamedTuple):
@@ -75,7 +46,7 @@ class IdempotentCalls:
         self._database: Database = services.database
 
     async def carry_out(self, asked: Asked, work: Callable[[], Awaitable[Answer]], *, keeps_answer: bool) -> Answer:
-        """The answer of `work`, or the one that it gave before. Raises also OtherRequest, StillRunning, AnswerLost."""
+        """The answer of `work`, or the one that it gave before."""
         claim = await self._claim(asked)
         if isinstance(claim, Answer):
             return claim

@@ -90,6 +90,7 @@ class SentNotifications(msgspec.Struct):
 
     items: list[Notification]
     queued: int
+    new_users: Annotated[list[str], Meta(description="Users of whom nothing was known here before: perhaps an id was mistyped")]
 
 
 class Inbox(Page[Notification]):
@@ -141,7 +142,7 @@ async def try_notifications(data: NewNotification, services: Services, caller: C
     summary="Notify users",
     status=HTTPStatus.CREATED,
     takes={"user_ids": ["ada"], "type": "info", "title": "New order", "message": "Order 1042 was paid"},
-    gives={"items": [_EXAMPLE], "queued": 2},
+    gives={"items": [_EXAMPLE], "queued": 2, "new_users": []},
     errors=[503],
 )
 async def create_notifications(data: JSONBody[NewNotification], services: GivenServices) -> SentNotifications:
@@ -149,10 +150,8 @@ async def create_notifications(data: JSONBody[NewNotification], services: GivenS
 
     A user who is away is shown it at the next connect.
     """
-    rows, queued = await service.notify(
-        services, user_ids=sorted(data.user_ids), kind=data.type, title=data.title, message=data.message
-    )
-    return SentNotifications([Notification.of(row) for row in rows], queued)
+    sent = await service.notify(services, user_ids=sorted(data.user_ids), kind=data.type, title=data.title, message=data.message)
+    return SentNotifications([Notification.of(row) for row in sent.rows], sent.queued, sorted(sent.new_users))
 
 
 @operation(

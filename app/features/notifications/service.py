@@ -65,8 +65,8 @@ class Notifier:
     async def add(self, *, user_ids: Collection[str], kind: str, title: str, message: str) -> None:
         """Store one notification per user; an id that is new makes its user."""
         arriving = _arriving(user_ids, kind=kind, title=title, message=message)
-        (waiting,) = await (await self.session.connection()).run_sync(store.arrive, [arriving])
-        self.arrived.append((arriving, waiting))
+        (arrived,) = await (await self.session.connection()).run_sync(store.arrive, [arriving])
+        self.arrived.append((arriving, arrived.waiting))
 
 
 @asynccontextmanager
@@ -82,13 +82,22 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
         await _show(services, arriving, waiting)
 
 
-async def notify(
-    services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str
-) -> tuple[Sequence[NotificationRow], int]:
-    """Store one notification per user and show them. Returns them, in the order of the ids, and how many connections were told."""
+class Sent(NamedTuple):
+    """What was stored, and whom it reached."""
+
+    rows: Sequence[NotificationRow]
+    """In the order of the ids."""
+    queued: int
+    """Connections that were told at once."""
+    new_users: Collection[str]
+    """Users who were not known here before."""
+
+
+async def notify(services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str) -> Sent:
+    """Store one notification per user and show them."""
     arriving = _arriving(user_ids, kind=kind, title=title, message=message)
-    waiting = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows))
-    return arriving.rows, await _show(services, arriving, waiting)
+    arrived = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows))
+    return Sent(arriving.rows, await _show(services, arriving, arrived.waiting), arrived.new_users)
 
 
 def _arriving(user_ids: Collection[str], *, kind: str, title: str, message: str) -> Arriving:

@@ -77,20 +77,33 @@ class Arriving(NamedTuple):
     notes: Sequence[Row]
 
 
-def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Mapping[str, Counts]]:
-    """Store them, and make a row of each user who has none. Returns what waits for the users of each then."""
+class Arrived(NamedTuple):
+    """What came of it."""
+
+    waiting: Mapping[str, Counts]
+    """For each of its users, then."""
+    new_users: Collection[str]
+    """Those of them who were not known here before."""
+
+
+def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Arrived]:
+    """Store them, and make a row of each user who has none."""
     rows = [row for arriving in arrivals for row in arriving.rows]
     users = {row.user_id: named(row.user_id) for row in rows}
-    connection.execute(*ensuring(connection, users.values()))
+    new_users = set(connection.scalars(*ensuring(connection, users.values())))
     if not is_sqlite(connection):  # it has one writer
         connection.execute(holding(connection, users))
     connection.execute(*inserting(connection, NotificationRow, [{name: getattr(row, name) for name in _STORED} for row in rows]))
     connection.execute(*inserting(connection, UnsentRow, [note for arriving in arrivals for note in arriving.notes]))
     waiting = _counts_of(users, connection.execute(_counting(connection, users)))
-    return [{row.user_id: waiting[row.user_id] for row in arriving.rows} for arriving in arrivals]
+    return [_arrived([row.user_id for row in arriving.rows], waiting, new_users) for arriving in arrivals]
 
 
-ARRIVING: Final[Kind[Arriving, Mapping[str, Counts]]] = Kind("notifications", arrive)
+def _arrived(user_ids: Collection[str], waiting: Mapping[str, Counts], new_users: Collection[str]) -> Arrived:
+    return Arrived({one: waiting[one] for one in user_ids}, {one for one in user_ids if one in new_users})
+
+
+ARRIVING: Final[Kind[Arriving, Arrived]] = Kind("notifications", arrive)
 
 
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:

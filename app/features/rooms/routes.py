@@ -29,7 +29,10 @@ _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL, descri
 class NewRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A room to be made."""
 
-    id: Annotated[RoomId | UnsetType, Meta(description="The site's own word for it; one is made where none is given")] = UNSET
+    id: Annotated[
+        RoomId | UnsetType,
+        Meta(description="A word without slashes, control characters, and space at its ends; made where it is not given"),
+    ] = UNSET
     name: Annotated[_Name | UnsetType, Meta(description="What people see; the id where none is given")] = UNSET
     is_private: Annotated[bool, Meta(description="Only members may come in")] = False
 

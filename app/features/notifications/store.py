@@ -17,7 +17,7 @@ from app.db.page import Slice, newest_first
 from app.db.writer import Kind
 from app.features.notifications.model import NotificationRow
 from app.features.unsent import UnsentRow
-from app.features.users import UserRow, ensuring, holding, named
+from app.features.users import ensuring, holding, named
 from app.kernel.errors import NotFound
 
 _STORED: Final = ("id", "user_id", "type", "title", "message", "created_at")
@@ -91,8 +91,7 @@ def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Arr
     """Store them, and make a row of each user who has none."""
     rows = [row for arriving in arrivals for row in arriving.rows]
     users = {row.user_id: named(row.user_id) for row in rows}
-    statement, values = ensuring(connection, users.values())
-    made = set(connection.scalars(statement.returning(UserRow.id), values))
+    made = set(connection.scalars(*ensuring(connection, users.values())))
     if not is_sqlite(connection):  # it has one writer
         connection.execute(holding(connection, users))
     connection.execute(*inserting(connection, NotificationRow, [{name: getattr(row, name) for name in _STORED} for row in rows]))

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Executable, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.base import table_of
 from app.db.dialects import Executes, is_sqlite
 from app.db.ids import among
 from app.db.insert import insert_into
@@ -39,11 +40,12 @@ def named(user_id: str) -> User:
 
 
 def ensuring(executes: Executes, users: Collection[User]) -> tuple[Any, Mapping[str, str]]:
-    """The statement that makes a row for each of these users who has none, and its values."""
+    """The statement that makes a row for each of these users who has none, and returns these; and its values."""
     now = utc_now()
     by_id = sorted(users, key=lambda user: user.id)
     rows = [{"id": user.id, "name": user.name, "roles": sorted(user.roles), "created_at": now} for user in by_id]
-    return inserting(executes, UserRow, rows)
+    statement, values = inserting(executes, UserRow, rows)
+    return statement.returning(table_of(UserRow).c.id), values
 
 
 async def record_connected(session: AsyncSession, users: Mapping[str, User]) -> None:

@@ -6,6 +6,14 @@ from playwright.async_api import Page
 
 from api_tests.browser.scripted import Peer
 
+INTERVALS = """
+window.intervals = {};
+const [begin, end] = [setInterval, clearInterval];
+window.setInterval = (what, ms) => { const which = begin(what, ms); intervals[which] = ms; return which; };
+window.clearInterval = (which) => { delete intervals[which]; end(which); };
+"""
+"""Keeps the milliseconds of every interval that runs, in `intervals`."""
+
 
 async def events(page: Page, name: str, count: int = 1) -> list[dict[str, Any]]:
     """All events of this name, as soon as there are so many."""

@@ -18,6 +18,7 @@ from app.web.assets import CLIENT
 
 V1 = Subprotocol("wsx.v1")
 NUMBERS = count()
+ACTIVE = {"type": "active"}
 
 
 class Peer:
@@ -27,6 +28,7 @@ class Peer:
         self._socket = socket
         self._taken = 0
         self.path = socket.request.path if socket.request else ""
+        self.is_silent = False
         self.said: list[dict[str, Any]] = []
 
     @property
@@ -35,15 +37,11 @@ class Peer:
 
     @property
     def actives(self) -> int:
-        return sum(message == {"type": "active"} for message in self.said)
+        return self.said.count(ACTIVE)
 
     @property
     def is_closed(self) -> bool:
         return self._socket.close_code is not None
-
-    @property
-    def subprotocol(self) -> str | None:
-        return self._socket.subprotocol
 
     async def asked(self) -> dict[str, Any]:
         """The next request of the page that no call has returned yet."""
@@ -74,6 +72,8 @@ class Peer:
         with contextlib.suppress(ConnectionClosed):
             async for text in self._socket:
                 self.said.append(json.loads(text))
+                if self.said[-1] == ACTIVE and not self.is_silent:
+                    await self.say(id="", target="", html="", swap="none")
 
 
 class Site:
@@ -84,7 +84,6 @@ class Site:
         self.headers: Mapping[str, str] = {}
         self.files: dict[str, str] = {}
         self.hello: dict[str, Any] = {"connection": "c1", "session": "s1", "cursor": "", "resumed": False}
-        self.speaks_v1 = True
         self.refuse_with: int | None = None
         self.close_with: int | None = None
         self.handshakes = 0
@@ -102,7 +101,7 @@ class Site:
             "127.0.0.1",
             self.port,
             process_request=self._respond,
-            select_subprotocol=lambda _connection, offered: V1 if self.speaks_v1 and V1 in offered else None,
+            subprotocols=[V1],
             compression=None,
         )
         self.port = self._server.sockets[0].getsockname()[1]
@@ -138,9 +137,8 @@ class Site:
         if self.close_with is not None:
             await peer.close(self.close_with)
             return
-        if socket.subprotocol == V1:
-            with contextlib.suppress(ConnectionClosed):
-                await peer.say(type="hello", **self.hello)
+        with contextlib.suppress(ConnectionClosed):
+            await peer.say(type="hello", **self.hello)
         self.peers.append(peer)
         await peer.listen()
 

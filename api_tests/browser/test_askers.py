@@ -8,7 +8,7 @@ from playwright.async_api import Dialog, Page, expect
 
 from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.page_guide import answer_next
-from api_tests.browser.reading import asked_until_now, events, handlers
+from api_tests.browser.reading import INTERVALS, asked_until_now, events, handlers
 from api_tests.browser.scripted import Peer, Site
 
 REJECTED = "(promise) => promise.then(() => 'resolved', ({message, code}) => code ?? message)"
@@ -66,17 +66,24 @@ async def test_from_hears_whatever_is_there_when_it_happens(page: Page, visit: V
 
 
 async def test_who_left_hears_nothing_more_and_who_is_back_hears_again(page: Page, visit: Visit) -> None:
+    await page.clock.install()
+    await page.add_init_script(INTERVALS)
     peer = await visit(
-        """<div id=box><p wx-send=far wx-trigger="click from:#button"></p><p wx-send=tick wx-trigger="interval:20ms"></p></div>
+        """<div id=box><p wx-send=far wx-trigger="click from:#button"></p><p wx-send=tick wx-trigger="interval:5"></p></div>
            <button id=button>x</button>"""
     )
     await peer.asked()
+    await page.clock.pause_at("2030-01-01")
     await page.evaluate("window.box = document.querySelector('#box'); box.remove()")
-    await page.click("button")
-    assert {"tick"} >= set(await handlers(page, peer))
+    await handlers(page, peer)
+    await page.dispatch_event("#button", "click")
+    await page.clock.run_for(1_000)
+    assert [] == await handlers(page, peer)
+    assert {} == await page.evaluate("intervals")
     await page.evaluate("document.body.append(box)")
-    await page.click("button")
+    await page.dispatch_event("#button", "click")
     assert "far" in await handlers(page, peer)
+    assert [100] == list((await page.evaluate("intervals")).values())
 
 
 async def test_inherited_this_is_the_bearer_and_an_empty_attribute_ends_inheritance(page: Page, visit: Visit) -> None:
@@ -180,14 +187,80 @@ async def test_what_is_shown_while_it_runs_stays_for_the_last_request(page: Page
     await expect(wheel).to_have_class("")
 
 
+async def test_a_wheel_that_two_share_turns_until_both_are_answered_and_what_was_in_sight_stays(page: Page, visit: Visit) -> None:
+    peer = await visit(
+        """<div wx-swap=none wx-loading="#wheel, #seen"><p id=one wx-send=x>x</p>
+             <p id=two wx-send=y wx-loading-class=busy>y</p></div><b id=wheel hidden>…</b><b id=seen>…</b>"""
+    )
+    wheel = page.locator("#wheel")
+    await page.click("#one")
+    await page.click("#two")
+    first, second = await peer.asked(), await peer.asked()
+    await peer.answer(first)
+    await expect(wheel).to_have_class("busy")
+    await expect(wheel).to_be_visible()
+    await peer.answer(second)
+    await expect(wheel).to_be_hidden()
+    await expect(page.locator("#seen")).to_be_visible()
+
+
+async def test_an_interval_waits_for_the_last_answer_and_asks_nothing_while_away(
+    page: Page, visit: Visit, site: Site, console: Console
+) -> None:
+    console.expect("WebSocket connection to .* failed")
+    await page.clock.install()
+    peer = await visit("<p wx-send=tick wx-swap=none wx-trigger=interval:1s></p>")
+    await page.clock.pause_at("2030-01-01")
+    await page.clock.run_for(1_000)
+    first = await peer.asked()
+    await page.clock.run_for(3_000)
+    assert [] == await handlers(page, peer)
+    await peer.answer(first)
+    await events(page, "afterSwap")
+    await page.clock.run_for(1_000)
+    assert ["tick"] == await handlers(page, peer)
+    site.refuse_with = 503
+    peer.cut()
+    await events(page, "disconnected")
+    await page.clock.run_for(3_000)
+    assert 0 == await page.locator(".wx-request").count()
+
+
+async def test_changed_knows_what_a_field_began_with(page: Page, visit: Visit) -> None:
+    peer = await visit(
+        """<form wx-send=search wx-trigger="keyup changed, paste changed"><input id=p><input id=q name=q value=old></form>"""
+    )
+    await page.focus("#p")
+    await page.keyboard.press("Tab")
+    assert [] == await handlers(page, peer)
+    await page.keyboard.press("Delete")
+    assert ["search"] == await handlers(page, peer)
+
+
+async def test_what_a_swap_of_ours_submits_neither_asks_nor_leaves_the_page(page: Page, visit: Visit) -> None:
+    peer = await visit(
+        """<form id=f action=/away wx-send=f></form><div id=box></div>
+           <script>
+             customElements.define("auto-go", class extends HTMLElement { connectedCallback() { f.requestSubmit(); } });
+           </script>"""
+    )
+    await peer.update("#box", "<auto-go></auto-go>")
+    await events(page, "afterSwap")
+    assert [] == await handlers(page, peer)
+    assert page.url.endswith("/")
+
+
 async def test_a_script_that_triggers_is_told_when_nothing_was_asked(page: Page, visit: Visit) -> None:
     async def say_no(dialog: Dialog) -> None:
         await dialog.dismiss()
 
     page.on("dialog", say_no)
     peer = await visit("<p id=asks wx-send=x wx-confirm=Really? data-wx-a=1>x</p><p id=silent>x</p>")
-    for element in ("'#asks'", "'#silent'", "'#nowhere'", "null", "document.querySelector('#asks')"):
+    for element in ("'#asks'", "document.querySelector('#asks')"):
         assert "cancelled" == await page.evaluate(f"({REJECTED})(wsx.trigger({element}))")
+    for element in ("#silent", "#nowhere", "]"):
+        assert f"no element with wx-send is {element}" == await page.evaluate(f"({REJECTED})(wsx.trigger('{element}'))")
+    assert "no element with wx-send is null" == await page.evaluate(f"({REJECTED})(wsx.trigger(null))")
     await page.evaluate("() => void wsx.trigger('#nowhere')")  # nobody has to catch it
     await page.evaluate("asks.removeAttribute('wx-confirm'); void wsx.trigger(asks, {b: 2})")
     assert [("programmatic", {"a": "1", "b": 2})] == [

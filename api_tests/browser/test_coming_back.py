@@ -88,3 +88,21 @@ async def test_a_page_that_lost_its_socket_shows_all_that_was_announced_meanwhil
         assert [*texts, "after"] == await ada.evaluate("swaps")
         (back,) = server.hub.registry.of_user("ada")
         assert back is not lost
+
+
+async def test_a_page_on_a_connection_that_fell_silent_comes_back_and_shows_what_it_missed(
+    browser: Browser, server: Running, api: ApiClient
+) -> None:
+    async with Wire(server.port) as wire, Town(browser, wire.url) as town:
+        ada = await town.visit("Ada")
+        await ada.evaluate("window.isTheSamePage = true")
+        await ada.clock.install()
+        wire.fall_silent()
+        await tell(api, "into the void")
+        await ada.evaluate("dispatchEvent(new Event('online'))")
+        await ada.clock.run_for(11_000)
+        await was_told(ada, "into the void")
+        await is_live(ada)
+        await tell(api, "after")
+        await was_told(ada, "into the void", "after")
+        assert await ada.evaluate("window.isTheSamePage")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from api_tests.browser.conftest import Example
+from api_tests.browser.conftest import Console, Example
 from api_tests.browser.page_guide import answer_next, blocks
 from api_tests.browser.reading import events, handlers, inner
 from api_tests.browser.scripted import Site
@@ -114,6 +114,29 @@ async def test_morph(page: Page, example: Example, site: Site) -> None:
     assert await page.evaluate("film.isConnected")
 
 
+async def test_ended(page: Page, example: Example, site: Site, console: Console) -> None:
+    site.files["/token"] = "a cookie"
+    peer = await example("ended")
+    await events(page, "connected")
+    sign, again = page.locator("#sign"), page.locator("#again")
+    await peer.close(4401, "token ended")
+    second = await site.peer(2)
+    await events(page, "connected", 2)
+    await expect(sign).to_have_text("")
+    await second.close(4409, "closed by the back office")
+    await expect(sign).to_have_text("Closed: closed by the back office")
+    assert 2 == site.handshakes
+    await again.click()
+    third = await site.peer(3)
+    await expect(again).to_be_hidden()
+    console.expect("WebSocket connection to .* failed")
+    site.refuse_with = 401
+    third.cut()
+    refused = await events(page, "disconnected", 4)
+    assert {(1006, True)} == {(told["code"], told["willReconnect"]) for told in refused[2:]}
+    await expect(sign).to_have_text("Connection lost, coming back")
+
+
 async def test_loading(page: Page, example: Example) -> None:
     peer = await example("loading")
     wheel, quick = page.locator("#wheel"), page.locator("text=Quick")
@@ -167,6 +190,7 @@ async def test_javascript(page: Page, example: Example) -> None:
 
 async def test_gap(page: Page, example: Example, site: Site) -> None:
     peer = await example("gap")
+    await page.evaluate("Math.random = () => 0")  # the wait
     await peer.say(type="gap", cursor="7", targets=["#elsewhere"])
     await events(page, "gap")
     assert [] == await handlers(page, peer)

@@ -61,18 +61,27 @@ async def test_a_hidden_page_does_not_wait_for_delays(page: Page, visit: Visit):
 
 
 @pytest.mark.parametrize("target", ["#nowhere", "]not a selector[", "this"])
-async def test_a_missing_target_is_told_and_the_next_update_still_arrives(page: Page, visit: Visit, target):
+async def test_a_broadcast_to_a_place_that_the_page_has_not_is_no_error(page: Page, visit: Visit, target):
     peer = await visit("<p id=a></p>")
     await peer.update(target, "x")
     await peer.update("#a", "1")
     await events(page, "afterSwap")
-    (told,) = await events(page, "error")
-    assert ("no_target", target, "#document") == (told["code"], told["target"], told["at"])
+    assert [] == await page.evaluate("heard.filter(({name}) => name === 'error')")
     assert "1" == await inner(page, "#a")
 
 
+@pytest.mark.parametrize("where", ["answer", "oob"])
+async def test_an_answer_to_a_place_that_the_page_has_not_is_told_where_it_was_asked_for(page: Page, visit: Visit, where):
+    peer = await visit("<p id=a wx-send=x>x</p>")
+    await page.click("#a")
+    parts = {"target": "#nowhere"} if where == "answer" else {"oob": [{"target": "#nowhere", "html": "x"}]}
+    await peer.answer(await peer.asked(), "x", **parts)
+    (told,) = await events(page, "error")
+    assert ("no_target", "#nowhere") == (told["code"], told["target"])
+
+
 async def test_nonsense_from_a_server_harms_nothing(page: Page, visit: Visit, console: Console):
-    console.expect("wsx: not JSON")
+    console.expect("wsx: a message is not JSON")
     peer = await visit("<p id=a wx-gap=reload></p>")
     for text in (
         "nonsense",
@@ -175,22 +184,6 @@ async def test_a_gap_is_told_with_the_targets_to_fetch_again(page: Page, visit: 
     assert ["#announcements"] == gap["targets"]
 
 
-async def test_a_server_that_does_not_know_wsx_v1_is_spoken_to_without_it(page: Page, visit: Visit, site: Site, console: Console):
-    console.expect("WebSocket connection to .* failed")
-    site.speaks_v1 = False
-    await visit("<p id=a wx-send=x>x</p>")
-    peer = next(peer for peer in reversed(site.peers) if peer.subprotocol is None)
-    await page.click("#a")
-    await peer.answer(await _any_request(site), "1")
-    await events(page, "afterSwap")
-    assert "1" == await inner(page, "#a")
-    assert None is await page.evaluate("wsx.connectionId")
-
-
-async def _any_request(site: Site) -> dict:
-    return await site.peers[-1].asked()
-
-
 async def test_debug_shows_the_messages(page: Page, visit: Visit):
     lines: list[str] = []
     page.on("console", lambda message: lines.append(message.text))
@@ -230,14 +223,6 @@ async def test_of_a_batch_only_that_is_swapped_which_was_not_heard_in_another_me
     await peer.update("#a", "!", "beforeend")
     await events(page, "afterSwap", 5)
     assert "known new and its rest unnamed !" == await inner(page, "#a")
-
-
-async def test_only_servers_that_know_wsx_v1_use_no_id_again(page: Page, visit: Visit, site: Site, console: Console):
-    console.expect("WebSocket connection to .* failed")
-    site.speaks_v1 = False
-    await visit("<p id=a></p>")
-    peer = next(peer for peer in reversed(site.peers) if peer.subprotocol is None)
-    assert "fsfst!" == await say_again(page, peer, 6)
 
 
 async def test_a_page_forgets_what_it_has_heard_long_ago(page: Page, visit: Visit):

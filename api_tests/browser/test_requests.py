@@ -78,7 +78,7 @@ async def test_a_lone_field_or_button_sends_its_value_under_its_name(page: Page,
 
 
 async def test_data_that_is_not_json_is_complained_of_and_left_out(page: Page, visit: Visit, console: Console):
-    console.expect("wsx: not JSON: {nope")
+    console.expect("wsx: wx-data is not JSON: {nope")
     peer = await visit("<p id=p wx-send=x wx-data='{nope'>x</p>")
     await page.click("#p")
     assert {} == (await peer.asked())["data"]
@@ -164,9 +164,7 @@ async def test_an_error_rejects_and_is_told_beside_the_html_that_people_see(page
     await peer.answer(request, "Too many")
     await events(page, "afterSwap")
     told = await events(page, "error", 2)
-    assert [("BODY" if False else "#document", "no_handler"), ("p", "rate_limited")] == [
-        (event["at"], event["code"]) for event in told
-    ]
+    assert [("#document", "no_handler"), ("p", "rate_limited")] == [(event["at"], event["code"]) for event in told]
     assert ("Too many", "") == (await inner(page, "#p"), await page.get_attribute("#p", "class"))
 
 
@@ -183,6 +181,16 @@ async def test_a_request_without_an_answer_is_given_up_after_30_seconds(page: Pa
     assert "timeout" == (await page.evaluate("outcome"))["code"]
     assert "" == await page.get_attribute("#p", "class")
     assert ["timeout", "timeout"] == [event["code"] for event in await events(page, "error", 2)]
+
+
+async def test_an_error_for_programs_and_its_html_reach_every_target(page: Page, visit: Visit):
+    peer = await visit("<b id=p wx-send=x wx-target='#a, #b'>x</b><p id=b></p><p id=a></p>")
+    await page.click("#p")
+    request = await peer.asked()
+    await peer.say(type="error", id=request["id"], code="refused", detail="no")
+    await peer.answer(request, "No.")
+    await events(page, "afterSwap", 2)
+    assert ["No.", "No."] == await page.locator("p").all_inner_texts()
 
 
 async def test_a_request_on_its_way_is_rejected_when_the_connection_closes_and_not_sent_twice(page: Page, visit: Visit, site: Site):

@@ -3,10 +3,11 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from api_tests.browser.conftest import Visit
+from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.page_guide import answer_next
-from api_tests.browser.reading import events, handlers, inner
+from api_tests.browser.reading import events, inner
 from api_tests.browser.scripted import Site
+from api_tests.npm import package
 
 TYPED = "<input id=a value=old><textarea id=b></textarea><input id=c type=password><input id=d><input id=f type=file>"
 
@@ -37,6 +38,40 @@ async def test_the_answer_to_a_form_may_empty_it(page: Page, visit: Visit) -> No
     await peer.update("#text", "<input id=text>", "outerHTML")  # who names the field means it
     await events(page, "afterSwap", 3)
     assert "" == await page.input_value("#text")
+
+
+async def test_the_answer_to_a_button_may_empty_its_form(page: Page, visit: Visit) -> None:
+    form = "<form><input id=text name=text><button wx-send=say wx-target=#box>x</button></form><input id=other>"
+    peer = await visit(f"<div id=box>{form}</div>")
+    await page.fill("#text", "hello")
+    await page.fill("#other", "half typed")
+    await page.click("button")
+    await answer_next(peer, form)
+    await events(page, "afterSwap")
+    assert ("", "half typed") == (await page.input_value("#text"), await page.input_value("#other"))
+
+
+@pytest.mark.parametrize("swap", ["morph", "innerHTML"])
+async def test_the_caret_stays_in_half_typed_text(page: Page, visit: Visit, site: Site, swap: str) -> None:
+    site.files["/idiomorph.js"] = (package("idiomorph") / "dist" / "idiomorph.js").read_text()
+    peer = await visit("<div id=box><input id=note></div>", head="<script src=/idiomorph.js></script>")
+    await page.type("#note", "typed text")
+    await page.evaluate("document.querySelector('#note').setSelectionRange(3, 3)")
+    await peer.update("#box", "<b>new</b><input id=note>", swap)
+    await events(page, "afterSwap")
+    await page.keyboard.type("XX")
+    assert "typXXed text" == await page.input_value("#note")
+
+
+async def test_a_form_waits_for_its_swap_whatever_its_fields_are_called_and_no_failure_keeps_others(
+    page: Page, visit: Visit, console: Console
+) -> None:
+    console.expect("dispatchEvent is not a function")
+    peer = await visit("<form id=f><input name=classList></form><form id=g><input name=dispatchEvent></form><p id=a></p>")
+    for target, html in (("#f", "x"), ("#g", "y"), ("#a", "1"), ("#a", "2")):
+        await peer.update(target, html, "beforeend swap:10ms settle:1m")
+    await expect(page.locator("#a")).to_have_text("12")
+    await expect(page.locator("#f")).to_have_text("x")
 
 
 async def test_morph_without_its_library_replaces(page: Page, visit: Visit) -> None:
@@ -71,22 +106,6 @@ async def test_events_tell_the_message_and_its_part(page: Page, visit: Visit) ->
     ]
     await peer.say(type="drain", retry_in_ms=5)
     assert [5] == [event["retry_in_ms"] for event in await events(page, "drain")]
-
-
-@pytest.mark.parametrize("is_minded", [True, False])
-async def test_a_gap_of_unknown_size_loads_the_page_anew_unless_a_listener_minds(
-    page: Page, visit: Visit, site: Site, is_minded
-) -> None:
-    peer = await visit("<p wx-gap=reload>x</p>")
-    if is_minded:
-        await page.evaluate("document.addEventListener('wsx:gap', (event) => event.preventDefault())")
-    await peer.say(type="gap", cursor="7", targets=[])
-    if not is_minded:
-        await site.peer(2)
-        return
-    await events(page, "gap")
-    assert [] == await handlers(page, peer)
-    assert 1 == site.handshakes
 
 
 async def test_a_hidden_tab_is_live(page: Page, visit: Visit) -> None:

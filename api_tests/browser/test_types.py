@@ -13,6 +13,7 @@ const own = new WSX({ url: "/ws", debug: true, keepAlive: true, timeoutMs: 1_000
 own.on("bye", () => {});
 async function ask(): Promise<string> {
   const answer = await wsx.send("like", { post: 7 }, { target: "#likes", swap: "beforeend scroll:bottom" });
+  await wsx.send("like", {}, "#likes");
   await window.wsx.trigger("#like");
   await own.trigger(document.body, { post: 8 });
   return answer.html ?? answer.oob?.[0]?.target ?? "";

@@ -1,4 +1,4 @@
-"""A wire between browsers and the server that can be cut: as in a tunnel, where neither side hears of it from the other."""
+"""A wire between browsers and the server that can be cut, or goes silent: as in a tunnel, where neither side hears of the other."""
 
 import asyncio
 from contextlib import suppress
@@ -13,6 +13,7 @@ class Wire:
         self._is_cut = False
         self._near: set[asyncio.StreamWriter] = set()
         self._far: set[asyncio.StreamWriter] = set()
+        self._silent: set[asyncio.StreamWriter] = set()
         self._passing: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -31,6 +32,10 @@ class Wire:
         self._is_cut = True
         for writer in self._near | (set() if unnoticed else self._far):
             writer.transport.abort()
+
+    def fall_silent(self) -> None:
+        """What is open stays open, and nothing comes through it any more. New connections are well."""
+        self._silent |= self._near | self._far
 
     def mend(self, server_port: int = 0) -> None:
         """Pass on again, to this server if one is named; what was cut stays cut."""
@@ -52,7 +57,7 @@ class Wire:
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(65_536):
-                if not writer.is_closing():
+                if writer not in self._silent and not writer.is_closing():
                     writer.write(data)
                     await writer.drain()
         if not self._is_cut:

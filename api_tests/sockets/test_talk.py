@@ -167,8 +167,16 @@ async def test_a_sign_of_activity_is_no_request(server: Running) -> None:
         await page.next()
         assert connection.idle_s >= 600
         await page.say({"type": "active"})
-        await eventually(lambda: connection.idle_s < 60)
+        assert {"id": "", "target": "", "html": "", "swap": "none"} == await page.next()
+        assert connection.idle_s < 60
         await page.ask("x")
+
+
+async def test_who_knows_no_wsx_v1_is_told_nothing_of_its_activity(server: Running) -> None:
+    async with server.socket(v1=False) as page:
+        await page.say({"type": "active"})
+        await page.say({"handler": "x", "target": "#answer"})
+        assert "#answer" == (await page.next())["target"]
 
 
 async def test_session_data_stays_with_the_connection(server: Running) -> None:

@@ -10,9 +10,9 @@ interface WSXConfig {
   url?: string;
   /** Log every message. */
   debug?: boolean;
-  /** Say every minute that somebody is there: for wall displays. */
+  /** Say every minute that somebody is there, and come back after 4408: for wall displays. */
   keepAlive?: boolean;
-  /** How long a request waits for its answer; default 30,000. */
+  /** How long a request waits for its answer, from when it is sent; default 30,000. */
   timeoutMs?: number;
   /** What is longer is not sent; default: what the server says, `WSX_MAX_MESSAGE_BYTES`. */
   maxMessageBytes?: number;
@@ -85,8 +85,8 @@ declare class WSX {
   on(name: string, listener: WSXListener): void;
   /** The server's id of this connection; null while there is none. */
   readonly connectionId: string | null;
-  /** Resolves with the answer when it was swapped in; rejects with a WSXError. */
-  send(handler: string, data?: Record<string, unknown>, where?: { target?: string; swap?: WSXSwap }): Promise<WSXMessage>;
+  /** Resolves with the answer when it was swapped in; rejects with a WSXError. `where` as a text is the target. */
+  send(handler: string, data?: Record<string, unknown>, where?: string | { target?: string; swap?: WSXSwap }): Promise<WSXMessage>;
   /** Asks as the element with `wx-send` would, with more data. */
   trigger(element: string | Element, data?: Record<string, unknown>): Promise<WSXMessage>;
   connect(): void;

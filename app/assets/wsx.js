@@ -5,10 +5,16 @@
 (() => {
   "use strict";
 
+  if (window.WSX?.on) return console.warn("wsx: loaded twice");
+
   const FIRST_RETRY_MS = 500; // doubled with each failure, up to:
   const MAX_RETRY_MS = 30_000;
   const STABLE_MS = 5_000; // a connection that lived so long makes the next retry a first one again
   const ACTIVE_EVERY_MS = 60_000;
+  const SILENCE_MS = 10_000; // the server's own patience with a page
+  const RELOAD_EVERY_MS = 60_000;
+  const RELOAD_WITHIN_MS = 5_000; // not all pages in the same moment
+  const MIN_INTERVAL_MS = 100;
   const MAX_QUEUED = 100;
   const MAX_HEARD = 1_000;
   const IDLE = 4408;
@@ -24,11 +30,11 @@
     return number * { ms: 1, s: 1_000, m: 60_000 }[unit] || 0;
   }
 
-  function json(text) {
+  function json(text, what) {
     try {
       return Object(JSON.parse(text || "{}"));
     } catch {
-      console.error("wsx: not JSON:", text);
+      console.error(`wsx: ${what} is not JSON:`, text);
       return {};
     }
   }
@@ -38,9 +44,21 @@
     (element?.isConnected ? element : document).dispatchEvent(
       new CustomEvent(`wsx:${name}`, { detail, bubbles: true, cancelable }));
 
-  function complain(element, code, detail, target) {
-    console.debug("wsx:", detail);
-    emit("error", { code, detail, target }, element);
+  function complain(element, error) {
+    console.warn("wsx:", error.code, error.detail);
+    emit("error", error, element);
+  }
+
+  const noTarget = (element, target) => complain(element, { code: "no_target", detail: `no place for HTML: ${target}`, target });
+
+  const isAsked = (id) => /^req_/.test(id); // else it was broadcast
+
+  const told = new Set();
+
+  // Once: an element that comes again and again has the same mistake each time.
+  function warn(text) {
+    if (!told.has(text)) console.warn("wsx: not known:", text);
+    told.add(text);
   }
 
   // ---- elements and their attributes -------------------------------------------------------------------------------
@@ -49,8 +67,8 @@
   const bearer = (element, attribute) => element.closest(`[${attribute}]`);
   const setting = (element, attribute) => bearer(element, attribute)?.getAttribute(attribute);
 
-  // "#a, closest li" -> ["#a", "closest li"]; commas in brackets are left alone
-  const list = (text) => (text || "").split(/,(?![^[(]*[\])])/).map((part) => part.trim()).filter(Boolean);
+  // "#a, closest li" -> ["#a", "closest li"]; commas in brackets and escaped ones are left alone
+  const list = (text) => String(text ?? "").split(/(?<!\\),(?![^[(]*[\])])/).map((part) => part.trim()).filter(Boolean);
 
   const all = (selector) => [...document.querySelectorAll(selector)];
 
@@ -75,6 +93,9 @@
     }
   }
 
+  // Of the prototype: a form's field may be named "classList".
+  const classesOf = (element) => Reflect.get(Element.prototype, "classList", element);
+
   const named = (element, attribute) => list(setting(element, attribute)).flatMap((part) => look(element, part, bearer(element, attribute)));
 
   let marks = 0;
@@ -96,6 +117,8 @@
   };
   let putting = false; // what fires now (blur, change, focus) is our doing, not a user's
 
+  const STYLE = /^(innerHTML|textContent|none|morph)$/;
+
   // "beforeend scroll:bottom swap:100ms" -> {style: "beforeend", scroll: "bottom", swap: "100ms"}
   function parseSwap(text) {
     const [style, ...words] = String(text || "innerHTML").trim().split(/\s+/);
@@ -109,14 +132,16 @@
     return template.content;
   }
 
+  const isTyped = ({ value, defaultValue = value }) => value !== defaultValue;
+
   // Returns the element that stands for the target afterwards.
   function put(element, html, swap, asker) {
     if (swap.style === "none") return element;
-    const { activeElement: focused, activeElement: { id, selectionStart, selectionEnd, selectionDirection } } =
-      element.contains(document.activeElement) ? document : { activeElement: {} };
+    const { activeElement } = document;
+    const { id, selectionStart, selectionEnd, selectionDirection } = element.contains(activeElement) ? activeElement : {};
     // Fields within that hold what somebody typed. An answer to their own form may empty them.
     const typed = [...element.querySelectorAll("input[id]:not([type=file]),textarea[id]")]
-      .filter((field) => field.value !== field.defaultValue && !asker?.contains(field))
+      .filter((field) => isTyped(field) && !(asker && (formOf(asker) || asker).contains(field)))
       .map((field) => [field.id, field.type, field.defaultValue, field.value]);
     const content = swap.style === "textContent" ? html : fragment(html);
     const shown = { outerHTML: content.firstElementChild || element.parentElement, delete: element.parentElement }[swap.style];
@@ -130,8 +155,8 @@
         if (field?.type === type && field.defaultValue === said) field.value = value; // the server has nothing new to say of it
       }
       const again = id && document.getElementById(id);
-      if (again && again !== focused) {
-        again.focus({ preventScroll: swap["focus-scroll"] !== "true" });
+      if (again) {
+        if (again !== document.activeElement) again.focus({ preventScroll: swap["focus-scroll"] !== "true" });
         if (selectionStart != null && again.selectionStart != null) {
           again.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
         }
@@ -166,12 +191,15 @@
 
   // ---- triggers ----------------------------------------------------------------------------------------------------
 
+  const WORDS = /^(delay|throttle|queue|once|changed|from|target|consume)$/;
+
   // "keyup[key=='Enter'] changed delay:300ms, click from:(#a b) once" -> [{event, condition, changed, delay, from, …}]
   const parseTriggers = (text) => list(text).map((part) => {
     const [, event, condition = "", words] = /^([\w:.-]+)(?:\[(.*?)\])?(.*)$/s.exec(part) || [];
     const trigger = { event, condition };
     for (const [, name, inBrackets, value = inBrackets ?? true] of
       (words || "").matchAll(/(\w+)(?::(?:\((.*?)\)|((?:(?:closest|find|next|previous)\s+)?\S+)))?/g)) {
+      if (!WORDS.test(name)) warn(`${name} in wx-trigger`);
       trigger[name] = value;
     }
     trigger.delay = milliseconds(trigger.delay);
@@ -247,7 +275,7 @@
     if (form !== element && element.name && "value" in element) data[element.name] = chosen(element);
     // data-wx-post-id -> postId
     for (const key in element.dataset) if (/^wx[A-Z]/.test(key)) data[key[2].toLowerCase() + key.slice(3)] = element.dataset[key];
-    return { ...data, ...json(element.getAttribute("wx-data")), ...more };
+    return { ...data, ...json(element.getAttribute("wx-data"), "wx-data"), ...more };
   }
 
   const base64 = (file) => new Promise((resolve, reject) => {
@@ -283,17 +311,17 @@
     const wsx = Object.assign(this, { connectionId: null, on: WSX.on, isConnected, connect, disconnect, reconnect, send, trigger });
     let socket = null;
     let openedAt = 0; // 0: not open
-    let speaksV1 = false; // the server has chosen wsx.v1 before
-    let plain = false; // this attempt offers no subprotocol
     let failures = 0;
     let timer = 0; // 0: no retry is waiting
+    let silence = 0; // a sign of life is waited for
+    let reloads = false;
     let slot = null; // ms, from a server that restarts
     let idle = false;
     let session = "";
     let maxBytes = maxMessageBytes || 65_536; // of a message; the server says how many, unless the page does
     let cursor = document.querySelector("meta[name=wsx-cursor]")?.content;
     const seen = new Set(); // ids of broadcasts, oldest first
-    const requests = new Map(); // id -> {target, targets, text, element, busy, resolve, reject, sent, timer}, oldest first
+    const requests = new Map(); // id -> {text, element, busy, resolve, reject, sent, timer}, oldest first
     let count = 0; // of requests
     let waiting = 0; // swaps that wait
     let tail = null; // the last of them
@@ -313,43 +341,38 @@
       address.protocol = address.protocol.replace("http", "ws");
       if (cursor) address.searchParams.set("cursor", cursor);
       if (session) address.searchParams.set("session", session);
-      const own = socket = new WebSocket(address, plain ? [] : ["wsx.v1"]);
+      const own = socket = new WebSocket(address, "wsx.v1");
       const current = (work) => (event) => socket === own && work(event);
       own.onopen = current(opened);
       own.onmessage = current(received);
-      own.onclose = current(({ code, reason }) => {
-        if (openedAt || plain || speaksV1 || !failures) return closed(code, reason, code < 4400 || code > 4499);
-        // Browsers fail a handshake whose server does not know the subprotocol. Twice may be that: ask once more, without.
-        socket = null;
-        plain = true;
-        connect();
-      });
+      own.onclose = current(({ code, reason }) => closed(code, reason, code < 4400 || code > 4499 || (keepAlive && code === IDLE)));
     }
 
     function disconnect() {
-      hangUp(false);
+      if (socket || timer || idle) hangUp(false);
     }
 
     function reconnect() {
-      hangUp(true);
+      if (socket) hangUp(true);
       failures = 0;
       connect();
     }
 
     // Ask a handler. Resolves with the answer's message; rejects when it is refused, its time is over, or the connection closes.
-    function send(handler, data = {}, { target = "", swap = "innerHTML" } = {}) {
+    function send(handler, data = {}, where = {}) {
+      const { target = "", swap = "innerHTML" } = typeof where === "string" ? { target: where } : where;
       return ask({ fields: { handler, target, trigger: "", data, swap } });
     }
 
     // Ask as the element would, with more data. Resolves and rejects as send does.
     function trigger(element, data) {
-      const asker = typeof element === "string" ? document.querySelector(element) : element;
-      return ask(asker?.hasAttribute("wx-send") && wishOf(asker, { type: "programmatic" }, data));
+      const asker = typeof element === "string" ? look(document, element)[0] : element;
+      if (!asker?.hasAttribute("wx-send")) return ask(null, `no element with wx-send is ${element}`);
+      return ask(wishOf(asker, { type: "programmatic" }, data));
     }
 
     function opened() {
       openedAt = performance.now();
-      speaksV1 ||= socket.protocol === "wsx.v1";
       emit("connected", { url: socket.url });
       for (const [id, request] of requests) if (request.text && !request.sent && isConnected()) transmit(id, request);
     }
@@ -358,9 +381,9 @@
       const since = openedAt;
       socket = wsx.connectionId = null;
       openedAt = 0;
-      plain = false;
+      clearTimeout(silence);
       if (since && performance.now() - since > STABLE_MS) failures = 0;
-      idle = code === IDLE;
+      idle = code === IDLE && !willReconnect;
       if (willReconnect) {
         const longest = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++);
         // Full jitter: a thousand pages must not come back together.
@@ -372,11 +395,11 @@
       emit("disconnected", { code, reason, willReconnect });
     }
 
-    function hangUp(willReconnect) {
+    function hangUp(willReconnect, code = 1000, reason = "") {
       const left = socket;
       clearTimeout(timer);
       timer = 0;
-      closed(1000, "", willReconnect);
+      closed(code, reason, willReconnect);
       left?.close(1000);
     }
 
@@ -392,9 +415,13 @@
       if (performance.now() - activeAt >= ACTIVE_EVERY_MS) sayActive();
     }
 
+    // The server says it, too. If nothing comes, the connection is dead, whatever the browser thinks of it.
     function sayActive() {
       activeAt = performance.now();
-      if (isConnected()) socket.send('{"type":"active"}');
+      if (!isConnected()) return;
+      socket.send('{"type":"active"}');
+      clearTimeout(silence);
+      silence = setTimeout(hangUp, SILENCE_MS, true, 1006, "no sign of life");
     }
 
     // ---- requests --------------------------------------------------------------------------------------------------
@@ -402,7 +429,7 @@
     // What an element asks; nothing when its fields are not valid, its user says no, or its target is nowhere.
     function wishOf(element, { type, submitter }, more) {
       if (![undefined, "false"].includes(setting(element, "wx-validate")) && (formOf(element) || element).reportValidity?.() === false) {
-        return complain(element, "invalid", "not valid");
+        return complain(element, { code: "invalid", detail: "not valid" });
       }
       const question = setting(element, "wx-confirm");
       if (question && !confirm(question)) return;
@@ -412,27 +439,28 @@
         return found ? selectorOf(found) : part;
       });
       const nowhere = targets.find(relative);
-      if (nowhere) return complain(element, "no_target", `no element is ${nowhere}`, nowhere);
+      if (nowhere) return noTarget(element, nowhere);
+      const swap = setting(element, "wx-swap") || "innerHTML";
+      const { style } = parseSwap(swap);
+      if (!METHODS[style] && !STYLE.test(style)) warn(`${style} in wx-swap`);
       return {
         fields: {
           handler: element.getAttribute("wx-send") || "",
           target: targets.join(", "),
           trigger: type,
           data: dataOf(element, submitter, more),
-          swap: setting(element, "wx-swap") || "innerHTML",
+          swap,
         },
         element,
-        targets,
       };
     }
 
-    function ask(wish) {
-      const { fields, element = null, targets } = wish || {};
+    function ask(wish, why = "cancelled") {
+      const { fields, element = null } = wish || {};
       const id = `req_${++count}`;
       const request = { id, ...fields };
       const answer = new Promise((resolve, reject) => {
-        if (!wish || !emit("beforeRequest", { request, element }, element, true)) return reject(new Error("cancelled"));
-        const { target } = request;
+        if (!wish || !emit("beforeRequest", { request, element }, element, true)) return reject(new Error(why));
         const files = new Map(); // File -> what is sent of it
         const encode = () => JSON.stringify(request, (_, value) => {
           if (value instanceof Blob && !files.has(value)) files.set(value, { name: value.name, type: value.type, size: value.size, data: "" });
@@ -440,9 +468,9 @@
         });
         const text = encode();
         const busy = element ? busyFor(element) : [];
-        const pending = { target, targets: target === fields.target && targets || [target], element, busy, resolve, reject };
+        const pending = { element, busy, resolve, reject };
         requests.set(id, pending);
-        for (const [one, classes] of busy) one.classList.add(...classes);
+        for (const [one, classes] of busy) classesOf(one).add(...classes);
         if ([...files.keys()].reduce((sum, { size }) => sum + 4 * Math.ceil(size / 3), new Blob([text]).size) > maxBytes) {
           refuse(id, "too_big", `more than ${maxBytes} bytes`);
         } else if (!files.size) enqueue(id, pending, text);
@@ -466,7 +494,10 @@
 
     function transmit(id, request) {
       request.sent = true;
-      request.timer = setTimeout(() => refuse(id, "timeout", "no answer came"), timeoutMs);
+      request.timer = setTimeout(() => {
+        refuse(id, "timeout", "no answer came");
+        sayActive();
+      }, timeoutMs);
       activeAt = performance.now();
       log("asks", request.text);
       socket.send(request.text);
@@ -481,12 +512,12 @@
       clearTimeout(timer);
       const others = [...requests.values()].flatMap((other) => other.busy);
       for (const [one, classes] of busy) {
-        if (others.some(([other, names]) => other === one && `${names}` === `${classes}`)) continue;
-        one.classList.remove(...classes);
-        if (unhidden.delete(one)) one.hidden = true;
+        const kept = others.filter(([other]) => other === one).flatMap(([, names]) => names);
+        classesOf(one).remove(...classes.filter((name) => !kept.includes(name)));
+        if (!kept[0] && unhidden.delete(one)) one.hidden = true;
       }
       if (error) {
-        emit("error", error, element);
+        complain(element, error);
         reject?.(Object.assign(new Error(error.detail), error));
       } else resolve?.(answer);
     }
@@ -494,8 +525,9 @@
     // ---- messages --------------------------------------------------------------------------------------------------
 
     function received({ data: text }) {
+      clearTimeout(silence);
       log("hears", text);
-      const message = json(text);
+      const message = json(text, "a message");
       const { id, type, target, updates, oob } = message;
       const isHello = type === "hello";
       // Behind a hello follows what was missed, each message with its place, or a gap: until then ours is the truth.
@@ -504,7 +536,7 @@
       const ids = [message, ...[].concat(updates ?? [])].map((update) => Object(update).id);
       const heard = new Set(ids.filter((known) => seen.has(known)));
       if (heard.has(id)) return;
-      for (const known of ids) if (speaksV1 && known && !/^req_/.test(known)) seen.add(known);
+      for (const known of ids) if (known && !isAsked(known)) seen.add(known);
       for (const oldest of seen) if (seen.size > MAX_HEARD) seen.delete(oldest);
       if (isHello) {
         wsx.connectionId = message.connection;
@@ -515,23 +547,36 @@
       if (type === "error") settle(id, message);
       else if (type === "batch" || !type) {
         for (const update of [].concat(updates ?? (target ? message : []), oob ?? []).map(Object)) {
-          if (!heard.has(update.id)) swapInOrder(update, { message, update, isOOB: !type && update !== message }, requests.get(id));
+          if (!heard.has(update.id)) swapInOrder(update, { message, update, isOOB: !type && update !== message }, requests.get(id)?.element);
         }
         inOrder(0, () => settle(id, null, message));
       } else if (isHello || type === "drain" || type === "gap") {
         const goesOn = emit(type, message, null, true);
         // A page that wants to is loaded anew, unless it has none of the places in which something was missed.
         const places = [].concat(message.targets ?? []);
-        if (goesOn && type === "gap" && find("[wx-gap=reload]") && (!places.length || places.some((place) => find(place)))) location.reload();
+        if (goesOn && type === "gap" && find("[wx-gap=reload]") && (!places.length || places.some((place) => find(place)))) reload();
       }
     }
 
-    function swapInOrder(update, about, asked) {
+    // Not in the same moment as all other pages, nor again and again, nor under the hands of somebody who types.
+    function reload() {
+      if (reloads) return;
+      reloads = true;
+      const wasReloaded = performance.getEntriesByType("navigation")[0]?.type === "reload";
+      wait(Math.max(0, wasReloaded && RELOAD_EVERY_MS - performance.now()) + Math.random() * RELOAD_WITHIN_MS).then(() => {
+        reloads = false;
+        if (isTyped(document.activeElement)) reload();
+        else location.reload();
+      });
+    }
+
+    function swapInOrder(update, about, asker) {
       const swap = parseSwap(update.swap);
-      const asker = asked?.element;
       const delay = milliseconds(swap.swap);
-      for (const target of asked && asked.target === update.target ? asked.targets : [update.target]) {
-        if (delay) find(target, asker)?.classList.add("wx-swapping");
+      // The answer to a request with several targets is for each of them.
+      for (const target of isAsked(about.message.id) && !about.isOOB ? list(update.target) : [update.target]) {
+        const element = delay && find(target, asker);
+        if (element) classesOf(element).add("wx-swapping");
         inOrder(delay, () => swapIn({ target, html: String(update.html ?? ""), swap: swap.style, ...about }, swap, asker));
       }
     }
@@ -540,7 +585,7 @@
     function inOrder(delay, work) {
       if (!delay && !waiting) return work();
       waiting++;
-      tail = Promise.all([tail, document.hidden || wait(delay)]).then(work).finally(() => waiting--);
+      tail = Promise.all([tail, document.hidden || wait(delay)]).then(work).catch(console.error).finally(() => waiting--);
     }
 
     function find(target, asker) {
@@ -552,11 +597,12 @@
     }
 
     function swapIn(detail, swap, asker) {
-      const { target } = detail;
+      const { target, message } = detail;
       const element = detail.element = find(target, asker);
-      if (!element) return complain(element, "no_target", `no element is ${target}`, target);
-      if (/^(script|style)$/i.test(element.localName)) return complain(element, "no_target", `${target} is no place for HTML`, target);
-      element.classList.remove("wx-swapping");
+      // A page need not have a place for all that is broadcast.
+      if (!element && !isAsked(message.id)) return console.debug("wsx: nowhere:", target);
+      if (!element || /^(script|style)$/i.test(element.localName)) return noTarget(element, target);
+      classesOf(element).remove("wx-swapping");
       if (!emit("beforeSwap", detail, element, true)) return;
       try {
         const tone = setting(element, "wx-announce");
@@ -564,8 +610,9 @@
         if (swap.scroll) shown.scrollTop = swap.scroll === "top" ? 0 : shown.scrollHeight;
         if (swap.show) shown.scrollIntoView({ block: swap.show === "top" ? "start" : "end" });
         if (swap.settle) {
-          shown.classList.add("wx-settling");
-          wait(milliseconds(swap.settle)).then(() => shown.classList.remove("wx-settling"));
+          const classes = classesOf(shown);
+          classes.add("wx-settling");
+          wait(milliseconds(swap.settle)).then(() => classes.remove("wx-settling"));
         }
         if (![undefined, "off"].includes(tone) && !/^(none|delete)$/.test(swap.style)) {
           announce(swap.style === "textContent" ? detail.html : fragment(detail.html).textContent, tone);
@@ -573,7 +620,7 @@
         owner();
         emit("afterSwap", detail, shown);
       } catch (error) {
-        complain(element, "swap_failed", String(error), target);
+        complain(element, { code: "swap_failed", detail: String(error), target });
       }
     }
 
@@ -621,7 +668,7 @@
     function listen(element, trigger, signal) {
       let timer = 0;
       let quietUntil = 0;
-      const last = new WeakMap([[element, String(chosen(element))]]); // field -> its value when it was last asked for
+      const last = new WeakMap([[element, String(chosen(element))]]); // field -> its value when it was last asked for; else as the page had it
       let done = false;
       let underWay = false;
       let queue = [];
@@ -644,14 +691,14 @@
       const handle = (event) => {
         const isClick = event.type === "click";
         const link = isClick && element.closest("a[href]");
-        if (putting || (link && (event.ctrlKey || event.metaKey || event.shiftKey))) return; // a new tab is the browser's
+        if (link && (event.ctrlKey || event.metaKey || event.shiftKey)) return; // a new tab is the browser's
         if (event.type === "submit" || link || (isClick && element.form && /^(submit|image)$/.test(element.type))) event.preventDefault();
         const { target: field } = event;
-        if (done || (trigger.target && !field.closest?.(trigger.target)) || !holds(trigger.condition, event)) return;
+        if (putting || done || (trigger.target && !field.closest?.(trigger.target)) || !holds(trigger.condition, event)) return;
         if (trigger.consume) event.stopPropagation();
         if (trigger.changed && !/^(radio|file)$/.test(field.type)) { // of radios it is the choice that changes
           const value = String(chosen(field));
-          if (value === last.get(field)) return;
+          if (value === (last.get(field) ?? field.defaultValue)) return;
           last.set(field, value);
         }
         if (performance.now() < quietUntil) return;
@@ -676,7 +723,7 @@
         }
       } else if (event === "load") wait(0).then(fire);
       else if (kind === "interval" && milliseconds(value)) {
-        const ticking = setInterval(() => isConnected() && !underWay && fire(), milliseconds(value));
+        const ticking = setInterval(() => isConnected() && !underWay && fire(), Math.max(MIN_INTERVAL_MS, milliseconds(value)));
         signal.addEventListener("abort", () => clearInterval(ticking));
       } else if (kind === "intersect") {
         const threshold = Math.min(1, Number(value) || 0);
@@ -693,7 +740,10 @@
 
     for (const name of USER_EVENTS) document.addEventListener(name, userIsThere, { passive: true, capture: true });
     addEventListener("focus", userIsThere);
-    addEventListener("online", hurry);
+    addEventListener("online", () => {
+      hurry();
+      sayActive();
+    });
     if (keepAlive) setInterval(sayActive, ACTIVE_EVERY_MS);
     connect();
     if (!owner) {
@@ -709,7 +759,7 @@
 
   function start() {
     const text = document.querySelector("[wx-config]")?.getAttribute("wx-config").trim();
-    if (text != null) window.wsx = new WSX(text.startsWith("{") ? json(text) : { url: text || undefined });
+    if (text != null) window.wsx = new WSX(text.startsWith("{") ? json(text, "wx-config") : { url: text || undefined });
   }
 
   window.WSX = WSX;

@@ -74,7 +74,11 @@ class Conversation:
             self._refuse_unreadable(error)
             return
         self._unreadable = 0
-        if self._allowed(request) and request.type != "active":
+        if not self._allowed(request):
+            return
+        if request.type == "active":
+            self._tell(connection.dialect.encode_done(request.id))  # at once: scripts of a page see no ping
+        else:
             self._enqueue(request)
 
     def writable(self) -> None:

@@ -22,7 +22,9 @@ class Inbound(msgspec.Struct, frozen=True):
     trigger: Annotated[_Short, Meta(description="The DOM event")] = ""
     data: Annotated[dict[str, Any], Meta(description="Form fields and `wx-data`")] = {}
     swap: Annotated[_Short, Meta(description="How the page wants the answer swapped in")] = ""
-    type: Literal["", "active"] = ""
+    type: Annotated[
+        Literal["", "active"], Meta(description="`active`: somebody is there. Answered at once, as by a handler that says nothing")
+    ] = ""
 
 
 class _Address(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests lock client openapi bench faults abuse hostile autobahn pictures clean
+.PHONY: help install run test check tests lock client openapi bench faults soak abuse hostile autobahn pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -42,22 +42,24 @@ MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
 HOW.processes-1 := $(MEASURED)
 HOW.processes-2 := $(MEASURED)
+HOW.processes-3 := $(MEASURED)
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
 HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
-PARTS := rest processes-1 processes-2 features-1 features-2 postgresql-1 postgresql-2
+PARTS := rest processes-1 processes-3 processes-2 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
 PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
 PART.processes-1 := $(addprefix api_tests/,abuse browser cli)
-PART.processes-2 := $(filter-out $(PART.processes-1),$(PROCESSES))
+PART.processes-3 := api_tests/faults
+PART.processes-2 := $(filter-out $(PART.processes-1) $(PART.processes-3),$(PROCESSES))
 PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
 PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))
 # All that is stored, on the other database; of these features nothing is.
 STORELESS := asking background broadcasts connections content demo gathering handlers idle locations metrics pacing sign_in \
-  targets templates
+  targets templates ttl
 PART.postgresql-1 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-1))
 PART.postgresql-2 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-2)) api_tests/db
 
@@ -81,8 +83,11 @@ openapi: install ## rewrite openapi/ from the code
 bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ONLY="connects room" RUNS=1 for less
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
 
-faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; some minutes, alone on the machine
+faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; half an hour, alone on the machine, as root
 	FAULTS=long $(BIN)/python -m pytest --timeout=600 api_tests/faults
+
+soak: .venv/.tested-with ## an hour with 2,000 sockets that come and go; SECONDS=180 for less
+	SOAK_S=$(or $(SECONDS),3600) $(BIN)/python -m pytest --timeout=7200 api_tests/faults/test_soak.py -k stay
 
 hostile: .venv/.tested-with ## every hostile string into every field, judged in Chromium; some minutes; needs Debian's wfuzz
 	HOSTILE=long $(BIN)/python -m pytest --timeout=900 api_tests/browser/test_hostile_text.py
@@ -99,7 +104,7 @@ pictures: .venv/.tested-with ## the pictures of the docs, made anew, and what a 
 lock: ## write constraints.txt anew, from the newest versions that fit pyproject.toml
 	rm -rf .build/lock && $(PYTHON) -m venv .build/lock
 	.build/lock/bin/python -m pip --quiet install --upgrade pip
-	.build/lock/bin/python -m pip --quiet install '.[test]'
+	.build/lock/bin/python -m pip --quiet install '.[opentelemetry,test]'
 	(echo '# Every version that is installed; written by `make lock`.'; \
 	  .build/lock/bin/python -m pip freeze --exclude wsx-server --exclude setuptools) > constraints.txt
 
@@ -118,5 +123,5 @@ clean: ## remove what was built; the database in var/ stays
 
 .venv/.tested-with: .venv/.installed
 	@echo "installing what the tests need"
-	@$(PIP) install --constraint constraints.txt --editable '.[test]'
+	@$(PIP) install --constraint constraints.txt --editable '.[opentelemetry,test]'
 	@touch $@

@@ -104,6 +104,13 @@ class SocketClient:
                 pass
         return message
 
+    async def next_of_type(self, kind: str, within: float = SOON_S) -> Any:
+        """The next message of this type; others are passed over."""
+        async with asyncio.timeout(within):
+            while (message := await self.next(within)).get("type") != kind:
+                pass
+        return message
+
     async def ask(self, handler: str, data: Any = None, *, target: str = "#answer", **more: Any) -> Any:
         """Send a request and return its answer; errors for programs go to `errors`."""
         await self.say({"id": "req_1", "handler": handler, "target": target, "trigger": "click", "data": data or {}, **more})

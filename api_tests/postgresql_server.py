@@ -40,7 +40,7 @@ class Postgres:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self._run("initdb", "-D", "data", "--auth=trust", "--username=wsx", "--encoding=UTF8", "--no-sync", *_language())
+        self.run("initdb", "-D", "data", "--auth=trust", "--username=wsx", "--encoding=UTF8", "--no-sync", *_language())
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -101,7 +101,7 @@ class Postgres:
         if self._guard is not None:  # who stopped it wanted no more
             query(self.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _run(self, *command: str) -> None:
+    def run(self, *command: str) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, **self._how())
         assert 0 == done.returncode, done.stderr
 

@@ -20,7 +20,10 @@ need() {
 
 need Chromium chromium "the tests in api_tests/browser" chromium chromium-browser google-chrome
 need Redis redis-server "the tests of clusters" redis-server valkey-server
+need faketime faketime "the test of a clock that jumps" faketime
+need iproute2 iproute2 "the test of pages that vanish" ip
 # Debian keeps the server's programs out of the PATH.
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')
 need npm npm "the tests with axe, TypeScript, htmx and Turbo" npm
 need PostgreSQL postgresql "the tests of PostgreSQL" initdb
+need Prometheus prometheus "the tests of alerts and of the dashboard" promtool

@@ -1,8 +1,6 @@
 """Puts the application together: the only file that knows every part. Parts start in order and stop in reverse."""
 
 import asyncio
-import hashlib
-import hmac
 import importlib
 import traceback
 from collections.abc import AsyncIterator, Sequence
@@ -20,14 +18,15 @@ from litestar.types import Middleware
 from app import __version__
 from app.auth.admission import Admission
 from app.auth.failures import Failures
-from app.auth.from_settings import make_tokens
+from app.auth.from_settings import fingerprint, make_tokens
 from app.auth.guards import Guard
 from app.auth.keys import KeyRecord, KeyRing
 from app.auth.known_ids import KnownIds
 from app.auth.tickets import Tickets
 from app.auth.tokens import Tokens
-from app.cluster.client import make_client
+from app.cluster.journal import make_journal
 from app.cluster.member import Member, make_member
+from app.db.lineage import Lineages, OwnLineages
 from app.db.session import Database
 from app.db.watch import WATCH_EVERY_S, Watch
 from app.features import FEATURES
@@ -41,6 +40,7 @@ from app.features.follows import StoredFollows
 from app.features.fragments import fragments
 from app.features.idempotency import IdempotentCalls
 from app.features.keys import KeyUsage, all_ids, find_record
+from app.features.restored import restores_noticed
 from app.features.services import Services
 from app.features.unsent import Unsent
 from app.hub.audience import roles
@@ -53,17 +53,21 @@ from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
 from app.hub.sweeps import sweeping
 from app.journal.memory import MemoryJournal
-from app.journal.port import Journal
-from app.journal.redis import LOOK_EVERY_S, RedisJournal
 from app.kernel import log
+from app.kernel.batches import shown
 from app.kernel.deadline import Deadline
 from app.kernel.identity import ADMIN_ROLE
 from app.kernel.ids import new_node_id
+from app.kernel.span import NO_SPAN
+from app.monitoring.monitoring import Monitoring
+from app.monitoring.storage import WatchedDatabase
+from app.monitoring.tracing import TracedHub, Tracing, make_tracing
+from app.monitoring.workers import WorkerPlace
 from app.settings import Settings, SettingsError
 from app.web import openapi
 from app.web.answering import Office, answering
 from app.web.assets import client_routes
-from app.web.conversation import Talk
+from app.web.conversation import OUTCOMES, Talk
 from app.web.docs import docs_routes
 from app.web.doors import make_front
 from app.web.errors import exception_handlers
@@ -98,6 +102,7 @@ class Parts(NamedTuple):
 
     settings: Settings
     database: Database
+    lineages: Lineages
     watch: Watch
     hub: Hub
     drain: Drain
@@ -107,11 +112,16 @@ class Parts(NamedTuple):
     key_usage: KeyUsage
     everywhere: Everywhere
     member: Member
+    monitoring: Monitoring
+    tracing: Tracing
 
 
-def create_app(settings: Settings, *, demo: bool = False) -> Front:
-    """The ASGI application. Its database must be migrated; its background work runs between lifespan start-up and shutdown."""
-    parts = _build(settings)
+def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | None = None) -> Front:
+    """The ASGI application. Its database must be migrated; its background work runs between lifespan start-up and shutdown.
+
+    `place`: where it is one of several workers.
+    """
+    parts = _build(settings, place)
     fragments.replace_from(settings.templates)
     offered.replace_from(settings.templates)
     for module in settings.handlers:
@@ -132,12 +142,13 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
             is_noted = name in feature.admin_actions
             handlers.on(name)(partial(admin_action(name, action) if is_noted else action, services))
     running: set[asyncio.Task[None]] = set()
-    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running, set())
+    outcomes = parts.monitoring.pages.outcomes
+    talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running, set(), outcomes)
     office = _office(parts, services)
     answers = [answering(office)]
     routes: list[Router | HTTPRouteHandler] = [
         _api_router(answers),
-        Router("/", route_handlers=metrics_routes(parts.hub, parts.member.lease), middleware=answers, include_in_schema=False),
+        Router("/", route_handlers=metrics_routes(parts.monitoring.page), middleware=answers, include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         *client_routes(),
@@ -152,10 +163,12 @@ def create_app(settings: Settings, *, demo: bool = False) -> Front:
         request_max_body_size=settings.max_body_bytes,
         state=State({"settings": settings}),
         logging_config=None,
+        plugins=parts.tracing.plugins,
     )
     admission = Admission(parts.tokens, services.tickets)
     console = partial(services.of(Console).in_front_of, routes=litestar.routes)
-    return make_front(settings, litestar, talk, admission, parts.drain.run, sockets_first=console)
+    count = parts.monitoring.requests.count
+    return make_front(settings, litestar, talk, admission, parts.drain.run, count=count, sockets_first=console)
 
 
 def describe() -> dict[str, Any]:
@@ -175,11 +188,12 @@ def _import_handlers(module: str) -> None:
         raise SettingsError(message) from error
 
 
-def _build(settings: Settings) -> Parts:
-    database = Database(settings.database_url)
+def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
+    database = WatchedDatabase(settings.database_url)
     key_usage = KeyUsage(database)
     redis_deadline = Deadline()
     member, tokens = make_member(settings, new_node_id(), redis_deadline), make_tokens(settings)
+    tracing = make_tracing(settings, __version__, member.roster.node)
 
     async def find(key_id: str) -> KeyRecord | None:
         async with database.reading() as session:
@@ -190,8 +204,12 @@ def _build(settings: Settings) -> Parts:
             return await all_ids(session)
 
     key_ring = KeyRing(find, KnownIds(find_ids), admin_key=settings.admin_key, used=key_usage.used)
-    hub = Hub(
-        _make_journal(settings, member.roster.node, redis_deadline),
+    journal = make_journal(settings, member.roster.node, redis_deadline)
+    if isinstance(journal, MemoryJournal) and isinstance(member.lineages, OwnLineages):
+        member.lineages.on_anew = journal.begin_anew
+    make_hub = Hub if tracing.span is NO_SPAN else partial(TracedHub, tracing.span)
+    hub = make_hub(
+        journal,
         outbox_bytes=settings.outbox_bytes,
         outbox_total_bytes=settings.outbox_total_bytes,
         presence_grace_s=settings.presence_grace_s,
@@ -203,9 +221,11 @@ def _build(settings: Settings) -> Parts:
         session_ids=SessionIds(member.roster.node, tokens.derived_key("ids of sessions")),
         roster=member.roster,
     )
+    database.span = tracing.span
     return Parts(
         settings=settings,
         database=database,
+        lineages=member.lineages,
         watch=Watch(database),
         hub=hub,
         drain=Drain(hub, settings.drain_s),
@@ -215,15 +235,9 @@ def _build(settings: Settings) -> Parts:
         key_usage=key_usage,
         everywhere=Everywhere(hub, member.peers),
         member=member,
+        monitoring=Monitoring(hub, member.lease, database, version=__version__, outcomes=OUTCOMES, place=place),
+        tracing=tracing,
     )
-
-
-def _make_journal(settings: Settings, node_id: str, deadline: Deadline) -> Journal:
-    max_entries, max_age_s = settings.replay_entries, settings.replay_s
-    if not settings.redis_url:
-        return MemoryJournal(max_entries, max_age_s=max_age_s)
-    commands, follower = (make_client(settings.redis_url, node_id, waits_s=waits_s) for waits_s in (0.0, LOOK_EVERY_S))
-    return RedisJournal(commands, follower, deadline, max_entries=max_entries, max_age_s=max_age_s)
 
 
 def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
@@ -236,17 +250,6 @@ def _office(parts: Parts, services: Services) -> Office:
     """What requests of the back office pass, and what functions of operations may ask for by name, beside the caller."""
     given = {"hub": parts.hub, "database": parts.database, "services": services, "key_ring": parts.key_ring}
     return Office(parts.guard, services.of(IdempotentCalls), services.of(AuditLog).note, parts.settings.max_body_bytes, given)
-
-
-def _fingerprint(settings: Settings) -> str:
-    """Of what nodes must have in common to let the same pages in, one for each secret; they say nothing of these."""
-    public = "".join(settings.token_public_key.replace("\\n", "\n").split())
-    known = f"fingerprint of {settings.token_issuer!r}, {settings.token_audience!r} and {public!r}".encode()
-    secrets = filter(None, (settings.token_secret, settings.token_other_secret))
-    return (
-        ",".join(hmac.digest(secret.encode(), known, "sha256").hex()[:16] for secret in secrets)
-        or (hashlib.sha256(known).hexdigest()[:16])
-    )
 
 
 async def _look_on(watch: Watch, rest: Rest) -> None:
@@ -269,8 +272,12 @@ async def _running(
         if parts.settings.redis_url:
             stack.enter_context(log.in_all_lines(node=parts.member.roster.node))
         stack.push_async_callback(parts.database.close)
+        await stack.enter_async_context(parts.tracing.running())
+        await stack.enter_async_context(parts.monitoring.running())
+        stack.enter_context(shown(parts.database.writer))
         if parts.settings.redis_url:
             await stack.enter_async_context(background("watch of the database", partial(_look_on, parts.watch)))
+        await stack.enter_async_context(restores_noticed(parts.database, parts.lineages))
         await stack.enter_async_context(parts.hub.journal.running())
         wsx.bind(parts.hub)
         stack.callback(wsx.unbind)
@@ -283,7 +290,7 @@ async def _running(
                 await stack.enter_async_context(feature.running(services))
         hub, settings = parts.hub, parts.settings
         await stack.enter_async_context(sweeping(hub, idle_timeout_s=settings.idle_timeout_s, idle_sweep_s=settings.idle_sweep_s))
-        await stack.enter_async_context(parts.member.running(partial(_condition, parts, _fingerprint(settings))))
+        await stack.enter_async_context(parts.member.running(partial(_condition, parts, fingerprint(settings))))
         yield
         await parts.drain.run()  # a server of others did not ask for it
         if running := {*handlers_running, *hub.running}:

@@ -110,12 +110,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Publications that the journal keeps, for pages that come back."""
     replay_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     """Seconds for which it keeps them."""
+    message_retention_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Days for which messages are kept, those in rooms and private ones. 0: for ever."""
     audit_retention_days: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Days for which the audit log is kept. 0: for ever."""
     drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0
     """Seconds that a stopping server has: over most of them its pages come back, and running requests are cut behind them."""
     log_format: Literal["", "console", "json"] = ""
     """Empty: `console` on a terminal, else `json`."""
+    tracing: Literal["off", "otlp"] = "off"
+    """`otlp`: spans of requests are sent by OpenTelemetry's protocol, as the variables `OTEL_…` say."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **overrides: object) -> "Settings":

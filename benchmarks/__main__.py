@@ -110,7 +110,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Outcome]:
     )
     outcomes = []
     for scenario in ALL:
-        if not options.only or scenario.name in options.only:
+        if scenario.name in options.only if options.only else not scenario.is_long:
             print(f"{scenario.name}: {scenario.title}", file=sys.stderr, flush=True)
             outcomes.append(take_turns(scenario, bench, options))
     return outcomes

@@ -73,3 +73,5 @@ class Scenario(NamedTuple):
     contestants: tuple[Contestant, ...]
     columns: tuple[Column, ...]
     bars: tuple[Bar, ...]
+    is_long: bool = False
+    """Whether it runs only where it is named."""

@@ -53,24 +53,28 @@ def redis(bench: Bench) -> Iterator[tuple[str, Process]]:
 
 
 @contextmanager
-def postgresql(bench: Bench) -> Iterator[str]:
-    """A PostgreSQL with its defaults, and an empty database in it: its URL. Raises Unavailable without its programs."""
+def postgresql(bench: Bench, kept_in: str = "") -> Iterator[str]:
+    """A PostgreSQL with its defaults, and a database in it: its URL. Raises Unavailable without its programs.
+
+    The database is empty, or as it was left in the folder of this name in the run's.
+    """
     folders = sorted(glob("/usr/lib/postgresql/*/bin"))  # noqa: PTH207 - a pattern from the root
     found = shutil.which("initdb") or (f"{folders[-1]}/initdb" if folders else None)
     if found is None:
         raise Unavailable("PostgreSQL is needed; on Debian: apt install postgresql")
-    programs, data, port = Path(found).parent, bench.folder / "postgresql", _free_port()
+    programs, data, port = Path(found).parent, bench.folder / (kept_in or "postgresql"), _free_port()
     bench.folder.chmod(0o755)
-    data.mkdir(exist_ok=True)
     user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name  # it refuses to run as root
     before = ["runuser", "-u", user, "--"] if os.getuid() == 0 else []
-    if before:
-        shutil.chown(data, user)
-    subprocess.run(
-        [*before, str(programs / "initdb"), "--auth=trust", "--username=wsx", f"--pgdata={data}"], check=True, capture_output=True
-    )
+    if not data.exists():
+        data.mkdir()
+        if before:
+            shutil.chown(data, user)
+        initdb = [str(programs / "initdb"), "--auth=trust", "--username=wsx", f"--pgdata={data}"]
+        subprocess.run([*before, *initdb], check=True, capture_output=True)
     command = [*before, str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data), "-h", "127.0.0.1"]
     with started("postgresql", command, folder=bench.folder, core=bench.cores.load, environment=bare_environment()):
         _until(lambda: _accepts(port), "PostgreSQL")
         yield f"postgresql+asyncpg://wsx@127.0.0.1:{port}/postgres"
-    shutil.rmtree(data)
+    if not kept_in:
+        shutil.rmtree(data)

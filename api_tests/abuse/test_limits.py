@@ -34,6 +34,7 @@ CONSTANTS = {
     "head of a handshake": door.MAX_HEAD_BYTES,
     "time for a head": http.HEAD_TIMEOUT_S,
     "time for each 262,144 bytes of a body": http.BODY_TIMEOUT_S,
+    "time between two requests on one connection": run.KEEP_ALIVE_S,
     "requests that wait behind another on one connection": http.MAX_QUEUED_REQUESTS,
     "items on a page of a list": MAX_LIMIT,
     "kinds of refusals of callers without a valid key in the [audit log](rest.md#the-audit-log)": recorder.MAX_STRANGERS,
@@ -79,6 +80,7 @@ CONSTANTS = {
 }
 NO_LIMITS = {
     "audit_retention_days",
+    "message_retention_days",
     "port",
     "workers",
     "ping_interval_s",

@@ -41,6 +41,10 @@ class Victim:
         """The most that it has held since then."""
         return self._status("VmHWM")
 
+    def descriptors(self) -> int:
+        """All that it has open."""
+        return len(list((self._proc / "fd").iterdir()))
+
     def sockets(self) -> int:
         """Descriptors of sockets that it has open, the listening one included."""
         found = 0

@@ -12,6 +12,7 @@ from api_tests.missing import missing
 from benchmarks.machine import HERE, Cores
 from benchmarks.scenario import Bench, Failed
 from benchmarks.scenarios.fanout import fan_out
+from benchmarks.scenarios.history import KINDS, read_history
 from benchmarks.scenarios.room import publish_to_room
 from benchmarks.scenarios.talk import IN_ROOM, talk
 from benchmarks.scenarios.writes import write
@@ -62,6 +63,12 @@ def test_what_is_said_in_a_lively_room_is_heard_by_all_and_answered(bench: Bench
 def test_messages_are_committed_in_both_ways(bench: Bench, how: str):
     figures = write(bench, "product", how, "SQLite", messages=160)
     assert all(figures[name] > 0 for name in ("messages_per_s", "p50_ms", "lone_messages_per_s", "lone_p50_ms"))
+
+
+def test_a_history_is_made_and_read(bench: Bench):
+    figures = read_history(bench, "product", store="SQLite", messages=2_000, asked=3)
+    assert {f"{kind}_p99" for kind in KINDS} | {"ready_s", "ready_empty_s"} <= figures.keys()
+    assert 0 < figures["inbox_p50"] <= figures["inbox_p99"]
 
 
 def test_a_server_that_does_not_start_says_why(bench: Bench):

@@ -20,6 +20,7 @@ STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 30.0
 PLENTY = "1000000"
 """Requests a minute: tests ask as fast as they can."""
+PROGRAM = (sys.executable, "-m", "app")
 KEY = re.compile(r"wsx_[0-9A-Za-z]{12}_[0-9A-Za-z]{39}")
 
 
@@ -87,7 +88,7 @@ class Operator:
         } | settings
         return others | {f"WSX_{name.upper()}": value for name, value in given.items()}
 
-    def runs(self, *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "app"), **settings: str) -> Outcome:
+    def runs(self, *arguments: str, program: tuple[str, ...] = PROGRAM, **settings: str) -> Outcome:
         """Run a command to its end."""
         done = subprocess.run(
             (*program, *arguments),
@@ -101,9 +102,7 @@ class Operator:
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     @asynccontextmanager
-    async def serves(
-        self, *arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "app"), **settings: str
-    ) -> AsyncIterator[Serving]:
+    async def serves(self, *arguments: str, program: tuple[str, ...] = PROGRAM, **settings: str) -> AsyncIterator[Serving]:
         """`wsx serve`, for as long as the block; killed at its end if it still runs."""
         with (self.folder / "serve.out").open("w") as out, (self.folder / "serve.err").open("w") as err:
             process = await asyncio.create_subprocess_exec(

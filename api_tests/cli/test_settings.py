@@ -46,9 +46,11 @@ GIVEN = {
     "outbox_total_bytes": ("8192", 8192),
     "replay_entries": ("5", 5),
     "replay_s": ("60", 60.0),
+    "message_retention_days": ("30", 30),
     "audit_retention_days": ("90", 90),
     "drain_s": ("0", 0.0),
     "log_format": ("json", "json"),
+    "tracing": ("otlp", "otlp"),
 }
 
 

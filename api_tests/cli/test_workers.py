@@ -1,6 +1,7 @@
 """`wsx serve --workers`: one address, several processes."""
 
 import asyncio
+import json
 import os
 import signal
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from api_tests.cli.command import Operator, Serving
 from api_tests.client import ApiClient, SocketClient
@@ -113,6 +115,20 @@ async def test_workers_that_cannot_start_are_an_error_of_the_operators(operator:
     assert refused.err.startswith("wsx: WSX_HANDLERS: the module no_such_module cannot be imported")
 
 
+async def test_a_folder_for_temporary_files_with_too_long_a_path_for_sockets_is_named(
+    operator: Operator, shared: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    long = operator.folder / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    refused = await asyncio.to_thread(operator.runs, "serve", **shared)
+    assert (1, f"wsx: TMPDIR: {long} is too long a path for the sockets by which workers ask each other\n") == (
+        refused.status,
+        refused.err,
+    )
+    assert [] == [*long.iterdir()]
+
+
 async def test_a_worker_that_is_sent_sigterm_is_renewed_and_nothing_is_called_dead(operator: Operator, shared: dict[str, str]):
     async with operator.serves(**shared) as server:
         before = await _nodes(server)
@@ -123,3 +139,24 @@ async def test_a_worker_that_is_sent_sigterm_is_renewed_and_nothing_is_called_de
             pass
         assert 0 == await server.end()
         assert [] == [line for line in server.err.splitlines() if '"level":"error"' in line or "a node is gone" in line]
+
+
+async def test_whichever_worker_is_asked_for_numbers_tells_those_of_all(operator: Operator, shared: dict[str, str]):
+    async with operator.serves(**shared) as server:
+        await _nodes(server)
+        (key,) = server.keys
+        async with ApiClient(server.url, key) as api:
+
+            async def samples() -> dict[tuple[str, str], float]:
+                answer = await api.http.get("/metrics", headers={"Connection": "close"})  # the next one comes to another worker
+                families = text_string_to_metric_families(answer.text)
+                return {(one.name, one.labels["worker"]): one.value for family in families for one in family.samples}
+
+            answered: set[str] = set()
+            while len(answered) < WORKERS:  # the system chooses who answers
+                seen = await samples()
+                assert [1.0, 1.0] == [seen["wsx_worker_up", worker] for worker in "12"]
+                assert {"1", "2"} == {worker for name, worker in seen if name == "wsx_nodes"}
+                lines = [json.loads(line) for line in server.err.splitlines() if '"path":"/metrics"' in line]
+                answered = {line["worker"] for line in lines}
+        assert 0 == await server.end()

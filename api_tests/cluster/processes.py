@@ -58,7 +58,7 @@ class Process:
 
 def token_of(user_id: str, *roles: str) -> str:
     """A connection token that both believe."""
-    return Tokens(SECRET, audience="wsx").issue(user_id, name=user_id.title(), roles=roles, ttl=timedelta(hours=1))
+    return Tokens(SECRET, audience="wsx").issue(user_id, name=user_id.title(), roles=roles, ttl=timedelta(days=1))
 
 
 @asynccontextmanager

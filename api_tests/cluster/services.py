@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from api_tests.hub.recording import PLAIN, Tab, tab
 from api_tests.waiting import eventually
+from app.cluster.journal import make_journal
 from app.cluster.member import make_member
 from app.db.session import Database
 from app.features import announcements, messages, notifications, rooms, tokens
@@ -26,7 +27,7 @@ from app.hub.hub import Hub
 from app.hub.roster import Condition
 from app.hub.sessions import SessionIds
 from app.kernel.deadline import Deadline
-from app.main import _make_journal, make_tokens
+from app.main import make_tokens
 from app.settings import Settings
 from app.wire.dialect import Dialect
 
@@ -104,7 +105,7 @@ async def _run(settings: Settings, name: str) -> AsyncIterator[Node]:
     deadline = Deadline()
     member = make_member(settings, name, deadline)
     hub = Hub(
-        _make_journal(settings, name, deadline),
+        make_journal(settings, name, deadline),
         outbox_bytes=settings.outbox_bytes,
         presence_grace_s=settings.presence_grace_s,
         follows=StoredFollows(database),

@@ -13,8 +13,8 @@ from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import MS, eventually, eventually_told
 from app import main
 from app.cluster import clerk
-from app.db.session import Database
 from app.kernel.errors import Unavailable
+from app.monitoring.storage import WatchedDatabase
 from app.settings import Settings
 from app.web import health
 
@@ -35,8 +35,8 @@ class Away:
 @pytest.fixture
 def database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Away:
     """Of the server; it is cut off from it where the test says so."""
-    database, away = Database(settings.database_url), Away()
-    monkeypatch.setattr(main, "Database", lambda _url: database)
+    database, away = WatchedDatabase(settings.database_url), Away()
+    monkeypatch.setattr(main, "WatchedDatabase", lambda _url: database)
     monkeypatch.setattr(database, "check", away)
     return away
 

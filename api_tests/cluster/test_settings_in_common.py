@@ -9,8 +9,8 @@ from api_tests.cluster.nodes import Cluster
 from api_tests.redis_server import RedisServer
 from api_tests.server import SECRET, run_server
 from api_tests.waiting import MS, eventually
+from app.auth import from_settings
 from app.cluster import clerk
-from app.main import _fingerprint
 from app.settings import Settings
 
 TOLD = "another node has other settings"
@@ -46,8 +46,8 @@ async def test_servers_with_other_tokens_notice_each_other(
     monkeypatch.setattr(clerk, "BEAT_S", 50 * MS)
     settings = msgspec.structs.replace(settings, redis_url=redis.url)
     other = msgspec.structs.replace(settings, **unlike)
-    fingerprint = _fingerprint(other)
-    assert fingerprint == _fingerprint(other)
+    fingerprint = from_settings.fingerprint(other)
+    assert fingerprint == from_settings.fingerprint(other)
     assert SECRET not in fingerprint
     async with run_server(settings), Cluster(redis.url, 10.0).node("b", fingerprint=fingerprint):
         await eventually(lambda: TOLD in logged())
@@ -56,11 +56,12 @@ async def test_servers_with_other_tokens_notice_each_other(
 def test_nodes_in_the_steps_of_a_rotation_are_alike_and_those_that_skip_one_are_not(settings: Settings):
     old, new = "the old secret that is long enough for it", "the new secret that is long enough for it"
     steps = [(old, ""), (old, new), (new, old), (new, "")]
-    said = [_fingerprint(msgspec.structs.replace(settings, token_secret=first, token_other_secret=other)) for first, other in steps]
+    of_steps = [msgspec.structs.replace(settings, token_secret=first, token_other_secret=other) for first, other in steps]
+    said = list(map(from_settings.fingerprint, of_steps))
     alike = {(one, other) for one in range(4) for other in range(4) if clerk._are_alike(said[one], said[other])}
     assert {(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (3, 2), (3, 3)} == alike
 
 
 def test_a_public_key_is_the_same_however_its_lines_are_broken(settings: Settings):
     broken, written = (msgspec.structs.replace(settings, token_public_key=f"-----BEGIN{end}MIIB{end}") for end in ("\n", "\\n"))
-    assert _fingerprint(broken) == _fingerprint(written) != _fingerprint(settings)
+    assert from_settings.fingerprint(broken) == from_settings.fingerprint(written) != from_settings.fingerprint(settings)

@@ -8,6 +8,10 @@ import pytest
 from api_tests.contracts.conftest import Kept
 from api_tests.waiting import SOON_S
 from app.journal.port import Entry, GapError, Journal
+from app.kernel.clock import monotonic
+
+A_MOMENT_S = 1.0
+"""By which the clocks of a node and of its journal may be told apart."""
 
 
 async def test_cursors_increase_and_the_head_is_the_newest(journal: Journal) -> None:
@@ -22,7 +26,7 @@ async def test_what_came_after_a_cursor_is_read_in_order(journal: Journal) -> No
     second = await journal.append(b"two")
     third = await journal.append(b"three")
     assert [b"one", b"two"] == [entry.payload for entry in await journal.read(start, 2)]
-    assert [Entry(third, b"three")] == list(await journal.read(second, 100))
+    assert [(third, b"three")] == [entry[:2] for entry in await journal.read(second, 100)]
     assert [] == list(await journal.read(third, 100))
 
 
@@ -42,7 +46,7 @@ async def test_an_entry_is_found_by_its_place_while_it_is_in_memory(kept: Kept) 
     journal = kept.journal
     start = journal.head()
     cursors = [await journal.append(str(number).encode()) for number in range(6)]
-    assert [Entry(cursors[0], b"0"), Entry(cursors[5], b"5")] == [journal.at(cursors[0]), journal.at(cursors[5])]
+    assert [(cursors[0], b"0"), (cursors[5], b"5")] == [journal.at(cursors[place])[:2] for place in (0, 5)]
     await kept.forget_all_but(5)
     for gone in (start, cursors[0], "x", cursors[5][:-1] + "~"):
         with pytest.raises(GapError):
@@ -90,8 +94,15 @@ async def test_what_arrives_together_keeps_its_order_and_each_has_a_place_of_its
     journal.follow(heard.append)
     texts = [str(number).encode() * (1 + number % 7) for number in range(500)]
     cursors = await asyncio.gather(*map(journal.append, texts))
-    assert [Entry(cursor, text) for cursor, text in zip(cursors, texts, strict=True)] == heard
+    assert list(zip(cursors, texts, strict=True)) == [entry[:2] for entry in heard]
     assert sorted(set(cursors)) == cursors
+
+
+async def test_it_tells_when_an_entry_came(journal: Journal) -> None:
+    before, start = monotonic(), journal.head()
+    await journal.append(b"one")
+    (entry,) = await journal.read(start, 1)
+    assert before - A_MOMENT_S < entry.at < monotonic() + A_MOMENT_S
 
 
 async def test_whoever_appends_has_an_answer_when_the_followers_were_called(journal: Journal) -> None:

@@ -91,12 +91,12 @@ def test_there_is_one_line_of_migrations(url):
 
 def test_a_migration_that_fails_leaves_nothing_and_can_be_done_again(url):
     config = alembic_config(url)
-    command.upgrade(config, "20261123_users")
+    command.upgrade(config, "20261123_announcements")
     change(url, "CREATE TABLE notifications (x TEXT)")
     before = shape(url)
     with pytest.raises(DBAPIError, match="already exists"):
         upgrade(url)
-    assert (before, [("20261123_users",)]) == (shape(url), version(url))
+    assert (before, [("20261123_announcements",)]) == (shape(url), version(url))
     change(url, "DROP TABLE notifications")
     upgrade(url)
     command.check(config)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from api_tests.cluster.processes import token_of
 from api_tests.faults.burst import ROOM, BackOffice, Burst
@@ -108,12 +109,25 @@ class Scene:
         return max(page.ready_at, *by_then, 0.0)
 
     @property
+    def acknowledged(self) -> int:
+        """How many of what was said."""
+        return sum(one.is_acknowledged for one in self.burst.sent)
+
+    @property
+    def shown(self) -> int:
+        """How often anything was put on a screen."""
+        return sum(isinstance(event, Seen) for page in self.pages for event in page.history.events)
+
+    @property
     def figures(self) -> str:
         """What was done, in words."""
-        sent = self.burst.sent
-        shown = sum(isinstance(event, Seen) for page in self.pages for event in page.history.events)
-        acknowledged = sum(one.is_acknowledged for one in sent)
-        return f"seed {self.seed}: {len(sent)} said, {acknowledged} acknowledged, {shown} shown to {len(self.pages)} pages"
+        counts = f"{len(self.burst.sent)} said, {self.acknowledged} acknowledged, {self.shown} shown to {len(self.pages)} pages"
+        return f"seed {self.seed}: {counts}"
+
+    @property
+    def measured(self) -> dict[str, str | float]:
+        """The same, as figures."""
+        return {"seed": self.seed, "said": len(self.burst.sent), "acknowledged": self.acknowledged, "shown": self.shown}
 
     async def end(self) -> None:
         await self.burst.stop()
@@ -123,14 +137,14 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path, database_url: str, *redis_urls: str, pages: int, seed: int, **settings: str) -> AsyncIterator[Scene]:
-    """All are there, and nothing was said yet."""
+async def scene(folder: Path, database_url: str, *redis_urls: str, pages: int, seed: int, **how: Any) -> AsyncIterator[Scene]:
+    """All are there, and nothing was said yet. `how`: what `two_nodes` takes."""
     if not IS_LONG:
         for name in "ab":
             (folder / name).mkdir(exist_ok=True)
             (folder / name / "soon.py").write_text(SOON)
-        settings["handlers"] = ",".join(filter(None, ("soon", settings.get("handlers"))))
-    async with two_nodes(folder, database_url, *redis_urls, **settings) as nodes:
+        how["handlers"] = ",".join(filter(None, ("soon", how.get("handlers"))))
+    async with two_nodes(folder, database_url, *redis_urls, **how) as nodes:
         scene = Scene(nodes, database_url, pages, seed)
         try:
             await scene.begin()

@@ -67,6 +67,15 @@ def collect_less(catch_up, entries, position):
 
 CatchUp._collect = collect_less
 """
+NEVER_AGAIN = """
+from app.features.unsent import Unsent
+from app.kernel.ids import new_short_id
+
+async def note_nothing(unsent, *_):
+    return new_short_id()
+
+Unsent.note = note_nothing
+"""
 TO_ANYBODY = """
 from app.features.notifications import service
 from app.hub.audience import signed_in
@@ -75,7 +84,7 @@ service.users = lambda *_: signed_in
 """
 
 
-async def all_talk_until_a_node_is_killed(here: Scene) -> None:
+async def all_talk_until_a_node_is_killed(here: Scene, _redis: RedisServer) -> None:
     talk = here.burst.start(40, 1.5)
     await eventually(lambda: sum(one.is_stored and one.is_acknowledged for one in here.burst.sent) > 20)
     await here.nodes[0].kill()
@@ -83,11 +92,20 @@ async def all_talk_until_a_node_is_killed(here: Scene) -> None:
     await here.nodes[0].start()
 
 
-async def one_is_away_while_all_talk(here: Scene) -> None:
+async def one_is_away_while_all_talk(here: Scene, _redis: RedisServer) -> None:
     here.pages[0].leave()
     await here.burst.run(40, 0.5)
     await here.burst.say_to_all(here.office.nodes[0])
     await here.pages[0].connect()
+
+
+async def redis_is_away_while_all_talk(here: Scene, redis: RedisServer) -> None:
+    here.burst.in_order = False
+    await redis.stop()
+    await here.burst.run(40, 1.0)
+    await redis.start()
+    for node in here.nodes:
+        await node.until_journal_is("ok")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +115,7 @@ async def one_is_away_while_all_talk(here: Scene) -> None:
         (BEFORE_ITS_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
         (BEFORE_THE_APPEND, all_talk_until_a_node_is_killed, Wrong.MISSING),
         (WITHOUT_THE_NEWEST, one_is_away_while_all_talk, Wrong.MISSING),
+        (NEVER_AGAIN, redis_is_away_while_all_talk, Wrong.MISSING),
         (TO_ANYBODY, one_is_away_while_all_talk, Wrong.FOREIGN),
     ],
     ids=[
@@ -104,6 +123,7 @@ async def one_is_away_while_all_talk(here: Scene) -> None:
         "a writer that answers before its commit",
         "answers before the append",
         "replays all but the newest",
+        "pushes nothing again",
         "tells it to anybody",
     ],
 )
@@ -112,5 +132,5 @@ async def test_a_broken_server_is_found_out(tmp_path: Path, postgresql_url: str,
         (tmp_path / name).mkdir()
         (tmp_path / name / "broken.py").write_text(broken)
     async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED, handlers="broken") as here:
-        await what_happens(here)
+        await what_happens(here, redis)
         assert wrong in {one.wrong for one in await here.is_over()}

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from api_tests.cluster.wire import wire_to
 from api_tests.faults.scene import IS_LONG, Scene, scene
 from api_tests.redis_server import RedisServer
+from api_tests.reliability import Figures
 from api_tests.waiting import MS, eventually
 from app.kernel.clock import monotonic
 
@@ -32,6 +35,14 @@ from app.cluster import clerk
 clerk.BEAT_S, clerk.DEAD_AFTER_S = 0.2, 1.0
 """
 """The short form: the dead are known after a second, not after 15 s."""
+FOUND_OUT_S = 5.0
+"""The short form knows the dead after a second."""
+NOBODY_DIES = """
+from app.cluster import clerk
+
+clerk.BEAT_S = 0.2
+"""
+"""The product, as if there were time: nobody is dead before 15 s are over."""
 
 
 def told(here: Scene) -> list[str]:
@@ -47,7 +58,9 @@ async def all_are_online(here: Scene) -> bool:
     return all((True, 1) == (answer["online"], answer["connections"]) for answer in answers)
 
 
-async def test_a_node_is_cut_off_from_redis(tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None]):
+async def test_a_node_is_cut_off_from_redis(
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None], figures: Figures
+):
     for name in "ab":
         (tmp_path / name).mkdir()
         (tmp_path / name / "tells.py").write_text(TELLS if IS_LONG else TELLS + SOON)
@@ -86,5 +99,22 @@ async def test_a_node_is_cut_off_from_redis(tmp_path: Path, postgresql_url: str,
             f"R7 {here.figures}; cut off for {CUT_S:g} s: its users offline after {offline_s:.2f} s; "
             f"presence right again {right_s:.2f} s after it was mended"
         )
-        assert [] == wrong
-        assert not any(page.gaps for page in here.pages)
+        with figures.bars("R7", here.measured | {"wrong": len(wrong), "its users offline s": offline_s, "right again s": right_s}):
+            assert [] == wrong
+            assert not any(page.gaps for page in here.pages)
+
+
+async def test_a_server_that_does_not_know_the_dead_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tells.py").write_text(TELLS + NOBODY_DIES)
+    async with (
+        wire_to(redis.port) as wire,
+        scene(tmp_path, postgresql_url, wire.url, redis.url, pages=PAGES, seed=SEED, handlers="tells") as here,
+    ):
+        online = [f"+{page.name}" for page in here.pages]
+        await eventually(lambda: sorted(online) == told(here))
+        wire.cut()
+        with pytest.raises(TimeoutError):
+            await eventually(lambda: sorted(online) != told(here), FOUND_OUT_S)
+        wire.mend()

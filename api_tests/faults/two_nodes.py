@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from api_tests.cli.command import Operator, Serving
+from api_tests.cli.command import PROGRAM, Operator, Serving
 from api_tests.server import ADMIN_KEY, SECRET
 from api_tests.waiting import MS, SOON_S
 from app.kernel.clock import monotonic
@@ -22,7 +22,7 @@ PLENTY = "1000000"
 class Node:
     """One of the two."""
 
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str], program: tuple[str, ...]) -> None:
         folder.mkdir(exist_ok=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -30,13 +30,14 @@ class Node:
         self.url = f"http://127.0.0.1:{port}"
         self.folder = folder
         self._settings = settings | {"port": str(port)}
+        self._program = program
         self._running = AsyncExitStack()
         self._serving: Serving | None = None
 
     async def start(self, *arguments: str) -> float:
         """Start it; in how many seconds it was ready. `arguments`: of `wsx serve`."""
         began = monotonic()
-        serves = Operator(self.folder).serves(*arguments, **self._settings)
+        serves = Operator(self.folder).serves(*arguments, program=self._program, **self._settings)
         self._serving = await self._running.enter_async_context(serves)
         async with httpx.AsyncClient(base_url=self.url, timeout=SOON_S) as client, asyncio.timeout(SOON_S):
             while True:
@@ -66,9 +67,17 @@ class Node:
 
 @asynccontextmanager
 async def two_nodes(
-    folder: Path, database_url: str, *redis_urls: str, arguments: Sequence[str] = (), **settings: str
+    folder: Path,
+    database_url: str,
+    *redis_urls: str,
+    arguments: Sequence[str] = (),
+    program: tuple[str, ...] = PROGRAM,
+    **settings: str,
 ) -> AsyncIterator[list[Node]]:
-    """Both are ready. `redis_urls`: one for both, or one for each. `arguments`: of `wsx serve`."""
+    """Both are ready. `redis_urls`: one for both, or one for each. `arguments`: of `wsx serve`.
+
+    `program`: what is started as `wsx`.
+    """
     common = {
         "database_url": database_url,
         "token_secret": SECRET,
@@ -78,7 +87,7 @@ async def two_nodes(
         "socket_burst": PLENTY,
     }
     urls = redis_urls * (2 // len(redis_urls))
-    nodes = [Node(folder / name, common | {"redis_url": url} | settings) for name, url in zip("ab", urls, strict=True)]
+    nodes = [Node(folder / name, common | {"redis_url": url} | settings, program) for name, url in zip("ab", urls, strict=True)]
     try:
         await asyncio.gather(*(node.start(*arguments) for node in nodes))
         yield nodes

@@ -18,6 +18,12 @@ async def notify(api, **changes):
     return (await api.post("/notifications", {**NEW, **changes})).json()["items"][0]["id"]
 
 
+async def test_users_of_whom_nothing_was_known_are_named(api, server):
+    async with server.socket("ada"):
+        sent = [(await api.post("/notifications", {**NEW, "user_ids": ["ada", "bbo", "dora"]})).json() for _ in range(2)]
+    assert [["bbo", "dora"], []] == [one["new_users"] for one in sent]
+
+
 async def inbox(api, state="all", user="ada"):
     """Ids, number of unread and of unseen ones."""
     found = (await api.get(f"/users/{user}/notifications?state={state}")).json()

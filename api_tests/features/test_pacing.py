@@ -58,7 +58,7 @@ async def test_broadcasts_of_a_queue_arrive_in_their_order_at_its_pace(server: R
     assert [("#live-feed", str(number), "afterbegin") for number in range(6)] == [
         (message["target"], message["html"], message["swap"]) for message in heard
     ]
-    assert (0, 6, 0, 0) == queue.counts()
+    assert (0, 6, 0, 0, 0) == queue.counts()
 
 
 async def test_a_pause_earns_no_burst(server: Running) -> None:
@@ -97,10 +97,10 @@ async def test_a_full_queue_says_so_and_keeps_what_it_has(server: Running) -> No
                 queue.broadcast("#a", "too many")
         assert "1000" == refusal.value.headers["Retry-After"]
         assert [0, 1, 2, None] == [queue.place_of(one) for one in (*ids, "another")]
-        assert (3, 1, 0, 2) == queue.counts()
+        assert (3, 1, 0, 2, 0) == queue.counts()
         await queue.drain()
         assert ["1", "2", "3"] == await texts(page, 3)
-    assert (0, 4, 0, 2) == queue.counts()
+    assert (0, 4, 0, 2, 0) == queue.counts()
 
 
 async def test_a_broadcast_that_fails_is_logged_and_stops_nobody(
@@ -118,7 +118,7 @@ async def test_a_broadcast_that_fails_is_logged_and_stops_nobody(
         failed = queue.broadcast("#a", "lost", audience=followers_of("ada"))
         queue.broadcast("#a", "behind")
         assert ["before", "behind"] == await texts(page, 2)
-    assert (0, 2, 1, 0) == queue.counts()
+    assert (0, 2, 1, 0, 0) == queue.counts()
     (line,) = (line for line in logged().splitlines() if "paced broadcast failed" in line)
     assert '"queue":"unlucky"' in line
     assert failed in line
@@ -133,7 +133,7 @@ async def test_a_server_that_stops_sends_what_waits(settings: Settings) -> None:
             queue.broadcast("#a", str(number), "beforeend")
     assert [str(number) for number in range(100)] == await texts(page, 100)
     assert (1012, "restarting") == await page.closed()
-    assert (0, 100, 0, 0) == queue.counts()
+    assert (0, 100, 0, 0, 0) == queue.counts()
 
 
 async def test_a_queue_can_be_made_before_any_server_runs_and_outlives_one(settings: Settings) -> None:
@@ -160,7 +160,7 @@ async def test_nothing_is_queued_inside_a_transaction(server: Running) -> None:
         with pytest.raises(PublishedInsideTransaction):
             queue.broadcast("#a", "too early")
     await database.close()
-    assert (0, 0, 0, 0) == queue.counts()
+    assert (0, 0, 0, 0, 0) == queue.counts()
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ async def test_who_is_not_signed_in_sends_no_updates(server: Running) -> None:
         answer = await page.ask("rate-limited-update")
         assert '<div class="error">Please log in to send updates</div>' == answer["html"]
         assert "not_signed_in" == page.errors[0]["code"]
-    assert (0, 0, 0, 0) == queue_of(server, "live-feed").counts()
+    assert (0, 0, 0, 0, 0) == queue_of(server, "live-feed").counts()
 
 
 async def test_a_full_live_feed_refuses_in_words_for_people(slow: Running) -> None:
@@ -206,7 +206,7 @@ async def test_a_full_live_feed_refuses_in_words_for_people(slow: Running) -> No
         answer = await ada.ask("rate-limited-update")
     assert '<div class="error">Too many updates are waiting. Please try again in a moment.</div>' == answer["html"]
     assert "queue_full" == ada.errors[0]["code"]
-    assert (3, 1, 0, 1) == queue_of(slow, "live-feed").counts()
+    assert (3, 1, 0, 1, 0) == queue_of(slow, "live-feed").counts()
 
 
 async def test_a_queued_broadcast_tells_how_many_go_before_it_and_then_what_became_of_it(server: Running, api: ApiClient) -> None:
@@ -241,7 +241,7 @@ async def test_what_waits_is_found_and_a_full_queue_is_a_problem_with_retry_afte
         assert "nothing was queued" in problem["detail"]
         await api.broadcast("now")
         assert ["now"] == await texts(page, 1)
-        assert (3, 1, 0, 1) == queue.counts()
+        assert (3, 1, 0, 1, 0) == queue.counts()
         async with slow.socket() as late:
             await queue.drain()
             assert ["0", "1", "2"] == await texts(late, 3)
@@ -263,7 +263,7 @@ async def test_what_waits_is_found_and_a_full_queue_is_a_problem_with_retry_afte
 async def test_what_is_wrong_is_refused_before_it_is_queued(server: Running, api: ApiClient, body: object, pointer: str) -> None:
     answer = await api.post("/broadcasts", body)
     assert (422, pointer) == (answer.status_code, answer.json()["errors"][0]["pointer"])
-    assert (0, 0, 0, 0) == queue_of(server, "broadcasts").counts()
+    assert (0, 0, 0, 0, 0) == queue_of(server, "broadcasts").counts()
 
 
 async def test_a_batch_has_no_pace(api: ApiClient) -> None:

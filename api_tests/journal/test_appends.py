@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
 from api_tests.waiting import eventually
 from app.journal import appends
@@ -121,11 +123,37 @@ async def test_what_waits_is_refused_and_what_is_on_its_way_has_its_answer():
 
 async def test_stopping_waits_for_what_is_on_its_way():
     queue = Appends(steps := Steps())
+    ends = AsyncExitStack()
+    await ends.enter_async_context(queue.running())
     (first,) = await on_its_way(queue, steps)
-    stopping = asyncio.create_task(queue.stop())
+    stopping = asyncio.create_task(ends.aclose())
     await asyncio.sleep(0)
     assert not stopping.done()
     steps.turn.set()
     await stopping
     assert 1 == (await first).number
-    await queue.stop()
+    async with queue.running():
+        pass
+
+
+async def test_what_fails_is_not_logged_as_the_request_that_happened_to_come_first(logged: Callable[[], str]):
+    queue = Appends(steps := Steps())
+    with bound_contextvars(request_id="of somebody else"):
+        first = await put(queue, b"first")
+    await eventually(lambda: steps.seen)
+    steps.fail_with = [RuntimeError("broken")]
+    steps.turn.set()
+    with pytest.raises(Unavailable):
+        await numbers_of(first)
+    text = logged()
+    assert "appending to the journal failed" in text
+    assert "of somebody else" not in text
+
+
+async def test_steps_are_counted_by_what_they_held_and_what_waits_by_how_many():
+    queue = Appends(steps := Steps())
+    puts = await on_its_way(queue, steps, b"a", b"b", b"c")
+    assert 3 == len(queue)
+    steps.turn.set()
+    await numbers_of(puts)
+    assert (0, 4.0, 2) == (len(queue), queue.sizes.sum, sum(queue.sizes.counts))

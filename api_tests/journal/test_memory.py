@@ -48,3 +48,18 @@ async def test_it_forgets_what_is_too_old_also_when_nothing_new_comes(monkeypatc
     with pytest.raises(GapError):
         await journal.read(first, 9)
     assert [] == list(await journal.read(journal.head(), 9))
+
+
+async def test_it_begins_anew_with_another_life_and_says_what_is_lost() -> None:
+    journal = MemoryJournal(10)
+    lost: list[str] = []
+    heard: list[str] = []
+    journal.follow(lambda entry: heard.append(entry.cursor), lost=lambda: lost.append(journal.head()))
+    before = await journal.append(b"one")
+    journal.begin_anew()
+    assert before < journal.head() == lost[0]
+    with pytest.raises(GapError):
+        await journal.read(before, 1)
+    after = await journal.append(b"two")
+    assert [before, after] == heard
+    assert [after] == [entry.cursor for entry in await journal.read(lost[0], 1)]

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
@@ -23,7 +24,7 @@ from app import wsx
 from app.hub import delivery
 from app.serving import stalls
 from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, take_all_descriptors, tune_garbage_collector
-from app.serving.sink import CLOSE_TIMEOUT_S
+from app.serving.sink import CLOSE_TIMEOUT_S, GOODBYE_S
 from app.serving.stalls import MAX_STALL_S, tcp_of
 from app.settings import Settings
 from app.wire.prepared import Prepared
@@ -74,9 +75,14 @@ def test_the_kernel_has_more_patience_with_pages_that_sleep_than_we_have(setting
     patient = msgspec.structs.replace(settings, ping_interval_s=300.0)
     noticed_s = patient.ping_interval_s + patient.ping_timeout_s
     closed_s = MAX_STALL_S + patient.ping_interval_s + patient.ping_timeout_s
-    gone_s = MAX_STALL_S + 2 * CLOSE_TIMEOUT_S
+    gone_s = GOODBYE_S + 2 * CLOSE_TIMEOUT_S
     with listen(patient) as listener:
         assert noticed_s + closed_s + gone_s <= listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) / 1_000
+
+
+def test_a_connection_is_kept_for_longer_than_by_those_who_call(settings: Settings):
+    nginx_s, httpx_s = 60, httpx.Limits().keepalive_expiry
+    assert make_server(None, settings).config.timeout_keep_alive > max(nginx_s, httpx_s)
 
 
 def test_as_many_may_connect_as_the_system_grants():

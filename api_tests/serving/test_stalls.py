@@ -22,6 +22,11 @@ NEVER = {"ws_ping_interval": 1_000, "ws_ping_timeout": 1}
 MESSAGE = Prepared(b"x" * 100_000)
 
 
+def of(**told: int) -> Tcp:
+    """What the system tells; what is not said is 0."""
+    return Tcp(**dict.fromkeys(Tcp._fields, 0) | {"unsent_bytes": 70_000} | told)
+
+
 @pytest.fixture(autouse=True)
 def told() -> None:
     """Elsewhere no page is waited for, as `tcp_of` tells nothing: that is tested by `test_heartbeat`."""
@@ -141,14 +146,14 @@ async def test_a_page_that_wakes_up_and_does_not_answer_our_close_is_cut(monkeyp
 
 
 @pytest.mark.parametrize(
-    ("code", "reason", "max_stall_s"),
+    ("code", "reason", "goodbye_s"),
     [pytest.param(1013, "too slow", 0.25, id="sleeps for long"), pytest.param(1008, "not a message", 3600, id="has abused us")],
 )
 async def test_a_page_that_is_closed_is_not_waited_for_when(
-    code: int, reason: str, max_stall_s: float, monkeypatch: pytest.MonkeyPatch
+    code: int, reason: str, goodbye_s: float, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(sink, "MAX_STALL_S", max_stall_s)
+    monkeypatch.setattr(sink, "GOODBYE_S", goodbye_s)
     async with sleeping(**NEVER) as page:
         page.socket.close(code, reason)
         await eventually(lambda: [(code, reason)] == page.ear.ends)
@@ -173,7 +178,7 @@ async def test_what_a_sleeper_says_while_the_server_stops_keeps_nobody_waiting(m
 
 async def test_a_peer_whose_system_is_silent_too_is_cut(monkeypatch: pytest.MonkeyPatch):
     """No cable can be pulled here: what the system says of one that was is told in its place."""
-    monkeypatch.setattr(stalls, "tcp_of", lambda _socket: Tcp(2, 0, 53_000, 40_000, 73_980))
+    monkeypatch.setattr(stalls, "tcp_of", lambda _socket: of(probes=2, sent_ms=53_000, heard_ms=40_000, unsent_bytes=73_980))
     async with sleeping(**FAST) as page:
         await eventually(lambda: [(1006, "no sign of life")] == page.ear.ends)
 
@@ -181,12 +186,29 @@ async def test_a_peer_whose_system_is_silent_too_is_cut(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("is_there", "tcp"),
     [
-        pytest.param(True, Tcp(0, 0, 54_452, 26_876, 279_464), id="no room, each question was answered"),
-        pytest.param(True, Tcp(1, 0, 856, 644, 668_204), id="no room, the answer to the last question may be on its way"),
-        pytest.param(False, Tcp(2, 0, 57_244, 43_744, 73_980), id="no room, then gone"),
-        pytest.param(True, Tcp(0, 2, 25_904, 25_904, 65_160), id="less room than it said, each time sent again and answered"),
-        pytest.param(True, Tcp(0, 2, 4, 26_100, 65_160), id="less room than it said, just sent again"),
-        pytest.param(False, Tcp(0, 60, 8_248, 21_512, 45_000), id="gone while it read"),
+        pytest.param(True, of(sent_ms=54_452, heard_ms=26_876), id="no room, each question was answered"),
+        pytest.param(
+            True, of(probes=1, sent_ms=856, heard_ms=644), id="no room, the answer to the last question may be on its way"
+        ),
+        pytest.param(False, of(probes=2, sent_ms=57_244, heard_ms=43_744), id="no room, then gone"),
+        pytest.param(
+            True,
+            of(retries=9, retry_us=52_000_000, unanswered=2, sent_ms=25_904, heard_ms=25_904),
+            id="less room than it said, each time sent again and answered",
+        ),
+        pytest.param(
+            True,
+            of(retries=9, retry_us=52_200_000, unanswered=2, sent_ms=4, heard_ms=26_100),
+            id="less room than it said, just sent again",
+        ),
+        pytest.param(
+            True, of(retries=1, retry_us=400_000, unanswered=1, sent_ms=10, heard_ms=9_000), id="once lost, just sent again"
+        ),
+        pytest.param(False, of(unanswered=60, sent_ms=8_248, heard_ms=21_512), id="gone while it read"),
+        pytest.param(
+            False, of(retries=7, retry_us=26_112_000, unanswered=1, sent_ms=700, heard_ms=26_500), id="gone, just sent again"
+        ),
+        pytest.param(False, of(retries=15, retry_us=3_264_000, unanswered=1, sent_ms=10, heard_ms=36_720), id="gone, no way there"),
     ],
 )
 def test_a_system_is_there_that_has_answered_what_it_was_last_asked(is_there: bool, tcp: Tcp):

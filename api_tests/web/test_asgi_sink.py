@@ -1,6 +1,7 @@
 """The plain way to a socket, where the server's `send()` waits for a peer that takes nothing."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -28,7 +29,7 @@ class Stalled:
 
     def __init__(self, hub: Hub, send: Callable[..., Coroutine[Any, Any, Any]] = never) -> None:
         self.sink = AsgiSink(never, send)
-        self.conversation = Conversation(Talk(hub, None, 20, 40, set(), set()))
+        self.conversation = Conversation(Talk(hub, None, 20, 40, set(), set(), Counter()))
         self.connection = hub.connect(self.sink, PLAIN, None, address="", user_agent="")
         self.conversation.connection = self.connection
         self.served = asyncio.create_task(self.sink.run(self.conversation))

@@ -1,6 +1,7 @@
 """A stream of events whose reader takes nothing, or goes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ class Read:
         self, hub: Hub, send: Callable[..., Any], *, cut: Callable[[], None] | None = None, heartbeat_s: float = 20
     ) -> None:
         sink = EventSink(never, send, [], heartbeat_s=heartbeat_s, cut=cut)
-        conversation = Conversation(Talk(hub, None, 20, 40, set(), set()))
+        conversation = Conversation(Talk(hub, None, 20, 40, set(), set(), Counter()))
         self.connection: Connection = hub.connect(sink, STREAMS["wsx"], None, address="", user_agent="")
         conversation.connection = self.connection
         self.sink = sink

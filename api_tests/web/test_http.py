@@ -14,8 +14,8 @@ from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import SOON_S, eventually
 from app import Connection, main
-from app.db.session import Database
 from app.kernel.errors import AppError
+from app.monitoring.storage import WatchedDatabase
 from app.settings import Settings
 
 
@@ -79,8 +79,8 @@ async def test_a_mistake_of_ours_says_nothing_but_the_request_id(
 async def test_a_database_that_is_away_is_503_with_retry_after_for_who_needs_it_and_the_server_stays_ready(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = Database(settings.database_url)
-    monkeypatch.setattr(main, "Database", lambda _url: database)
+    database = WatchedDatabase(settings.database_url)
+    monkeypatch.setattr(main, "WatchedDatabase", lambda _url: database)
     path = Path(settings.database_url.partition(":///")[2])
     async with run_server(settings) as server, ApiClient(server.url, ADMIN_KEY) as api:
         assert {"status": "ok", "parts": {"database": "ok", "journal": "ok"}} == (await api.http.get("/health/ready")).json()

@@ -1,5 +1,7 @@
 """The keys of connection tokens, as the settings name them."""
 
+import hashlib
+import hmac
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -45,6 +47,17 @@ def state_folder(settings: Settings) -> Path:
     """Where the server keeps its own files: beside the SQLite database, else `var/`."""
     url = make_url(settings.database_url)
     return Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path("var")
+
+
+def fingerprint(settings: Settings) -> str:
+    """Of what nodes must have in common to let the same pages in, one for each secret; they say nothing of these."""
+    public = "".join(settings.token_public_key.replace("\\n", "\n").split())
+    known = f"fingerprint of {settings.token_issuer!r}, {settings.token_audience!r} and {public!r}".encode()
+    secrets = filter(None, (settings.token_secret, settings.token_other_secret))
+    return (
+        ",".join(hmac.digest(secret.encode(), known, "sha256").hex()[:16] for secret in secrets)
+        or (hashlib.sha256(known).hexdigest()[:16])
+    )
 
 
 def _public_keys(settings: Settings) -> PublicKeys | None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from app import __version__
-from app.cli import audit, issue, run, serving
+from app.cli import audit, backup, issue, run, serving
 from app.cli.console import Failure, fail
 from app.kernel.errors import AppError
 from app.settings import SettingsError
@@ -88,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database up to date").set_defaults(run=run.migrate)
     check = commands.add_parser("check", help="read every setting, open the database and Redis, load the handlers; change nothing")
     check.set_defaults(run=run.check)
+
+    copy = commands.add_parser("backup", help="copy the SQLite file, while the server runs")
+    copy.add_argument("file", metavar="FILE", help="where to; it must not be there yet")
+    copy.set_defaults(run=backup.backup)
 
     keys = commands.add_parser("keys", help="API keys of back-office tools").add_subparsers(required=True, metavar="ACTION")
     create = keys.add_parser("create", help="make a key; its secret is shown once")

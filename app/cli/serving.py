@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any
 
@@ -24,6 +25,7 @@ from app.features.audit import by_command, record
 from app.features.keys import first_key
 from app.kernel import log
 from app.main import create_app
+from app.monitoring.workers import MAX_FOLDER_BYTES, WorkerPlace
 from app.serving.run import listen, listen_for_workers, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.workers import READY, Supervisor
 from app.settings import Settings, SettingsError
@@ -49,14 +51,26 @@ def serve(options: argparse.Namespace) -> None:
             stack.enter_context(listener)
         if settings.workers == 1:
             _serve_alone(listeners[0], settings, demo=options.demo)
-        elif status := asyncio.run(_supervise(listeners, settings, demo=options.demo)):
-            sys.exit(status)
+        else:
+            folder = Path(stack.enter_context(_folder_for_sockets()))
+            if status := asyncio.run(_supervise(listeners, settings, folder, demo=options.demo)):
+                sys.exit(status)
     say("stopped")
 
 
-def application(settings: Settings, *, demo: bool = False) -> Any:
+def _folder_for_sockets() -> TemporaryDirectory[str]:
+    """Which nobody else may enter."""
+    folder = TemporaryDirectory(prefix="wsx-")
+    if len(os.fsencode(folder.name)) > MAX_FOLDER_BYTES:
+        folder.cleanup()
+        message = f"TMPDIR: {Path(folder.name).parent} is too long a path for the sockets by which workers ask each other"
+        raise Failure(message)
+    return folder
+
+
+def application(settings: Settings, *, demo: bool = False, place: WorkerPlace | None = None) -> Any:
     sys.path.insert(0, str(Path.cwd()))  # the modules of WSX_HANDLERS are looked for here first, as `python -m app` does
-    return create_app(settings, demo=demo)
+    return create_app(settings, demo=demo, place=place)
 
 
 def _serve_alone(listener: socket.socket, settings: Settings, *, demo: bool) -> None:
@@ -90,9 +104,10 @@ async def _make_first_key(database: Database) -> NewKey | None:
     return key
 
 
-async def _supervise(listeners: list[socket.socket], settings: Settings, *, demo: bool) -> int:
+async def _supervise(listeners: list[socket.socket], settings: Settings, folder: Path, *, demo: bool) -> int:
+    """`folder`: of the sockets by which workers ask each other."""
     serves = asyncio.Event()
-    work = partial(_work, settings=settings, demo=demo)
+    work = partial(_work, settings=settings, folder=folder, demo=demo)
     supervisor = Supervisor(work, listeners, stop_within_s=settings.drain_s + KILLS_AFTER_S, ready=serves.set)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
@@ -109,12 +124,13 @@ async def _supervise(listeners: list[socket.socket], settings: Settings, *, demo
         await asyncio.gather(greeting, return_exceptions=True)
 
 
-def _work(number: int, listener: socket.socket, pipe: Connection, *, settings: Settings, demo: bool) -> None:
+def _work(number: int, listener: socket.socket, pipe: Connection, *, settings: Settings, folder: Path, demo: bool) -> None:
     """A worker, in its own process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal: the supervisor says when
     log.configure(settings.log_format or None)
     try:
-        server = make_server(application(settings, demo=demo), settings, started=partial(pipe.send_bytes, READY))
+        app = application(settings, demo=demo, place=WorkerPlace(number, settings.workers, folder))
+        server = make_server(app, settings, started=partial(pipe.send_bytes, READY))
     except (SettingsError, Failure) as error:
         fail(str(error), getattr(error, "status", 2))
     tune_garbage_collector()

@@ -1,9 +1,11 @@
 """Brings a database to the newest form of the tables, in this process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -33,12 +35,32 @@ def alembic_config(url: str) -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Apply all migrations that the database has not seen. Blocks; call it before the event loop runs, or in a thread."""
+    """Apply all migrations that the database has not seen. Blocks; call it before the event loop runs, or in a thread.
+
+    On SQLite all or none; on PostgreSQL one after the other, each whole or not at all, but for what is done beside writers.
+    """
     path = file_of(url)
     if path is not None and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(FILE_MODE)
     command.upgrade(alembic_config(url), "head")
+
+
+@contextmanager
+def beside_writers() -> Iterator[None]:
+    """For what a migration does `CONCURRENTLY` on PostgreSQL: outside of a transaction, so that a failure undoes nothing of it.
+
+    It waits for all transactions to end that began earlier, a dump's as well, and nobody waits behind it. On SQLite it is a part of
+    the transaction as ever.
+    """
+    context = op.get_context()
+    if context.dialect.name == "sqlite":
+        yield
+        return
+    with context.autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        yield
+        op.execute("SET lock_timeout = DEFAULT")
 
 
 def form_of(connection: Connection) -> Form:

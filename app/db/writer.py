@@ -16,13 +16,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from app.db.backend import Overruled
 from app.kernel.clock import monotonic
 from app.kernel.errors import AppError, Unavailable, Unclear
+from app.kernel.histogram import SIZES, Histogram
 from app.kernel.transaction import refuse_inside_transaction
 
 MAX_ROWS = 256
@@ -85,10 +86,12 @@ class Writer:
 
     def __init__(self, commit: Callable[[Store], Awaitable[Sequence[Any]]], lanes: int) -> None:
         """`commit`: returns what `Store` does once that is on disk; raises Unavailable, or Unclear, or what `Store` raises."""
-        self._lanes = [_Lane(commit) for _ in range(lanes)]
+        self.name: Final = "writes"
+        self.sizes = Histogram(SIZES)
+        """Writes that left together."""
+        self._lanes = [_Lane(commit, self.sizes) for _ in range(lanes)]
 
-    @property
-    def waiting(self) -> int:
+    def __len__(self) -> int:
         """Writes that wait for their transaction to begin."""
         return sum(len(lane.waiting) for lane in self._lanes)
 
@@ -101,7 +104,7 @@ class Writer:
         have stored it all the same.
         """
         refuse_inside_transaction()
-        if self.waiting >= MAX_WAITING:
+        if len(self) >= MAX_WAITING:
             raise Unavailable("too much waits to be stored; nothing of this was, try again")
         write = _Write(kind, job, rows, before_commit)
         self._lanes[hash(lane or kind.name) % len(self._lanes)].put(write)
@@ -116,9 +119,10 @@ class Writer:
 class _Lane:
     """Writes in order, one transaction at a time."""
 
-    def __init__(self, commit: Callable[[Store], Awaitable[Sequence[Any]]]) -> None:
+    def __init__(self, commit: Callable[[Store], Awaitable[Sequence[Any]]], sizes: Histogram) -> None:
         self.waiting: deque[_Write] = deque()
         self._commit = commit
+        self._sizes = sizes
         self._task: asyncio.Task[None] | None = None
         self._stored: deque[tuple[_Write, object]] = deque()
         """What is to be answered, and how."""
@@ -138,6 +142,7 @@ class _Lane:
         try:
             while self.waiting:
                 if group := self._take():
+                    self._sizes.observe(len(group))
                     await self._store(group)
         finally:
             self._task = None

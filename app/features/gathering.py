@@ -9,8 +9,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from app.features.background import Rest, background
+from app.kernel.batches import shown
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
+from app.kernel.histogram import SIZES, Histogram
 
 RETRY_S = 2.0
 """Seconds between tries while the database is away."""
@@ -39,7 +41,8 @@ class Gathering(Generic[Key, Item]):
     def __init__(
         self, what: str, carry_out: Callable[[dict[Key, Item]], Awaitable[None]], *, pause_s: float, keeps_up: bool = False
     ) -> None:
-        self._what = what
+        self.name = what
+        self.sizes = Histogram(SIZES)
         self._carry_out = carry_out
         self._pause_s = pause_s
         self._keeps_up = keeps_up
@@ -91,7 +94,8 @@ class Gathering(Generic[Key, Item]):
         except Unavailable:
             raise
         except Exception:
-            _log.exception("batch failed", what=self._what, size=len(batch))
+            _log.exception("batch failed", what=self.name, size=len(batch))
+        self.sizes.observe(len(batch))
         for key, item in batch.items():
             self.done(key, item)
         if not self._waiting:
@@ -100,12 +104,13 @@ class Gathering(Generic[Key, Item]):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carry out batches while the block runs, and the rest at its end."""
-        async with background(self._what, self._run):
-            yield
+        with shown(self):
+            async with background(self.name, self._run):
+                yield
         try:
             await self.flush()
         except Unavailable as error:
-            _log.warning("left undone at the end", what=self._what, error=error.detail, left=len(self._waiting))
+            _log.warning("left undone at the end", what=self.name, error=error.detail, left=len(self._waiting))
 
     async def _run(self, rest: Rest) -> None:
         rested_at = monotonic()
@@ -119,5 +124,5 @@ class Gathering(Generic[Key, Item]):
                 ended = monotonic()
                 rested_at = ended + min(REST * (ended - began), MAX_REST_S)
             except Unavailable as error:
-                _log.warning("waits, and is tried again", what=self._what, error=error.detail, waiting=len(self._waiting))
+                _log.warning("waits, and is tried again", what=self.name, error=error.detail, waiting=len(self._waiting))
                 await rest.sleep(RETRY_S)

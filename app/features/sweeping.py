@@ -11,9 +11,9 @@ from app.features.services import Services
 from app.hub.lease import Owner
 from app.kernel.errors import Unavailable
 
-AT_ONCE = 500
+AT_ONCE = 100
 """Rows of one transaction: others that write wait for some milliseconds."""
-REST_S = 0.1
+REST_S = 0.05
 """Seconds between two transactions."""
 
 _log = structlog.get_logger()

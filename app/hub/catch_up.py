@@ -247,7 +247,7 @@ class CatchUp:
             position = entry.cursor
             read_bytes += len(entry.payload)
             publication = recall.publication(entry)
-            heard = self._hearing.parts_of(publication, position, self._shown)
+            heard = () if publication.is_over(entry.at) else self._hearing.parts_of(publication, position, self._shown)
             if heard:
                 self._note_shown(publication, heard)
                 self._missed = self._missed.then(recall.message(entry, self._connection.dialect, heard))

@@ -14,10 +14,12 @@ import structlog
 from app.hub.audience import Audience
 from app.hub.connection import Connection
 from app.hub.held import Held
+from app.hub.messages import prepared
 from app.hub.outbox import CatchingUp, Offer, Outbox
 from app.hub.pending import NOTHING, Pending
-from app.hub.publication import Part, Publication, Receipt
+from app.hub.publication import Publication, Receipt
 from app.hub.registry import Registry
+from app.hub.rounds import Rounds, Timing
 from app.kernel.clock import monotonic
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
@@ -47,13 +49,14 @@ class Delivery:
         self._round: list[Outbox] = []
         self._at = 0
         """How far the round that is going on has come."""
-        self._publishers: list[asyncio.Future[None]] = []
-        """Those who wait for the end of the next round."""
-        self._served: list[asyncio.Future[None]] = []
-        """Those who wait for the end of this one."""
+        self._rounds = Rounds()
         self._joined = 0
         """Publications since the last round has ended."""
         self._flush_comes = False
+        self.sent_bytes = 0
+        """Bytes that were given to sockets, as if nothing were compressed."""
+        self.superseded = 0
+        """Messages that were thrown away because newer ones made them invisible before they could be written."""
 
     @property
     def held_bytes(self) -> int:
@@ -79,9 +82,12 @@ class Delivery:
     async def until_written(self) -> None:
         """Return when all that was offered until now was written to the sockets that take it."""
         if self.ahead:
-            written = asyncio.get_running_loop().create_future()
-            self._publishers.append(written)
-            await written
+            await self._rounds.until_next_ends()
+
+    def time(self, timing: Timing) -> None:
+        """Count the time until all that was offered until now is written; where nothing waits for that, nothing."""
+        if self.ahead:
+            self._rounds.time(timing)
 
     def deliver(self, publication: Publication, cursor: str) -> Receipt:
         """Offer the publication to every connection here that hears it. Writing follows at the end of this turn."""
@@ -113,7 +119,7 @@ class Delivery:
         dialect: Dialect | None = None
         first, grown = NOTHING, dict[Pending, Pending]()
         seen, longer = NOTHING, NOTHING
-        refused = 0
+        refused = superseded = dropped = 0
         for connection in hearers:
             if connection.dialect is not dialect:
                 dialect = connection.dialect
@@ -131,7 +137,10 @@ class Delivery:
             else:
                 if pending is not seen:
                     seen, longer = pending, grown.get(pending) or grown.setdefault(pending, pending.then(first.whole()))
+                    dropped = pending.count + 1 - longer.count
                 outbox.pending = longer
+                superseded += dropped
+        self.superseded += superseded
         self._flush_soon()
         return Receipt(publication.id, len(hearers), len(hearers) - refused)
 
@@ -141,6 +150,7 @@ class Delivery:
         pending = outbox.pending
         match outbox.offer(message, grown):
             case Offer.QUEUED | Offer.REPLACED:
+                self.superseded += pending.count + 1 - outbox.pending.count
                 if outbox.blocked:
                     self._held.more(outbox.pending.size_bytes - pending.size_bytes)
                     return not outbox.closed  # it may be the fullest
@@ -174,6 +184,7 @@ class Delivery:
     def write_missed(self, outbox: Outbox, missed: Pending) -> bool:
         """Write past what waits, while it catches up. False: no more before `CatchingUp.writable`, or never."""
         outbox.sent_count += missed.count
+        self.sent_bytes += missed.size_bytes
         try:
             if outbox.sink.write(missed.whole()):
                 return True
@@ -227,7 +238,7 @@ class Delivery:
         """
         if not self._round:
             self._round, self._waiting, self._at = self._waiting, [], 0
-            self._served, self._publishers = self._publishers, []
+            self._rounds.begin()
         until = monotonic() + MAX_HOLD_S
         try:
             while self._at < len(self._round):
@@ -244,17 +255,12 @@ class Delivery:
 
     def _end_round(self) -> None:
         self._round, self._at, self._joined = [], 0, 0
-        served, self._served = self._served, []
-        if not self._waiting:  # nothing is left of what was published meanwhile, either
-            served += self._publishers
-            self._publishers = []
-        for publisher in served:
-            if not publisher.done():  # or it was cancelled
-                publisher.set_result(None)
+        self._rounds.end(is_last=not self._waiting)
 
     def _write(self, outboxes: Sequence[Outbox]) -> None:
         """One write each. Most wait for the same messages, which are looked up once: 0.3 µs beside the write itself."""
         last, message = NOTHING, NOTHING.whole()
+        sent_bytes = size_bytes = 0
         for outbox in outboxes:
             pending = outbox.pending
             if pending is NOTHING:  # it was closed meanwhile
@@ -263,11 +269,13 @@ class Delivery:
             outbox.sent_count += pending.count
             try:
                 if pending is not last:
-                    last, message = pending, pending.whole()
+                    last, message, size_bytes = pending, pending.whole(), pending.size_bytes
+                sent_bytes += size_bytes
                 if not outbox.sink.write(message):
                     self._block(outbox)
             except Exception:
                 _drop(outbox)
+        self.sent_bytes += sent_bytes
 
     def _block(self, outbox: Outbox) -> None:
         """The socket takes no more for now. What it could not pass on counts as waiting."""
@@ -282,15 +290,3 @@ def _drop(outbox: Outbox) -> None:
         outbox.sink.abort()
     with suppress(Exception):
         _log.exception("socket write failed")
-
-
-def prepared(dialect: Dialect, publication: Publication, parts: Sequence[Part], cursor: str) -> Prepared:
-    """What a page is told that hears these parts of the publication.
-
-    What shows a stored thing has the key of that for its id, by whatever publication it comes: pages drop the second.
-    """
-    if len(parts) == 1 and not publication.is_batch:
-        (part,) = parts
-        return Prepared.of_update(dialect.encode_update(part.key or publication.id, part.update, cursor), part.update)
-    updates, keys = [part.update for part in parts], [part.key for part in parts]
-    return Prepared.of(dialect.encode_batch(publication.id, updates, cursor, keys))

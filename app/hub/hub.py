@@ -16,6 +16,7 @@ from app.hub.events import Events
 from app.hub.gap import tell_gap
 from app.hub.geometry import Place
 from app.hub.hooks import Hooks
+from app.hub.latency import Latency
 from app.hub.news import Listeners
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
@@ -31,7 +32,7 @@ from app.hub.roster import LoneRoster, Roster
 from app.hub.sessions import RESTORED_WITHIN_S, MemorySessions, SessionIds, Sessions
 from app.hub.settling import Follows, NoFollows, is_settled
 from app.journal.port import Entry, Journal
-from app.kernel.clock import utc_now
+from app.kernel.clock import monotonic, utc_now
 from app.kernel.identity import User
 from app.kernel.ids import new_short_id
 from app.kernel.transaction import refuse_inside_transaction
@@ -71,17 +72,12 @@ class Hub:
         self.roster = roster or LoneRoster()
         self.reach = Reach(self.registry, self.returning.just_left, self.roster, follows or NoFollows())
         self.presence = Presence(
-            self.events,
-            presence_grace_s,
-            self.registry.of_user,
-            roster=self.roster,
-            left_elsewhere=self.returning.just_left.add,
+            self.events, presence_grace_s, self.registry.of_user, roster=self.roster, left_elsewhere=self.returning.just_left.add
         )
         self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
-        """Somebody is there, and hears: at each connect, once what was missed is shown, and again when an open connection has said
-        who it is."""
+        """Somebody hears: at each connect, once what was missed is shown; again when an open connection has said who it is."""
         self.on_disconnection: Hooks[Connection] = Hooks("disconnection")
         self.on_located: Hooks[Connection] = Hooks("located")
         self.on_lost: Hooks[[]] = Hooks("lost entries")
@@ -95,6 +91,7 @@ class Hub:
         self._connection_send, self._connection_close = self.send, self.close  # bound once, shared by all connections
         self._outbox_bytes = outbox_bytes
         self.receipts = Receipts()
+        self.latency = Latency()
         self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.until_few_wait)
 
     async def publish(self, publication: Publication) -> Receipt:
@@ -107,7 +104,11 @@ class Hub:
         if not all(is_settled(part.audience) for part in publication.parts):
             parts = [Part(await self.settle(part.audience), part.update) for part in publication.parts]
             publication = replace(publication, parts=tuple(parts))
-        await self.journal.append(publications.encode(publication))
+        self.latency.began[publication.id] = monotonic()
+        try:
+            await self.journal.append(publications.encode(publication))
+        finally:
+            self.latency.began.pop(publication.id, None)
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
         await self.delivery.until_few_wait()
         return receipt
@@ -115,14 +116,18 @@ class Hub:
     def deliver_local(self, entry: Entry) -> None:
         """Deliver one entry of the journal to the connections of this node."""
         publication = publications.decode(entry.payload)
+        if publication.ttl_s and publication.is_over(entry.at):  # this node was away from the journal
+            self.receipts.add(Receipt(publication.id, 0, 0))
+            return
+        came_at = monotonic()
         self.returning.touched.note(publication, entry.cursor)
-        self.receipts.add(self._deliver(publication, entry.cursor))
+        receipt = self._deliver(publication, entry.cursor)
+        self.receipts.add(receipt)
+        if receipt.queued:
+            self.delivery.time(self.latency.timing(publication.id, came_at))
 
     def deliver_here(self, publication: Publication) -> Receipt:
-        """Deliver to the connections of this node alone, past the journal: it is away. Its place is not known, so no page's moves.
-
-        The audience must be settled.
-        """
+        """Deliver to the connections here alone, past the journal, which is away: no page's place moves. Settled audiences only."""
         return self._deliver(publication, "")
 
     def _deliver(self, publication: Publication, cursor: str) -> Receipt:
@@ -137,7 +142,7 @@ class Hub:
         return receipt
 
     def _lost(self) -> None:
-        self.returning.forget_touched()
+        self.returning.lost()
         tell_gap(self.registry, self.delivery, self.journal.head())
         self.on_lost.fire()
 
@@ -226,10 +231,7 @@ class Hub:
         self.on_connection.fire(connection)
 
     def sign_in(self, connection: Connection, user: User) -> None:
-        """An open connection has said who it is, or has said it again with a fresh token. It must not have been somebody else.
-
-        Nothing happens when the connection is gone.
-        """
+        """One that is open, unless it is gone by now, has said who it is, perhaps again by a fresh token; never somebody else."""
         is_new = connection.user is None
         if not self.registry.sign_in(connection, user):
             return

@@ -1,8 +1,9 @@
-"""Broadcasts at a steady pace: what comes faster waits its turn in a bounded queue, in order, and nothing is dropped."""
+"""Broadcasts at a steady pace: what comes faster waits its turn in a bounded queue, in order. Dropped is what asked for it."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from math import ceil
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ class PacedCounts(NamedTuple):
     sent: int
     failed: int
     refused: int
+    expired: int = 0
 
 
 class Paced:
@@ -56,12 +58,13 @@ class Paced:
         self._publish = publish
         self._interval_s = 1 / max_per_s
         self._max_waiting = max_waiting
-        self._waiting: deque[Publication] = deque()
+        self._waiting: deque[tuple[Publication, float]] = deque()
+        """Each with when it came."""
         self._task: asyncio.Task[None] | None = None
         self._pause: asyncio.Future[None] | None = None
         self._next_at = 0.0
         self._hurries = False
-        self._sent = self._failed = self._refused = 0
+        self._sent = self._failed = self._refused = self._expired = 0
 
     def broadcast(self, target: str, html: str, swap: str = DEFAULT_SWAP, *, audience: Audience = everyone) -> str:
         """Queue HTML for the pages of an audience; without one, of everyone. Returns the publication's id. Raises QueueFull."""
@@ -82,17 +85,17 @@ class Paced:
             self._refused += 1
             message = f"{self._max_waiting} broadcasts wait in the queue {self.name!r}, which takes no more; nothing was queued"
             raise QueueFull(message, retry_after_s=ceil(self._interval_s))
-        self._waiting.append(publication)
+        self._waiting.append((publication, monotonic()))
         self._start()
         return publication.id
 
     def place_of(self, publication_id: str) -> int | None:
         """How many go before it; None: it does not wait here."""
-        return next((place for place, waiting in enumerate(self._waiting) if waiting.id == publication_id), None)
+        return next((place for place, (waiting, _) in enumerate(self._waiting) if waiting.id == publication_id), None)
 
     def counts(self) -> PacedCounts:
         """How many wait, and what became of the others since the start."""
-        return PacedCounts(len(self._waiting), self._sent, self._failed, self._refused)
+        return PacedCounts(len(self._waiting), self._sent, self._failed, self._refused, self._expired)
 
     async def drain(self) -> None:
         """Send all that waits without a pause, and what is queued meanwhile: the server stops."""
@@ -108,7 +111,8 @@ class Paced:
     def _start(self) -> asyncio.Task[None]:
         """The one task that sends: nothing overtakes, and nothing is sent twice."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"paced {self.name}")
+            context = Context()  # and not that of this caller: it publishes for all others, too
+            self._task = asyncio.get_running_loop().create_task(self._run(), name=f"paced {self.name}", context=context)
         return self._task
 
     async def _run(self) -> None:
@@ -123,11 +127,14 @@ class Paced:
             await asyncio.sleep(0)  # a publication is delivered without a wait: between two of them others have their turn
 
     async def _send_next(self) -> None:
-        """Send the oldest. It counts as waiting until it is sent, so that a stop in between loses nothing."""
-        publication = self._waiting[0]
+        """Send the oldest, unless its time is over. It counts as waiting until it is sent, so that a stop loses nothing."""
+        publication, since = self._waiting[0]
         try:
-            await self._publish(publication)
-            self._sent += 1
+            if publication.is_over(since):
+                self._expired += 1
+            else:
+                await self._publish(publication.after_waiting(since))
+                self._sent += 1
         except Exception as error:
             if isinstance(error, Unavailable) and not self._hurries:  # whoever queued it was told that it will be heard
                 self._next_at = monotonic() + RETRY_S

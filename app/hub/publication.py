@@ -1,10 +1,13 @@
 """What goes through the journal: who hears which updates."""
 
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from app.hub.audience import Audience
+from app.kernel.clock import monotonic
 from app.kernel.ids import new_short_id
 from app.wire.update import Update
 
@@ -44,6 +47,16 @@ class Publication(msgspec.Struct, frozen=True, array_like=True):
     """Whether pages are told in the form of a batch, even where a page hears only one of the parts."""
     leaving: Leaving | None = None
     news: News | None = None
+    ttl_s: int = 0
+    """Seconds after which nobody is told of it any more who has not heard it by then. 0: as long as the journal keeps it."""
+
+    def is_over(self, since: float) -> bool:
+        """Whether its time is over; `since`: when it began, by this node's clock for time spans."""
+        return 0 < self.ttl_s < monotonic() - since
+
+    def after_waiting(self, since: float) -> "Publication":
+        """The same with the time that is left, at least a second."""
+        return replace(self, ttl_s=max(1, ceil(self.ttl_s - (monotonic() - since)))) if self.ttl_s else self
 
 
 class Receipt(NamedTuple):
@@ -56,9 +69,9 @@ class Receipt(NamedTuple):
     """Connections whose outbox took it. The others were leaving, or too far behind and closed."""
 
 
-def one(audience: Audience, update: Update, key: str = "") -> Publication:
-    """A publication of one update; `key` as in `Part`."""
-    return Publication(new_short_id(), (Part(audience, update, key),))
+def one(audience: Audience, update: Update, key: str = "", *, ttl_s: int = 0) -> Publication:
+    """A publication of one update; `key` as in `Part`, `ttl_s` as in `Publication`."""
+    return Publication(new_short_id(), (Part(audience, update, key),), ttl_s=ttl_s)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -9,8 +9,8 @@ from collections.abc import Collection, Container
 from app.hub import publication as publications
 from app.hub.audience import Audience, Connections, Rooms, Users, hears
 from app.hub.connection import Connection
-from app.hub.delivery import prepared
 from app.hub.geometry import Place
+from app.hub.messages import prepared
 from app.hub.publication import Publication
 from app.journal.port import Entry
 from app.kernel.identity import User

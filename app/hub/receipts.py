@@ -17,11 +17,14 @@ class Receipts:
         self._awaited: dict[str, asyncio.Future[Receipt]] = {}
         self.queued = 0
         """Updates that were queued for connections of this node, since its start."""
+        self.refused = 0
+        """Updates that connections of this node should have heard, which were leaving, or too far behind and closed."""
 
     def add(self, receipt: Receipt) -> None:
         """It was delivered here."""
         self._receipts[receipt.id] = receipt
         self.queued += receipt.queued
+        self.refused += receipt.matched - receipt.queued
         if len(self._receipts) > KEPT:
             self._receipts.popitem(last=False)
         if (awaited := self._awaited.pop(receipt.id, None)) is not None:

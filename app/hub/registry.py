@@ -1,5 +1,6 @@
 """Who is connected here, with an index for each way of being meant."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from heapq import nsmallest
@@ -23,6 +24,7 @@ from app.hub.audience import (
     everyone,
     hears,
 )
+from app.hub.close import Close
 from app.hub.connection import Connection
 from app.hub.geometry import Circle, Place
 from app.hub.in_order import InOrder
@@ -89,11 +91,16 @@ class Registry:
         self._roles = Index()
         self._rooms = Index()
         self._places = Places()
+        self.came: Counter[str] = Counter()
+        """Connections that were opened since the start, by their dialect."""
+        self.went: Counter[tuple[str, Close | None]] = Counter()
+        """Those of them that are gone, by their dialect, and by why we hung up; None: we did not."""
 
     def add(self, connection: Connection) -> None:
         """Put the connection into every index."""
         self._all[connection.id] = connection
         self._in_order.added(connection.id)
+        self.came[connection.dialect.name] += 1
         if connection.user is not None:
             self._index(connection, connection.user)
 
@@ -102,6 +109,7 @@ class Registry:
         if self._all.pop(connection.id, None) is None:
             return False
         self._in_order.removed()
+        self.went[connection.dialect.name, connection.closed_as] += 1
         if connection.user is not None:
             self._forget_user(connection, connection.user)
         for room_id in tuple(connection.rooms):

@@ -64,6 +64,8 @@ class Counts:
         """Pages of which some of what they missed was gone, or may have been."""
         self.replayed = 0
         """Messages that pages had missed and were shown."""
+        self.losses = 0
+        """How often entries of the journal were lost to all pages of this node."""
 
 
 class Returning:
@@ -104,8 +106,9 @@ class Returning:
         session = self.ids.of(connection.id)
         return connection.dialect.encode_hello(connection.id, session, cursor, self._max_message_bytes, resumed=resumed)
 
-    def forget_touched(self) -> None:
+    def lost(self) -> None:
         """The journal is another one from its head on: what is from before is known to nobody."""
+        self.counts.losses += 1
         self._began = self.journal.head()
         self.touched = Touched(self._began)
 

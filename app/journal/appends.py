@@ -2,13 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import Context
 
 import structlog
 
 from app.journal.place import Place
+from app.kernel.batches import shown
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
+from app.kernel.histogram import SIZES, Histogram
 
 APPEND_S = 3.0
 """Seconds within which whoever appends has an answer."""
@@ -44,6 +48,12 @@ class Appends:
         self._waiting: deque[_Append] = deque()
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
+        self.name = "journal"
+        self.sizes = Histogram(SIZES)
+
+    def __len__(self) -> int:
+        """How many payloads wait, without those that are on their way."""
+        return len(self._waiting)
 
     async def put(self, payload: bytes) -> Place:
         """Append it; the place. Raises Unavailable. Whoever no longer waits for it has it not appended, if it has not left yet."""
@@ -53,7 +63,8 @@ class Appends:
         self._waiting.append(append)
         self._bytes += len(payload)
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="journal appends")
+            context = Context()  # and not that of this caller: it appends for all others, too
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="journal appends", context=context)
         return await append.done
 
     def refuse(self, why: str) -> None:
@@ -61,10 +72,15 @@ class Appends:
         while self._waiting:
             _refuse(self._take(), why)
 
-    async def stop(self) -> None:
-        """Wait for what is on its way."""
-        if self._task is not None:
-            await asyncio.wait((self._task,))
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Show the queue to whoever watches, while the block runs. At its end what is on its way is waited for."""
+        with shown(self):
+            try:
+                yield
+            finally:
+                if self._task is not None:
+                    await asyncio.wait((self._task,))
 
     async def _run(self) -> None:
         try:
@@ -87,6 +103,7 @@ class Appends:
             _log.exception("appending to the journal failed")
             _refuse(step, "it is not known whether it was published")
         else:
+            self.sizes.observe(len(step))
             for append, place in zip(step, places, strict=True):
                 if not append.done.done():
                     append.done.set_result(place)

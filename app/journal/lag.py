@@ -29,6 +29,10 @@ class Lag:
         """What time it is there: what it said last, and what has passed since."""
         return self._ahead_us + int(monotonic() * 1_000_000)
 
+    def at(self, redis_us: int) -> float:
+        """When it was this time there, by our clock for time spans."""
+        return (redis_us - self._ahead_us) / 1_000_000
+
     def waits(self, since_us: int) -> None:
         """The next entry for this node is of this time."""
         self._waits_since_us = since_us

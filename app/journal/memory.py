@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 
 from app.journal.followers import Deliver, Followers, Lost, Stop, UntilReady
 from app.journal.port import Cursor, Entry, GapError, Health
 from app.journal.ring import Ring
+from app.kernel.clock import monotonic
 
 MAX_BYTES = 134_217_728
 """Payloads that are kept at most, 128 MiB: 10,000 of the largest bodies that the back office may send would be 2.5 GiB."""
@@ -21,13 +23,21 @@ class MemoryJournal:
     def __init__(self, max_entries: int, *, max_age_s: float = float("inf"), max_bytes: int = MAX_BYTES) -> None:
         self._epoch = f"{time.time_ns() // 1_000_000:011x}"
         self._place = 0
-        self._ring = Ring(self.head(), max_entries=max_entries, max_age_s=max_age_s, max_bytes=max_bytes)
+        self._new_ring = partial(Ring, max_entries=max_entries, max_age_s=max_age_s, max_bytes=max_bytes)
+        self._ring = self._new_ring(self.head())
         self._followers = Followers()
+
+    def begin_anew(self) -> None:
+        """Forget all entries: another journal, to whose followers all that came before is lost."""
+        self._epoch = f"{max(time.time_ns() // 1_000_000, int(self._epoch, 16) + 1):011x}"
+        self._place = 0
+        self._ring = self._new_ring(self.head())
+        self._followers.lost()
 
     async def append(self, payload: bytes) -> Cursor:
         """Give the payload its place and hand it to the followers before returning."""
         self._place += 1
-        entry = Entry(self.head(), payload)
+        entry = Entry(self.head(), payload, monotonic())
         self._ring.add(entry)
         self._followers.deliver(entry)
         return entry.cursor

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from math import inf
 from typing import Literal, NamedTuple, Protocol
 
 Cursor = str
@@ -14,6 +15,8 @@ class Entry(NamedTuple):
 
     cursor: Cursor
     payload: bytes
+    at: float = inf
+    """When it was appended, by this node's clock for time spans; not told: just now, whenever it is looked at."""
 
 
 class GapError(Exception):

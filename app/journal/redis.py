@@ -141,9 +141,9 @@ class RedisJournal:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="journal")
         try:
             await self._tried.wait()
-            yield
+            async with self._appends.running():
+                yield
         finally:
-            await self._appends.stop()
             self._ends = True  # the library has been seen to swallow a cancellation
             self._reached.clear()
             self._task.cancel()
@@ -209,7 +209,7 @@ class RedisJournal:
         self._lag.nothing_waits()
 
     def _deliver(self, place: Place, payload: bytes) -> None:
-        entry = Entry(place.cursor, payload)
+        entry = Entry(place.cursor, payload, self._lag.at(place.time_us))
         self._marks.note(place.number, len(payload))
         self._ring.add(entry)
         self._place = place
@@ -290,7 +290,7 @@ class RedisJournal:
                 raise GapError(after)
         elif not found or found[0][0].number != number + 1:
             raise GapError(after)
-        return [Entry(place.cursor, payload) for place, payload in found[:limit]]
+        return [Entry(place.cursor, payload, self._lag.at(place.time_us)) for place, payload in found[:limit]]
 
     def _new_ring(self) -> Ring:
         return Ring(self.head(), max_entries=self._max_entries, max_age_s=self._max_age_s, max_bytes=MAX_RING_BYTES)

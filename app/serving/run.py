@@ -24,6 +24,9 @@ BACKLOG = 4_096
 MAX_UNSENT_BYTES = 65_536
 """Bytes that the kernel keeps for one peer before they can be sent. By itself it takes megabytes for one that reads nothing: the
 outbox would never fill, nothing in it be replaced, no limit count them, and on waking the page would read minutes of old states."""
+KEEP_ALIVE_S = 75
+"""Seconds for which a connection without a request stays open. Who calls again keeps it for 5 s (httpx) to 60 s (nginx): were
+ours as short, both would end it at the same time, and a call that was just begun would get no answer."""
 MAX_USER_TIMEOUT_S = 2_147_483.0
 """More milliseconds than that the kernel cannot count: 24 days."""
 
@@ -138,6 +141,7 @@ def make_server(
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     return Server(config, getattr(app, "drain", None), settings.drain_s, started)
 

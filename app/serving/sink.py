@@ -23,6 +23,10 @@ from app.wire.rfc6455 import ABNORMAL, BINARY, TEXT, encode_close, encode_frame
 CLOSE_TIMEOUT_S = 10.0
 """Seconds that a peer may take to end the closing handshake, or to take its last bytes. It begins anew while its page sleeps."""
 
+GOODBYE_S = 40.0
+"""Seconds that a sleeping page has to wake up and read why it was closed. One that never reads
+fills its outbox in a few seconds where much is said, and is then gone within a minute, with what the kernel holds for it."""
+
 _FOR_ABUSE = frozenset({Close.PROTOCOL.code, Close.TOO_MANY_MESSAGES.code})
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -112,7 +116,7 @@ class SocketSink(asyncio.Protocol):
         self._stalled_since = None
         if self._blocked:
             self._note_stall()
-        self._look_again(monotonic() + MAX_STALL_S)
+        self._look_again(monotonic() + GOODBYE_S)
 
     def abort(self) -> None:
         """Drop the connection. Without the reset the kernel would keep megabytes for a peer that never reads them."""

@@ -14,17 +14,24 @@ MAX_STALL_S = 60.0
 
 _IS_TOLD = sys.platform == "linux"
 _TCP_INFO = 11
-_FIELDS = struct.Struct("=3xB20xI16xI8xI84xI")
-"""Of `struct tcp_info` (linux/tcp.h) what `Tcp` has: the bytes 3, 24 to 27, 44 to 47, 56 to 59 and 144 to 147."""
+_FIELDS = struct.Struct("=2xBB4xI12xI16xI8xI84xI")
+"""Of `struct tcp_info` (linux/tcp.h) what `Tcp` has: the bytes 2, 3, 8 to 11, 24 to 27, 44 to 47, 56 to 59 and 144 to 147."""
 _IN_FLIGHT_MS = 1_000
 """What was sent so short a time ago may have its answer on the way."""
+_MAX_SILENCE = 0.6
+"""Of the time after which the system sends again, which it doubles each time. Where it has just done so, an answer to the time
+before is half as old; of a peer that is gone the last word is three quarters as old, or more."""
 
 
 class Tcp(NamedTuple):
     """What the system knows about one connection."""
 
+    retries: int
+    """How often the same was sent again, in a row, without being acknowledged."""
     probes: int
     """Questions after room, in a row, that were not answered."""
+    retry_us: int
+    """Microseconds after which it is sent again next."""
     unanswered: int
     """Segments that were not acknowledged."""
     sent_ms: int
@@ -39,11 +46,17 @@ class Tcp(NamedTuple):
         """Whether the peer's system is there.
 
         The time since its last word says little, as a system without room is asked ever more rarely: after a minute of it every
-        half minute. So what counts is whether its last word is younger than our last question.
+        half minute. So what counts is whether its last word is younger than our last question; or, where the answer to that may be
+        on its way, than the question before.
         """
         if self.unanswered:
-            return self.heard_ms <= self.sent_ms or self.sent_ms < _IN_FLIGHT_MS
+            return self.heard_ms <= self.sent_ms or (self.sent_ms < _IN_FLIGHT_MS and self._was_answered_before)
         return self.probes <= 1  # the last one may have its answer on the way
+
+    @property
+    def _was_answered_before(self) -> bool:
+        """Whether there was an answer between the last two times that the same was sent; once may be chance."""
+        return self.retries <= 1 or self.heard_ms - self.sent_ms < _MAX_SILENCE * self.retry_us / 1_000
 
 
 def tcp_of(sock: Any) -> Tcp | None:

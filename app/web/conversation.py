@@ -4,12 +4,13 @@ An idle page costs no task: one runs only while there is something to handle.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from html import escape
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app.hub.close import Close
 from app.hub.connection import Connection
@@ -30,6 +31,9 @@ MAX_UNREADABLE_IN_A_ROW = 10
 MAX_MISSING_TOLD = 100
 """Names without a handler that the log is told: a site has fewer mistakes, and strangers fill neither log nor memory."""
 MAX_SHOWN_NAME_CHARS = 100
+OUTCOMES: Final = ("answered", "refused", "unavailable", "failed", "unknown", "limited", "unreadable")
+"""`refused`: by a handler's own no; `unavailable`: what it needs is away; `failed`: a mistake of the handler's. The last three come
+to no handler: none has the name, the page asks too often, or says nothing that can be read."""
 
 _SWAP_OF_ERRORS = {"outerHTML": "afterbegin", "delete": "afterbegin", "textContent": "innerHTML"}
 """A refused form must not disappear behind its error, and tags are not for people to read."""
@@ -47,6 +51,8 @@ class Talk(NamedTuple):
     running: set[asyncio.Task[None]]
     missing: set[str]
     """Names that pages asked for and no handler has, as far as they were told in the log."""
+    outcomes: Counter[str]
+    """How often what pages asked had which end, by one of OUTCOMES."""
 
 
 class Conversation:
@@ -71,6 +77,7 @@ class Conversation:
         try:
             request = connection.dialect.read(message)
         except inbound.Unreadable as error:
+            self._talk.outcomes["unreadable"] += 1
             self._refuse_unreadable(error)
             return
         self._unreadable = 0
@@ -99,6 +106,7 @@ class Conversation:
             self._bucket = Bucket(talk.burst)
         if self._bucket.take(talk.rate_per_s, talk.burst):
             return True
+        talk.outcomes["limited"] += 1
         if self._bucket.refused_in_a_row > 2 * talk.burst:
             self.connection.close(Close.TOO_MANY_MESSAGES)
         else:
@@ -126,6 +134,8 @@ class Conversation:
             task.add_done_callback(self._talk.running.discard)
 
     async def _work(self, waiting: deque[Request]) -> None:
+        clear_contextvars()  # of the handshake, where the first message came with it
+        bind_contextvars(connection=self.connection.id)
         try:
             if (catch_up := self.connection.outbox.catch_up) is not None:
                 await catch_up.until_placed()
@@ -140,7 +150,8 @@ class Conversation:
             self._working = False
 
     async def _handle(self, request: Request) -> None:
-        handler = self._talk.handlers.find(request)
+        handler, name = self._talk.handlers.find(request), request.handler or request.trigger
+        bind_contextvars(request_id=request.id, handler=name[:MAX_SHOWN_NAME_CHARS])
         if handler is None:
             self._answer_no_handler(request)
             return
@@ -150,6 +161,7 @@ class Conversation:
                 self._talk.hub.send(self.connection, _update(request, reply), request.id)
             if not replies:
                 self._tell(self.connection.dialect.encode_done(request.id))
+            self._talk.outcomes["answered"] += 1
         except AppError as error:
             if error.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, QueueFull):
                 self._answer_refusal(request, error)
@@ -158,7 +170,8 @@ class Conversation:
         except (Exception, asyncio.CancelledError):
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-            _log.exception("handler failed", handler=request.handler, connection=self.connection.id, request=request.id)
+            self._talk.outcomes["failed"] += 1
+            _log.exception("handler failed")
             self._answer_error(
                 request,
                 "handler_failed",
@@ -168,23 +181,18 @@ class Conversation:
 
     def _answer_no_handler(self, request: Request) -> None:
         name = request.handler or request.trigger
+        self._talk.outcomes["unknown"] += 1
         missing = self._talk.missing
         if name not in missing and len(missing) < MAX_MISSING_TOLD:  # each once: pages may ask for it many times a second
             missing.add(name)
-            _log.warning("no handler has this name", handler=name[:MAX_SHOWN_NAME_CHARS], connection=self.connection.id)
+            _log.warning("no handler has this name")
         sentence = "This page asked for something that does not exist here."
         self._answer_error(request, "no_handler", sentence, f"no handler is named {name!r}")
 
     def _answer_unavailable(self, request: Request, error: AppError) -> None:
         """It did not work, and that is not the page's fault: the log has what it was."""
-        _log.error(
-            "handler could not be carried out",
-            handler=request.handler,
-            connection=self.connection.id,
-            request=request.id,
-            error=error.detail,
-            notes=getattr(error, "__notes__", []),
-        )
+        self._talk.outcomes["unavailable"] += 1
+        _log.error("handler could not be carried out", error=error.detail, notes=getattr(error, "__notes__", []))
         self._answer_error(request, error.code, "This does not work at the moment. Please try again.", error.detail)
 
     def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:
@@ -195,6 +203,7 @@ class Conversation:
 
     def _answer_refusal(self, request: Request, error: AppError) -> None:
         """A handler's own no, in its own words."""
+        self._talk.outcomes["refused"] += 1
         self._tell(self.connection.dialect.encode_error(request.id, error.code, error.detail))
         if request.target:
             self._show_error(request, f'<div class="error">{escape(error.detail)}</div>')

@@ -9,7 +9,7 @@ from app.web import stream
 from app.web.addresses import HandshakeLimit
 from app.web.conversation import Talk
 from app.web.entry import Entry, EntryRules
-from app.web.front import Asgi, Front
+from app.web.front import Asgi, CountRequest, Front
 from app.web.proxies import TrustedProxies
 from app.web.socket import SocketDoor
 from app.web.stream import StreamDoor
@@ -22,9 +22,10 @@ def make_front(
     admission: Admission,
     drain: Callable[[], Awaitable[None]],
     *,
+    count: CountRequest,
     sockets_first: Callable[[Asgi], Asgi],
 ) -> Front:
-    """The front door. `sockets_first`: what stands before the door of sockets.
+    """The front door. `count`: as `Front` has it. `sockets_first`: what stands before the door of sockets.
 
     Raises SettingsError for origins and proxies that are none.
     """
@@ -38,4 +39,4 @@ def make_front(
     entry = Entry(talk.hub, admission, rules)
     streams = StreamDoor(talk, entry, heartbeat_s=settings.ping_interval_s)
     behind = TrustedProxies(settings.trusted_proxies).in_front_of
-    return Front(behind(http), behind(sockets_first(SocketDoor(talk, entry))), {stream.PATH: behind(streams)}, drain)
+    return Front(behind(http), behind(sockets_first(SocketDoor(talk, entry))), {stream.PATH: behind(streams)}, drain, count)

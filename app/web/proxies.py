@@ -27,13 +27,13 @@ class TrustedProxies:
         async def told(scope: Scope, receive: Receive, send: Send) -> None:
             client = scope.get("client")
             if client and scope["type"] in _SCHEMES and (peer := as_address(client[0])) is not None and self._trust(peer):
-                scope = self._behind(scope, peer)
+                self._tell(scope, peer)
             await app(scope, receive, send)
 
         return told
 
-    def _behind(self, scope: Scope, peer: Address) -> Scope:
-        """The scope as the proxy tells it."""
+    def _tell(self, scope: Scope, peer: Address) -> None:
+        """Put into the scope what the proxy tells of the client. Into this one: whoever is in front reads what its router found."""
         said: dict[bytes, list[str]] = {}
         for name, value in scope["headers"]:
             if name in {b"x-forwarded-for", b"x-forwarded-proto"}:
@@ -41,7 +41,7 @@ class TrustedProxies:
         protocol = ",".join(said.get(b"x-forwarded-proto", ())).strip().lower()
         scheme = _SCHEMES[scope["type"]].get(protocol, scope.get("scheme"))
         address = self._client(",".join(said.get(b"x-forwarded-for", ())), peer)
-        return {**scope, "client": (str(address), 0), "scheme": scheme}
+        scope["client"], scope["scheme"] = (str(address), 0), scheme
 
     def _client(self, forwarded: str, peer: Address) -> Address:
         """The last address that no trusted proxy has: whatever stands before it may be made up."""

@@ -17,11 +17,11 @@ from app.web.conversation import Conversation, Talk
 from app.web.entry import Draining, Entry, Opening
 from app.web.errors import problem
 from app.web.first_word import NOT_SAID, FirstWord, Silence, first_word
-from app.web.front import Receive, Scope, Send, request_id_of
+from app.web.front import SOCKETS, Receive, Scope, Send
 from app.wire import htmx, turbo, wsx
 from app.wire.dialect import Dialect
 
-PATH: Final = "/ws"
+PATH: Final = SOCKETS
 OTHER_DIALECTS: Final[Mapping[str, Dialect]] = {"/ws/htmx": htmx.DIALECT, "/ws/turbo": turbo.DIALECT}
 """Of clients that know nothing of ours, by their paths."""
 EXTENSION = "wsx.socket"
@@ -108,8 +108,8 @@ async def _hang_up(opening: Opening, why: Close, reason: str | None = None) -> N
 
 async def _deny(scope: Scope, send: Send, error: AppError) -> None:
     """Refuse a handshake with an HTTP answer (ASGI's denial response), or by a bare close where the server knows none."""
-    request_id = request_id_of(scope)
-    _log.info("handshake refused", request_id=request_id, path=scope["path"], status=error.status, detail=error.detail)
+    request_id = scope["state"]["request_id"]
+    _log.info("handshake refused", path=scope["path"], status=error.status, detail=error.detail)
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": error.title})
         return

@@ -7,6 +7,7 @@ from benchmarks.scenarios import (
     console,
     deflate,
     fanout,
+    history,
     loop,
     memory,
     requests,
@@ -32,4 +33,5 @@ ALL: tuple[Scenario, ...] = (
     deflate.DEFLATE,
     stalled.STALLED_ONES,
     cluster.TWO_NODES,
+    history.HISTORY,
 )

@@ -23,6 +23,8 @@ from app.web.operation import operation
 
 MAX_BATCH = 100
 """Updates in one batch."""
+MAX_TTL_S = 86_400
+"""Seconds of `ttl_s`, a day. The journal forgets earlier, unless it is told to keep for longer."""
 
 TAG = "Broadcasts"
 
@@ -39,6 +41,10 @@ class NewBroadcast(AddressedContent, frozen=True, forbid_unknown_fields=True, kw
     pace: Annotated[
         Literal["queued"] | None,
         Meta(description=f"queued: in the order given, at most {service.QUEUED_PER_S:g} a second; without it, now"),
+    ] = None
+    ttl_s: Annotated[
+        Annotated[int, Meta(ge=1, le=MAX_TTL_S)] | None,
+        Meta(description="Seconds from now after which nobody who was away is shown it any more; null: while the journal has it"),
     ] = None
 
 
@@ -93,10 +99,10 @@ async def create_broadcast(data: JSONBody[NewBroadcast], services: GivenServices
     """Swap HTML into the pages of everyone in the audience. Nothing is stored.
 
     With `"pace": "queued"` it waits its turn behind the others of that pace; who hears it is found then. A full queue takes nothing
-    more for now and answers 503.
+    more for now and answers 503. What still waits when its `ttl_s` is over is dropped.
     """
     update = made(data, caller)
-    publication = one(data.audience, update)
+    publication = one(data.audience, update, ttl_s=data.ttl_s or 0)
     if data.pace == "queued":
         return Broadcast(publication.id, 0, 0, service.queue(services, publication), left_out=left_out([update]))
     receipt = await services.hub.publish(publication)

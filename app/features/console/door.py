@@ -1,5 +1,6 @@
 """The socket of the console's pages, `/console/ws`: behind the same door as others, with the console's cookie."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -46,7 +47,7 @@ class _Admission(Admission):
 def in_front_of(others: Asgi, services: Services, sessions: Sessions, live: Live) -> Asgi:
     """An ASGI application that takes the console's sockets, and leaves all others."""
     settings = services.settings
-    talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set(), set())
+    talk = Talk(live.hub, live.handlers, settings.socket_rate_per_s, settings.socket_burst, set(), set(), Counter())
     rules = EntryRules(
         Origins(()),
         HandshakeLimit(settings.handshake_rate_per_s, settings.handshake_burst),

@@ -1,7 +1,7 @@
 """Messages: what people and the back office say in rooms, and what people write to each other."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from app.features.feature import Feature
 from app.features.messages.pushing import Looks
@@ -11,6 +11,7 @@ from app.features.messages.service import (
     PUSHES_AGAIN,
     AwayFromMessages,
     Content,
+    Retention,
     last_messages,
     last_private_messages,
     send_to_room,
@@ -35,7 +36,10 @@ __all__ = [
 
 @asynccontextmanager
 async def _running(services: Services) -> AsyncIterator[None]:
-    async with services.of(Looks).running(), services.of(Seam).running(), services.of(AwayFromMessages).running():
+    parts = services.of(Looks), services.of(Seam), services.of(AwayFromMessages), services.of(Retention)
+    async with AsyncExitStack() as stack:
+        for part in parts:
+            await stack.enter_async_context(part.running())
         yield
 
 

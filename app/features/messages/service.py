@@ -1,8 +1,10 @@
 """Use cases: say something in a room or to somebody, edit it, remove it, and what a page is shown that joins."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta
@@ -15,6 +17,7 @@ from app.features.messages.pushing import Looks, audience_of, edited, removed
 from app.features.messages.seam import SHOWN_ON_JOINING, Joining, Seam, Shown, newest_that_fit
 from app.features.rooms import find_room
 from app.features.services import Services
+from app.features.sweeping import swept
 from app.features.unsent import Again, PushAgain, Unsent, noted
 from app.features.users import connected_user, name_of
 from app.hub.audience import nobody
@@ -28,6 +31,8 @@ from app.wire.update import Fragment, Update
 
 MAX_MESSAGE_CHARS = 10_000
 """Characters of one message: several pages of text. Longer ones are documents."""
+SWEEP_EVERY_S: Final = 60.0
+"""Seconds between two looks for messages that are too old."""
 SAID, EDITED, REMOVED = "message.said", "message.edited", "message.removed"
 Content = Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_CHARS, pattern=NO_NUL, description="Plain text; shown escaped")]
 
@@ -191,3 +196,25 @@ async def _undelivered(
 ) -> Sequence[Waiting]:
     rows = await store.undelivered(session, user_ids, after, limit)
     return [Waiting(row.id, row.recipient_id or "", view.said(row), partial(looks.told, row)) for row in rows]
+
+
+class Retention:
+    """Deletes messages that are older than the operator wants, a few at a time. Pages that show one are not told."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._deleted_until = UUID(int=0)
+        """Up to which id there is nothing left: PostgreSQL passes by all that was deleted until its next vacuum."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Delete while the block runs, if the operator wants it."""
+        if not self._services.settings.message_retention_days:
+            return nullcontext()
+        return swept(self._services, "messages", self._delete_some, every_s=SWEEP_EVERY_S)
+
+    async def _delete_some(self, session: AsyncSession, at_most: int) -> int:
+        oldest_kept = utc_now() - timedelta(days=self._services.settings.message_retention_days)
+        ids = await store.delete_older(session, oldest_kept, self._deleted_until, at_most)
+        if ids:
+            self._deleted_until = ids[-1]
+        return len(ids)

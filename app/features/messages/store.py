@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db.ids import among
+from app.db.ids import among, in_order_of
 from app.db.many import inserting
 from app.db.page import Slice, newest_first
 from app.db.writer import Kind
@@ -91,13 +91,13 @@ async def by_id(session: AsyncSession, message_ids: Collection[UUID]) -> dict[UU
 
 async def page_of_room(session: AsyncSession, room_id: str, *, limit: int, cursor: str | None) -> Slice[MessageRow]:
     """One page of what was said in a room, newest first."""
-    query = select(MessageRow).where(MessageRow.room_id == room_id)
+    query = in_order_of(session, select(MessageRow), MessageRow.room_id, room_id)
     return await newest_first(session, query, MessageRow.id, limit=limit, cursor=cursor)
 
 
 async def newest_to_user(session: AsyncSession, user_id: str, limit: int) -> Sequence[MessageRow]:
     """What was written to a user last, newest first."""
-    query = select(MessageRow).where(MessageRow.recipient_id == user_id)
+    query = in_order_of(session, select(MessageRow), MessageRow.recipient_id, user_id)
     return (await newest_first(session, query, MessageRow.id, limit=limit, cursor=None)).rows
 
 
@@ -116,3 +116,12 @@ async def count_since(session: AsyncSession, moment: datetime) -> int:
     """How many messages were written since then. Ids begin with their time: this reads a stretch of the primary key."""
     query = select(func.count()).select_from(MessageRow).where(MessageRow.id >= first_id_of(moment))
     return (await session.scalars(query)).one()
+
+
+async def delete_older(session: AsyncSession, than: datetime, after: UUID, at_most: int) -> Sequence[UUID]:
+    """Delete the oldest messages behind this id that are older; their ids, which begin with the time at which they were written."""
+    oldest = select(MessageRow.id).where(MessageRow.id > after, MessageRow.id < first_id_of(than))
+    ids = (await session.scalars(oldest.order_by(MessageRow.id).limit(at_most))).all()
+    if ids:
+        await session.execute(delete(MessageRow).where(MessageRow.id.in_(ids)))
+    return ids

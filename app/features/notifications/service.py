@@ -18,7 +18,7 @@ from app.features.away import Away, Waiting
 from app.features.notifications import store, view
 from app.features.notifications.looks import LISTED, Looks
 from app.features.notifications.model import NotificationRow
-from app.features.notifications.store import ARRIVING, Arriving, Counts
+from app.features.notifications.store import ARRIVING, Arrived, Arriving, Counts
 from app.features.services import Services
 from app.features.unsent import Again, PushAgain, Unsent, noted
 from app.features.users import hold_users
@@ -60,13 +60,13 @@ class Notifier:
 
     def __init__(self, session: AsyncSession) -> None:
         self.session = session
-        self.arrived: list[tuple[Arriving, Mapping[str, Counts]]] = []
+        self.arrived: list[tuple[Arriving, Arrived]] = []
 
     async def add(self, *, user_ids: Collection[str], kind: str, title: str, message: str) -> None:
         """Store one notification per user; an id that is new makes its user."""
         arriving = _arriving(user_ids, kind=kind, title=title, message=message)
         (arrived,) = await (await self.session.connection()).run_sync(store.arrive, [arriving])
-        self.arrived.append((arriving, arrived.waiting))
+        self.arrived.append((arriving, arrived))
 
 
 @asynccontextmanager
@@ -78,8 +78,8 @@ async def notifying(services: Services) -> AsyncIterator[Notifier]:
     async with services.database.transaction() as session:
         notifier = Notifier(session)
         yield notifier
-    for arriving, waiting in notifier.arrived:
-        await _show(services, arriving, waiting)
+    for arriving, arrived in notifier.arrived:
+        await _show(services, arriving, arrived)
 
 
 class Sent(NamedTuple):
@@ -90,14 +90,15 @@ class Sent(NamedTuple):
     queued: int
     """Connections that were told at once."""
     new_users: Collection[str]
-    """Users who were not known here before."""
+    """Users of whom nothing was known before, and who are not connected."""
 
 
 async def notify(services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str) -> Sent:
     """Store one notification per user and show them."""
     arriving = _arriving(user_ids, kind=kind, title=title, message=message)
     arrived = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows))
-    return Sent(arriving.rows, await _show(services, arriving, arrived.waiting), arrived.new_users)
+    unknown = arrived.new_users - services.hub.reach.within(arrived.new_users)  # who has just connected has no row yet
+    return Sent(arriving.rows, await _show(services, arriving, arrived), unknown)
 
 
 def _arriving(user_ids: Collection[str], *, kind: str, title: str, message: str) -> Arriving:
@@ -106,9 +107,9 @@ def _arriving(user_ids: Collection[str], *, kind: str, title: str, message: str)
     return Arriving(rows, [noted(ARRIVED, [row.id for row in share]) for share in _shares(rows)])
 
 
-async def _show(services: Services, arriving: Arriving, waiting: Mapping[str, Counts]) -> int:
+async def _show(services: Services, arriving: Arriving, arrived: Arrived) -> int:
     """Show what is stored; how many connections were told at once."""
-    unread = {user_id: counted.unread for user_id, counted in waiting.items()}
+    unread = {user_id: counted.unread for user_id, counted in arrived.waiting.items()}
     queued = 0
     for note, rows in zip(arriving.notes, _shares(arriving.rows), strict=True):
         shown = _to_users(services, note["id"], rows, unread, view.arrived)

@@ -1,15 +1,17 @@
 """Queries on notifications. The number of statements does not depend on the number of users or notifications."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Select, func, select, update
+from sqlalchemy import CompoundSelect, Connection, CursorResult, Select, func, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.dialects import Executes, is_sqlite
-from app.db.ids import among
+from app.db.ids import among, in_order_of
 from app.db.many import Row, inserting
 from app.db.page import Slice, newest_first
 from app.db.writer import Kind
@@ -42,7 +44,7 @@ async def find(session: AsyncSession, notification_id: UUID, *, anew: bool = Fal
 
 async def page(session: AsyncSession, user_id: str, *, listed: Listed, limit: int, cursor: str | None) -> Slice[NotificationRow]:
     """One page of a user's notifications, newest first."""
-    query = select(NotificationRow).where(NotificationRow.user_id == user_id, *_listed(listed))
+    query = _listed(in_order_of(session, select(NotificationRow), NotificationRow.user_id, user_id), listed)
     return await newest_first(session, query, NotificationRow.id, limit=limit, cursor=cursor)
 
 
@@ -78,29 +80,28 @@ class Arriving(NamedTuple):
 
 
 class Arrived(NamedTuple):
-    """What came of it."""
+    """How it stands with the users of new notifications."""
 
     waiting: Mapping[str, Counts]
-    """For each of its users, then."""
-    new_users: Collection[str]
-    """Those of them who were not known here before."""
+    new_users: AbstractSet[str]
+    """Those who had no row."""
 
 
 def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Arrived]:
     """Store them, and make a row of each user who has none."""
     rows = [row for arriving in arrivals for row in arriving.rows]
     users = {row.user_id: named(row.user_id) for row in rows}
-    new_users = set(connection.scalars(*ensuring(connection, users.values())))
+    made = set(connection.scalars(*ensuring(connection, users.values())))
     if not is_sqlite(connection):  # it has one writer
         connection.execute(holding(connection, users))
     connection.execute(*inserting(connection, NotificationRow, [{name: getattr(row, name) for name in _STORED} for row in rows]))
     connection.execute(*inserting(connection, UnsentRow, [note for arriving in arrivals for note in arriving.notes]))
     waiting = _counts_of(users, connection.execute(_counting(connection, users)))
-    return [_arrived([row.user_id for row in arriving.rows], waiting, new_users) for arriving in arrivals]
+    return [_arrived([row.user_id for row in arriving.rows], waiting, made) for arriving in arrivals]
 
 
-def _arrived(user_ids: Collection[str], waiting: Mapping[str, Counts], new_users: Collection[str]) -> Arrived:
-    return Arrived({one: waiting[one] for one in user_ids}, {one for one in user_ids if one in new_users})
+def _arrived(user_ids: Collection[str], waiting: Mapping[str, Counts], made: set[str]) -> Arrived:
+    return Arrived({user_id: waiting[user_id] for user_id in user_ids}, made & set(user_ids))
 
 
 ARRIVING: Final[Kind[Arriving, Arrived]] = Kind("notifications", arrive)
@@ -111,19 +112,21 @@ async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, 
     return _counts_of(user_ids, await session.execute(_counting(session, user_ids)))
 
 
-def _counting(executes: Executes, user_ids: Collection[str]) -> Select[str, int, int]:
+def _counting(executes: Executes, user_ids: Collection[str]) -> CompoundSelect[str, int, int]:
     table = NotificationRow
-    unread = func.count().filter(table.read_at.is_(None))
-    unseen = func.count().filter(table.seen_at.is_(None))
-    query = select(table.user_id, unread, unseen).where(
-        among(executes, table.user_id, user_ids), table.archived_at.is_(None), table.read_at.is_(None) | table.seen_at.is_(None)
-    )
-    return query.group_by(table.user_id)
+
+    def waiting(kind: int, moment: InstrumentedAttribute[datetime | None]) -> Select[str, int, int]:
+        of_users = among(executes, table.user_id, user_ids), table.archived_at.is_(None), moment.is_(None)
+        return select(table.user_id, literal(kind), func.count()).where(*of_users).group_by(table.user_id)
+
+    return union_all(waiting(0, table.read_at), waiting(1, table.seen_at))
 
 
 def _counts_of(user_ids: Collection[str], counted: Iterable[Any]) -> dict[str, Counts]:
-    found = {user_id: Counts(*numbers) for user_id, *numbers in counted}
-    return {user_id: found.get(user_id, Counts(0, 0)) for user_id in user_ids}
+    found = {user_id: [0, 0] for user_id in user_ids}
+    for user_id, kind, number in counted:
+        found[user_id][kind] = number
+    return {user_id: Counts(*numbers) for user_id, numbers in found.items()}
 
 
 async def mark_all_read(session: AsyncSession, user_id: str, now: datetime) -> int:
@@ -142,14 +145,16 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 
-def _listed(listed: Listed) -> list[ColumnElement[bool]]:
+def _listed(query: Select[NotificationRow], listed: Listed) -> Select[NotificationRow]:
+    """Those on this list. In the order of a moment that none of them has, which is that of the index of these rows alone."""
     table = NotificationRow
+    if listed == "archived":
+        return query.where(table.archived_at.is_not(None))
+    query = query.where(table.archived_at.is_(None))
     match listed:
-        case "all":
-            return [table.archived_at.is_(None)]
         case "unread":
-            return [table.archived_at.is_(None), table.read_at.is_(None)]
+            return query.where(table.read_at.is_(None)).order_by(table.read_at.desc())
         case "unseen":
-            return [table.archived_at.is_(None), table.seen_at.is_(None)]
-        case "archived":
-            return [table.archived_at.is_not(None)]
+            return query.where(table.seen_at.is_(None)).order_by(table.seen_at.desc())
+        case "all":
+            return query

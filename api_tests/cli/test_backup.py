@@ -1,0 +1,60 @@
+"""`wsx backup`: a file of its own, complete, for nobody else's eyes, and never in place of another."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from app.cli import backup
+
+
+@pytest.fixture
+def migrated(wsx):
+    assert 0 == wsx("migrate").status
+
+
+def test_a_copy_has_all_tables_and_is_for_its_owner_alone(wsx, operator, migrated):
+    done = wsx("backup", "copy.db")
+    path = operator.folder / "copy.db"
+    assert (0, f"{path}: {path.stat().st_size:,} bytes\n", "") == (done.status, done.out, done.err)
+    assert 0o600 == path.stat().st_mode & 0o777
+    with closing(sqlite3.connect(path)) as copy:
+        assert [(0,)] == copy.execute("SELECT count(*) FROM messages").fetchall()
+    assert {"copy.db"} == {one.name for one in operator.folder.iterdir() if one.name.startswith("copy.db")}
+
+
+@pytest.mark.parametrize("name", ["copy.db", "copy.db.unfinished"])
+def test_a_file_that_is_there_is_left_as_it_is(wsx, operator, migrated, name):
+    path = operator.folder / name
+    path.write_text("something else")
+    done = wsx("backup", "copy.db")
+    assert (1, f"wsx: {path} is there already, and is not overwritten: give another name\n") == (done.status, done.err)
+    assert "something else" == path.read_text()
+
+
+def test_what_cannot_be_copied_is_said_in_a_line(wsx, operator):
+    missing = wsx("backup", "copy.db")
+    assert f"wsx: there is no database to copy: {operator.folder}" in missing.err
+    wsx("migrate")
+    nowhere = wsx("backup", "none/copy.db")
+    assert (1, f"wsx: the copy {operator.folder}/none/copy.db cannot be made: No such file or directory\n") == (
+        nowhere.status,
+        nowhere.err,
+    )
+
+
+def test_a_copy_that_is_broken_off_leaves_nothing(wsx, operator, migrated, monkeypatch):
+    def broken(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(backup, "copy", broken)
+    done = wsx("backup", "copy.db")
+    assert f"wsx: the copy {operator.folder}/copy.db cannot be made: database or disk is full\n" == done.err
+    assert [] == [one.name for one in operator.folder.iterdir() if one.name.startswith("copy.db")]
+
+
+def test_for_postgresql_its_own_command_is_named(wsx):
+    done = wsx("backup", "copy.db", database_url="postgresql+asyncpg://wsx:sesame@localhost/wsx")
+    assert 1 == done.status
+    assert "pg_dump --format=custom --file=copy.db" in done.err
+    assert "sesame" not in done.err

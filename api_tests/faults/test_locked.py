@@ -1,0 +1,139 @@
+"""D3: another process holds the lock of the database. Who would store is refused in time; nobody else notices."""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from api_tests.cli.command import Operator
+from api_tests.client import ApiClient
+from api_tests.cluster.processes import token_of
+from api_tests.db.beside import others_write
+from api_tests.faults.crowd import RETRY_S, Page
+from api_tests.faults.scene import IS_LONG, p99
+from api_tests.faults.storing import lost, storing
+from api_tests.reliability import Figures
+from api_tests.server import ADMIN_KEY, SECRET
+from api_tests.waiting import MS, SOON_S, eventually, eventually_told
+from app.db import sqlite
+from app.kernel.clock import monotonic
+from app.settings import Settings
+
+LOCKED_S = 30.0 if IS_LONG else sqlite.BUSY_TIMEOUT_MS * MS
+"""The short form: so long that one is refused."""
+FOUND_OUT_S = 2.0
+MAX_LATE_S = (50 if IS_LONG else 200) * MS
+"""By how much the loop may be late, p99; the short form may run on a busy machine."""
+ANSWERED_WITHIN_S = sqlite.TURN_TIMEOUT_S + sqlite.BUSY_TIMEOUT_MS * MS + (1.0 if IS_LONG else SOON_S)
+AT_ONCE = 16
+SEED = 1
+GAUGE = """
+import asyncio, time
+from app import wsx
+
+tasks = []
+
+async def gauge():
+    with open("late", "w") as late:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.005)
+            late.write(f"{time.monotonic() - began - 0.005}\\n")
+            late.flush()
+
+@wsx.on_connection
+def begin(connection):
+    if not tasks:
+        tasks.append(asyncio.create_task(gauge()))
+"""
+"""How late the loop comes to a timer of 5 ms, each time."""
+BLOCKING = """
+import sqlite3
+from contextlib import asynccontextmanager, closing, suppress
+from app.db.session import Database
+
+transaction = Database.transaction
+
+@asynccontextmanager
+async def blocking(database):
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect("var/wsx.db", timeout=0.3)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+    async with transaction(database) as session:
+        yield session
+
+Database.transaction = blocking
+"""
+"""The product, as if it asked the database in its loop."""
+
+
+class Told(NamedTuple):
+    """What was found while the database was locked."""
+
+    late_s: float
+    """p99."""
+    slowest_s: float
+    refused: int
+    stored_meanwhile: int
+    well_s: float
+    wrong: list[str]
+
+
+async def locked(operator: Operator, seconds: float, *handlers: str) -> Told:
+    (operator.folder / "gauge.py").write_text(GAUGE)
+    how = {"admin_key": ADMIN_KEY, "token_secret": SECRET, "handlers": ",".join(("gauge", *handlers))}
+    settings = Settings(database_url=f"sqlite+aiosqlite:///{operator.database}")
+    late = operator.folder / "late"
+    async with operator.serves(**how) as serving, storing(serving.url, SEED) as office, ApiClient(serving.url, ADMIN_KEY) as api:
+        page = Page([serving.url], RETRY_S, token=token_of("ada"))
+        await page.connect()
+        await eventually(lambda: late.exists() and late.read_text())
+        async with others_write(settings):
+            before, stored, began = len(late.read_text()), len(office.acknowledged), monotonic()
+            async with office.by(AT_ONCE):
+                while monotonic() - began < seconds or not (handlers or office.answers[503]):
+                    await api.broadcast(f"it is {monotonic()}")
+                    assert 200 == (await api.get("/rooms")).status_code
+                    await asyncio.sleep(20 * MS)
+                waited_s = list(office.waited_s)
+            lates = [float(line) for line in late.read_text()[before:].splitlines()]
+            meanwhile = len(office.acknowledged) - stored
+        back = monotonic()
+
+        async def stores() -> bool:
+            return await office.one() == 201
+
+        await eventually_told(stores)
+        well_s = monotonic() - back
+        assert (1, []) == (len(page.hellos), page.codes)
+        page.leave()
+        wrong = [f"answered {status}" for status in office.answers if status not in {201, 503}]
+        wrong += ["refused without Retry-After"] if False in office.told_when else []
+        wrong += ["a mistake of ours"] if "Traceback" in serving.err else []
+        wrong += lost(operator.database, office.acknowledged)
+    return Told(p99(lates), max(waited_s, default=0.0), office.answers[503], meanwhile, well_s, wrong)
+
+
+async def test_a_locked_database_is_waited_for_beside_the_loop(operator: Operator, report: Callable[[str], None], figures: Figures):
+    told = await locked(operator, LOCKED_S)
+    report(
+        f"D3 locked for {LOCKED_S:g} s: the loop {told.late_s / MS:.1f} ms late (p99), {told.refused} refused, the slowest after "
+        f"{told.slowest_s:.1f} s, well again after {told.well_s:.2f} s"
+    )
+    with figures.bars(
+        "D3",
+        {
+            "loop late ms, p99": told.late_s / MS,
+            "refused": told.refused,
+            "slowest answer s": told.slowest_s,
+            "well after s": told.well_s,
+        },
+    ):
+        assert ([], 0) == (told.wrong, told.stored_meanwhile)
+        assert told.late_s < MAX_LATE_S
+        assert told.slowest_s < ANSWERED_WITHIN_S
+
+
+async def test_a_server_that_waits_in_its_loop_is_found_out(operator: Operator):
+    (operator.folder / "blocking.py").write_text(BLOCKING)
+    told = await locked(operator, FOUND_OUT_S, "blocking")
+    assert told.late_s > MAX_LATE_S

@@ -1,0 +1,96 @@
+"""The database as it is used: transactions, how they end, how long they take; and the queues that write in batches."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.backend import Done
+from app.db.session import Database
+from app.kernel.batches import Batches
+from app.kernel.clock import monotonic
+from app.kernel.errors import Unavailable
+from app.kernel.histogram import SECONDS, SIZES, Histogram
+from app.kernel.span import NO_SPAN, Span
+from app.monitoring.families import add_histogram
+
+OUTCOMES: Final = ("committed", "rolled_back", "unavailable")
+"""`rolled_back`: by whoever wrote, who refused something, or by a mistake. `unavailable`: the database was away, busy or full."""
+
+
+class WatchedDatabase(Database):
+    """A database that knows how its transactions end."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.span: Span = NO_SPAN
+        """Set by whoever traces."""
+        self.outcomes: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
+        self.seconds = Histogram(SECONDS)
+        """From the wish for its turn to what it answers; only of those that were committed."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """As the database does."""
+        with self._watched(), self.span("transaction"):
+            async with super().transaction() as session:
+                yield session
+
+    async def _commit(self, work: Callable[[Connection], Done]) -> Done:
+        with self._watched(), self.span("transaction"):
+            return await super()._commit(work)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        began, outcome = monotonic(), "rolled_back"
+        try:
+            yield
+            outcome = "committed"
+        except Unavailable:
+            outcome = "unavailable"
+            raise
+        finally:
+            self.outcomes[outcome] += 1
+            if outcome == "committed":
+                self.seconds.observe(monotonic() - began)
+
+
+class StorageCollector(Collector):
+    """Reads what is known when it is asked for."""
+
+    def __init__(self, database: WatchedDatabase, batches: Sequence[Batches]) -> None:
+        """`batches`: those that run; it is read only."""
+        self._database = database
+        self._batches = batches
+
+    def collect(self) -> Iterator[Metric]:
+        """The numbers as they are now."""
+        ended = CounterMetricFamily("wsx_transactions", "Transactions that write, by how they ended", labels=["outcome"])
+        for outcome, count in self._database.outcomes.items():
+            ended.add_metric([outcome], count)
+        took = "Seconds that committed transactions took, with what they waited for their turn"
+        seconds = HistogramMetricFamily("wsx_transaction_seconds", took)
+        add_histogram(seconds, (), self._database.seconds)
+        yield from (ended, seconds)
+        yield from self._queues()
+
+    def _queues(self) -> Iterator[Metric]:
+        """Those of one name as one."""
+        waiting: Counter[str] = Counter()
+        sizes: dict[str, Histogram] = {}
+        for one in self._batches:
+            waiting[one.name] += len(one)
+            whole = sizes.setdefault(one.name, Histogram(SIZES))
+            whole.counts = [before + more for before, more in zip(whole.counts, one.sizes.counts, strict=True)]
+            whole.sum += one.sizes.sum
+        depth = GaugeMetricFamily("wsx_batch_waiting", "Items that wait to be carried out with others", labels=["queue"])
+        items = HistogramMetricFamily("wsx_batch_items", "Items that were carried out together", labels=["queue"])
+        for name, count in waiting.items():
+            depth.add_metric([name], count)
+            add_histogram(items, [name], sizes[name])
+        yield from (depth, items)

@@ -55,6 +55,7 @@ class Page(AnyPage):
         super().__init__([url], RETRY_S, token=token_of(name))
         self.shown: list[tuple[str, str]] = []
         self.gaps = 0
+        self.rests = False
 
     def _received(self, message: Any, known: str) -> None:
         self.gaps += message.get("type") == "gap"
@@ -84,10 +85,10 @@ class Page(AnyPage):
         await eventually(lambda: len(self.hellos) > greeted)
 
     async def come_back_all_the_time(self) -> None:
-        """Until cancelled: it leaves with what it has just been shown."""
-        while True:
+        """Until it rests: it leaves with what it has just been shown."""
+        while not self.rests:
             shown = len(self.shown)
-            await eventually(lambda shown=shown: len(self.shown) > shown, LONG_S)
+            await eventually(lambda shown=shown: self.rests or len(self.shown) > shown, LONG_S)
             await self.come_back(self.cursor)
 
 
@@ -143,9 +144,9 @@ class Talk:
         await asyncio.gather(*(say(self._office.nodes[place % 2], marks) for place, marks in enumerate(self.marks)))
         count = PUBLISHERS * MESSAGES
         await eventually(lambda: all(len(page.shown) >= count for page in self.steady), LONG_S)
-        for task in restless:
-            task.cancel()
-        await asyncio.gather(*restless, return_exceptions=True)
+        for page in self.readers:
+            page.rests = True
+        await asyncio.gather(*restless)
 
     async def skipped(self) -> list[str]:
         """What is wrong with what anybody was shown."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
 from api_tests.cluster.processes import token_of
 from api_tests.faults.burst import ROOM, BackOffice
@@ -221,6 +222,7 @@ async def test_nobody_skips_what_was_committed_late(
         assert behind > 0
 
 
+@pytest.mark.long
 async def test_a_server_that_skips_one_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
     for name in "ab":
         (tmp_path / name).mkdir()

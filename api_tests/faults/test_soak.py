@@ -13,6 +13,8 @@ from itertools import count
 from statistics import median
 from typing import Any
 
+import pytest
+
 from api_tests.abuse.victim import MIB, Victim, victim
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
@@ -235,6 +237,7 @@ async def test_memory_and_descriptors_stay_as_they_are(operator: Operator, repor
         assert [] == wrong
 
 
+@pytest.mark.long
 async def test_a_handler_that_leaks_is_found_out(operator: Operator):
     (operator.folder / "leaking.py").write_text(LEAKING)
     async with day(operator, handlers="leaking") as over:

@@ -94,6 +94,7 @@ async def test_nothing_that_was_acknowledged_is_lost_by_a_power_cut(
         assert [[]] * CUTS == missing
 
 
+@pytest.mark.long
 async def test_the_weaker_setting_is_found_out(operator: Operator, disk: Disk, report: Callable[[str], None]):
     chance = random.Random(SEED)  # noqa: S311 - a seed, by which a run is repeated
     async with victim(operator, disk, sys.executable, "-c", NORMAL) as here:

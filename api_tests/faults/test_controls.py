@@ -69,12 +69,11 @@ CatchUp._collect = collect_less
 """
 NEVER_AGAIN = """
 from app.features.unsent import Unsent
-from app.kernel.ids import new_short_id
 
-async def note_nothing(unsent, *_):
-    return new_short_id()
+async def forget(unsent, _push, again):
+    unsent.done(again.id)
 
-Unsent.note = note_nothing
+Unsent._push_again = forget
 """
 TO_ANYBODY = """
 from app.features.notifications import service

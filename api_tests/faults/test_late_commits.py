@@ -83,11 +83,13 @@ class Page(AnyPage):
         await self.connect()
         await eventually(lambda: len(self.hellos) > greeted)
 
-    async def come_back_all_the_time(self) -> None:
-        """Until cancelled: it leaves with what it has just been shown."""
+    async def come_back_all_the_time(self, is_over: asyncio.Event) -> None:
+        """It leaves with what it has just been shown; when all is over it is there."""
         while True:
             shown = len(self.shown)
-            await eventually(lambda shown=shown: len(self.shown) > shown, LONG_S)
+            await eventually(lambda shown=shown: len(self.shown) > shown or is_over.is_set(), LONG_S)
+            if is_over.is_set():
+                return
             await self.come_back(self.cursor)
 
 
@@ -139,13 +141,13 @@ class Talk:
         """Return when the steady ones have seen all."""
         assert (await self._office.nodes[0].post("/rooms", json={"id": ROOM, "name": "Lobby"})).is_success
         await asyncio.gather(*(page.come() for page in (*self.steady, *self.readers)))
-        restless = [asyncio.create_task(page.come_back_all_the_time()) for page in self.readers]
+        is_over = asyncio.Event()
+        restless = [asyncio.create_task(page.come_back_all_the_time(is_over)) for page in self.readers]
         await asyncio.gather(*(say(self._office.nodes[place % 2], marks) for place, marks in enumerate(self.marks)))
         count = PUBLISHERS * MESSAGES
         await eventually(lambda: all(len(page.shown) >= count for page in self.steady), LONG_S)
-        for task in restless:
-            task.cancel()
-        await asyncio.gather(*restless, return_exceptions=True)
+        is_over.set()
+        await asyncio.gather(*restless)
 
     async def skipped(self) -> list[str]:
         """What is wrong with what anybody was shown."""

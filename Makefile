@@ -27,9 +27,9 @@ check: .venv/.tested-with ## the gates that run nothing: style, types, import co
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive app --configfile pyproject.toml
 
-tests: .venv/.tested-with ## only the tests, with coverage; three parts at once
+tests: .venv/.tested-with ## only the tests, with coverage; four parts at once
 	@rm -rf .coverage .coverage.* .build/tests && mkdir -p .build/tests
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(PARTS:%=tests-of-%)
+	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target $(PARTS:%=tests-of-%)
 	@$(MAKE) --no-print-directory --jobs=1 $(PARTS:%=again-%)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=100
@@ -48,7 +48,7 @@ HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
 HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
-PARTS := rest processes-1 processes-3 processes-2 features-1 features-2 postgresql-1 postgresql-2
+PARTS := processes-1 rest processes-2 processes-3 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
 PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
 PART.processes-1 := $(addprefix api_tests/,abuse browser cli)
@@ -58,8 +58,8 @@ PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
 PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))
 # All that is stored, on the other database; of these features nothing is.
-STORELESS := asking background broadcasts connections content demo gathering handlers idle locations metrics pacing sign_in \
-  targets templates ttl
+STORELESS := asking background broadcasts connections $(addprefix console_,attacks connections forms live pages words) content \
+  demo gathering handlers idle left_out locations metrics pacing redis_away sign_in targets templates ttl
 PART.postgresql-1 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-1))
 PART.postgresql-2 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-2)) api_tests/db
 
@@ -83,7 +83,7 @@ openapi: install ## rewrite openapi/ from the code
 bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ONLY="connects room" RUNS=1 for less
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
 
-faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; half an hour, alone on the machine, as root
+faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; an hour, alone on the machine, as root
 	FAULTS=long $(BIN)/python -m pytest --timeout=600 api_tests/faults
 
 soak: .venv/.tested-with ## an hour with 2,000 sockets that come and go; SECONDS=180 for less

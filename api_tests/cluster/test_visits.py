@@ -287,7 +287,7 @@ async def _makes_member(node: Node) -> None:
 
 async def _members(node: Node) -> int:
     async with node.services.database.reading() as session:
-        return len((await store.members(session, "lobby", among=None, limit=10, cursor=None)).rows)
+        return len((await store.members(session, "lobby", of_users=None, limit=10, cursor=None)).rows)
 
 
 async def _is_in_room(node: Process, connection_id: str) -> None:

@@ -8,6 +8,14 @@ from api_tests.cli.command import Operator
 from api_tests.faults.scene import IS_LONG
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked as long runs in the long form only: broken servers that it takes long to find out."""
+    if not IS_LONG:
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     return Operator(tmp_path)

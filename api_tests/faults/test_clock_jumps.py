@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from api_tests.cli.command import PROGRAM
 from api_tests.faults.burst import ROOM
 from api_tests.faults.scene import IS_LONG, PAGES, PER_S, Scene, scene
@@ -114,6 +116,7 @@ async def test_the_clock_jumps_an_hour(
         assert [] == wrong
 
 
+@pytest.mark.long
 async def test_a_server_that_measures_by_the_time_of_day_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
     wrong, _ = await jumped(tmp_path, postgresql_url, redis, JUMPS[:2], sys.executable, "-c", BY_THE_WALL)
     assert any("closed" in str(one) for one in wrong)

@@ -1,7 +1,6 @@
 """D2: the disk is full. Nothing is said to be stored that is not, sockets live on, and soon after there is room all is well."""
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -105,9 +104,8 @@ class Story:
 def fill(filler: Path) -> None:
     """Take what room there is, to the last byte."""
     with suppress(OSError), filler.open("ab", buffering=0) as file:
-        for size in (MIB, 4_096, 1):
-            while os.write(file.fileno(), b"x" * size) == size:
-                pass
+        while file.write(b"x" * MIB):
+            pass
 
 
 async def told(operator: Operator, disk: Path, seed: int, **settings: str) -> Story:

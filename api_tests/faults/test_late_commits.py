@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 
 from api_tests.cluster.processes import token_of
 from api_tests.faults.burst import ROOM, BackOffice
@@ -55,6 +56,7 @@ class Page(AnyPage):
         super().__init__([url], RETRY_S, token=token_of(name))
         self.shown: list[tuple[str, str]] = []
         self.gaps = 0
+        self.rests = False
 
     def _received(self, message: Any, known: str) -> None:
         self.gaps += message.get("type") == "gap"
@@ -83,13 +85,11 @@ class Page(AnyPage):
         await self.connect()
         await eventually(lambda: len(self.hellos) > greeted)
 
-    async def come_back_all_the_time(self, is_over: asyncio.Event) -> None:
-        """It leaves with what it has just been shown; when all is over it is there."""
-        while True:
+    async def come_back_all_the_time(self) -> None:
+        """Until it rests: it leaves with what it has just been shown."""
+        while not self.rests:
             shown = len(self.shown)
-            await eventually(lambda shown=shown: len(self.shown) > shown or is_over.is_set(), LONG_S)
-            if is_over.is_set():
-                return
+            await eventually(lambda shown=shown: self.rests or len(self.shown) > shown, LONG_S)
             await self.come_back(self.cursor)
 
 
@@ -141,12 +141,12 @@ class Talk:
         """Return when the steady ones have seen all."""
         assert (await self._office.nodes[0].post("/rooms", json={"id": ROOM, "name": "Lobby"})).is_success
         await asyncio.gather(*(page.come() for page in (*self.steady, *self.readers)))
-        is_over = asyncio.Event()
-        restless = [asyncio.create_task(page.come_back_all_the_time(is_over)) for page in self.readers]
+        restless = [asyncio.create_task(page.come_back_all_the_time()) for page in self.readers]
         await asyncio.gather(*(say(self._office.nodes[place % 2], marks) for place, marks in enumerate(self.marks)))
         count = PUBLISHERS * MESSAGES
         await eventually(lambda: all(len(page.shown) >= count for page in self.steady), LONG_S)
-        is_over.set()
+        for page in self.readers:
+            page.rests = True
         await asyncio.gather(*restless)
 
     async def skipped(self) -> list[str]:
@@ -222,6 +222,7 @@ async def test_nobody_skips_what_was_committed_late(
         assert behind > 0
 
 
+@pytest.mark.long
 async def test_a_server_that_skips_one_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
     for name in "ab":
         (tmp_path / name).mkdir()

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+import pytest
+
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
 from api_tests.cluster.processes import token_of
@@ -133,6 +135,7 @@ async def test_a_locked_database_is_waited_for_beside_the_loop(operator: Operato
         assert told.slowest_s < ANSWERED_WITHIN_S
 
 
+@pytest.mark.long
 async def test_a_server_that_waits_in_its_loop_is_found_out(operator: Operator):
     (operator.folder / "blocking.py").write_text(BLOCKING)
     told = await locked(operator, FOUND_OUT_S, "blocking")

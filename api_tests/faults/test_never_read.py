@@ -118,6 +118,7 @@ async def test_who_never_reads_is_gone_soon(operator: Operator, count: int, repo
         assert not IS_LONG or during_s < max(SHARE * before_s, before_s + AT_LEAST_S)
 
 
+@pytest.mark.long
 async def test_a_server_that_keeps_everything_for_everybody_is_found_out(operator: Operator):
     (operator.folder / "endless.py").write_text(ENDLESS)
     async with server(operator, "endless") as running, visitors(running.url, VISITORS) as people:

@@ -104,6 +104,7 @@ async def test_a_node_is_cut_off_from_redis(
             assert not any(page.gaps for page in here.pages)
 
 
+@pytest.mark.long
 async def test_a_server_that_does_not_know_the_dead_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
     for name in "ab":
         (tmp_path / name).mkdir()

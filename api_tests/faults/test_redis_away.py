@@ -5,6 +5,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
+import pytest
+
 from api_tests.faults.scene import IS_LONG, Scene, p99, scene
 from api_tests.redis_server import RedisServer
 from api_tests.reliability import Figures
@@ -117,6 +119,7 @@ async def test_redis_stands_still(
             assert slowest_s < ANSWERED_WITHIN_S
 
 
+@pytest.mark.long
 async def test_a_server_that_waits_for_redis_for_ever_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
     program = (sys.executable, "-c", NEVER_TOO_LATE)
     async with scene(tmp_path, postgresql_url, redis.url, pages=2, seed=SEED, program=program) as here:

@@ -100,6 +100,7 @@ async def test_who_vanishes_is_noticed(operator: Operator, cable: Cable, report:
         assert grown < MAX_LEFT_BYTES
 
 
+@pytest.mark.long
 async def test_a_server_that_takes_silence_for_an_answer_is_found_out(operator: Operator, cable: Cable):
     (operator.folder / "deaf.py").write_text(DEAF)
     async with server(operator, cable, "deaf") as running:

@@ -106,7 +106,9 @@ class Unsent:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._made: Gathering[str, None] = Gathering("notes of what was pushed", self._forget, pause_s=FORGET_PAUSE_S)
+        self._made: Gathering[str, None] = Gathering(
+            "notes of what was pushed", self._forget, pause_s=FORGET_PAUSE_S, keeps_up=True
+        )
         self._under_way: set[str] = set()
         self._again: set[str] = set()
         self._left_until = _LONG_AGO

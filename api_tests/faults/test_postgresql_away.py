@@ -4,7 +4,9 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -30,7 +32,9 @@ HOLD = 1
 HOLD_UP = f"""
 CREATE FUNCTION hold_up() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_advisory_xact_lock({HOLD}); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER hold_up AFTER INSERT ON notifications DEFERRABLE INITIALLY DEFERRED
+"""
+HOLDS_UP = """
+CREATE CONSTRAINT TRIGGER hold_up AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION hold_up();
 """
 WAITS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -43,6 +47,15 @@ async def carry_out(calls, asked, work, *, keeps_answer):
 IdempotentCalls.carry_out = carry_out
 """
 """The product, as if it knew no keys."""
+SETTLES_NOTHING = """
+from app.db import writer
+
+writer.SETTLE_S = 0.0
+"""
+"""The product, whose writer tells everybody that it does not know."""
+BY_THE_WRITER = "notifications", {"user_ids": ["ada"], "title": "title"}
+IN_A_TRANSACTION = "announcements", {"title": "title", "message": "message", "priority": "low"}
+"""Of which nobody but the key settles what is unclear."""
 
 
 @pytest.fixture
@@ -105,41 +118,61 @@ async def test_postgresql_is_away_for_a_moment_while_all_talk(
         assert well_s < WELL_WITHIN_S
 
 
-async def unclear(operator: Operator, own: Postgres, url: str, **settings: str) -> tuple[list[tuple[int, str]], int]:
+async def unclear(
+    operator: Operator, own: Postgres, url: str, stored_by: tuple[str, dict[str, Any]], **settings: str
+) -> tuple[list[tuple[int, str]], int]:
     """A call under a key whose commit is carried out and not confirmed, and the same again: both answers, how often it is there."""
     told = []
+    path, body = stored_by
+    there = f"SELECT title, count(*) FROM {path} GROUP BY title"  # noqa: S608 - one of the two above
     async with proxy_to(own.port) as proxy:
         through = url.replace(f":{own.port}/", f":{proxy.port}/")
-        async with operator.serves(database_url=through, admin_key=ADMIN_KEY, **settings) as serving:
+        async with operator.serves(database_url=through, admin_key=ADMIN_KEY, **settings) as serving, AsyncExitStack() as end:
             connection = await asyncpg.connect(plain(url))
-            await connection.execute(HOLD_UP)
+            end.callback(connection.terminate)
+            await connection.execute(HOLD_UP + HOLDS_UP % path)
             await connection.execute(f"SELECT pg_advisory_lock({HOLD})")
             async with ApiClient(serving.url, ADMIN_KEY) as api:
 
                 async def ask() -> None:
-                    body, key = {"user_ids": ["ada"], "title": "title"}, {"Idempotency-Key": "unclear"}
-                    answer = await api.post("/notifications", body, headers=key)
-                    told.append((answer.status_code, answer.json().get("type", "").rpartition(":")[2]))
+                    answer = await api.post(f"/{path}", body, headers={"Idempotency-Key": "unclear"})
+                    word = "replayed" if "idempotency-replayed" in answer.headers else answer.json().get("type", "")
+                    told.append((answer.status_code, word.rpartition(":")[2]))
 
                 asking = asyncio.create_task(ask())
                 await eventually(lambda: query(url, WAITS))
                 proxy.hold_answers()
                 await connection.close()  # which releases the lock
-                await eventually(lambda: query(url, STORED))
+                await eventually(lambda: query(url, there))
                 proxy.cut()
                 proxy.release_answers()
                 await asking
                 await ask()
-    ((_, stored),) = query(url, STORED)
+    ((_, stored),) = query(url, there)
     return told, int(str(stored))
 
 
-async def test_an_unclear_commit_is_done_again_and_stored_once(operator: Operator, postgres: Postgres, postgresql_url: str):
-    told, stored = await unclear(operator, postgres, postgresql_url)
-    assert ([(201, ""), (201, "")], 1) == (told, stored)
+async def test_an_unclear_commit_is_settled_by_the_writer(operator: Operator, postgres: Postgres, postgresql_url: str):
+    told, stored = await unclear(operator, postgres, postgresql_url, BY_THE_WRITER)
+    assert ([(201, ""), (201, "replayed")], 1) == (told, stored)
 
 
-async def test_a_server_that_knows_no_keys_is_found_out(operator: Operator, postgres: Postgres, postgresql_url: str):
-    (operator.folder / "anykey.py").write_text(ANY_KEY)
-    told, stored = await unclear(operator, postgres, postgresql_url, handlers="anykey")
-    assert ([(201, ""), (201, "")], 2) == (told, stored)
+async def test_an_unclear_commit_is_settled_by_the_key(operator: Operator, postgres: Postgres, postgresql_url: str):
+    told, stored = await unclear(operator, postgres, postgresql_url, IN_A_TRANSACTION)
+    assert ([(503, "unavailable"), (409, "answer_lost")], 1) == (told, stored)
+
+
+@pytest.mark.parametrize(
+    ("broken", "stored_by", "found"),
+    [
+        (ANY_KEY, BY_THE_WRITER, ([(201, ""), (201, "")], 2)),
+        (ANY_KEY, IN_A_TRANSACTION, ([(503, "unavailable"), (201, "")], 2)),
+        (SETTLES_NOTHING, BY_THE_WRITER, ([(503, "unavailable"), (409, "answer_lost")], 1)),
+    ],
+    ids=["knows no keys, and its writer settles", "knows no keys", "its writer settles nothing"],
+)
+async def test_a_server_that_settles_less_is_found_out(
+    operator: Operator, postgres: Postgres, postgresql_url: str, broken, stored_by, found
+):
+    (operator.folder / "broken.py").write_text(broken)
+    assert found == await unclear(operator, postgres, postgresql_url, stored_by, handlers="broken")

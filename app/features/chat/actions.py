@@ -12,7 +12,6 @@ from app.features.rooms import (
     check_room_for_one_more,
     entering,
     leave,
-    may_enter,
     require_member,
     require_presence,
     told_of_entering,
@@ -59,17 +58,16 @@ async def join_room(services: Services, request: Request, connection: Connection
     check_room_for_one_more(services, connection, room_id)
     if (catch_up := connection.outbox.catch_up) is not None:
         await catch_up.until_live()  # what it is answered comes behind all that it reads until then, which the list would hide
-    async with services.database.transaction() as session:
-        await may_enter(session, services, room_id, user)
     seam = services.of(Seam)
-    with entering(services, connection, room_id), seam.joining(room_id, connection.id) as joining:
-        async with services.database.reading() as session:
-            await require_member(session, room_id, user)
-            before = await last_messages(session, room_id)
-        await seam.until_delivered(before, joining)
-        require_presence(connection, room_id)
-        await told_of_entering(services, connection, [room_id], user)
-        shown = shown_on_joining(services, before, joining)
+    async with entering(services, connection, room_id, user):
+        with seam.joining(room_id, connection.id) as joining:
+            async with services.database.reading() as session:
+                await require_member(session, room_id, user)
+                before = await last_messages(session, room_id)
+            await seam.until_delivered(before, joining)
+            require_presence(connection, room_id)
+            await told_of_entering(services, connection, [room_id], user)
+            shown = shown_on_joining(services, before, joining)
     return Reply(html("<div>Joined room {}</div>", room_id), oob=(shown,))
 
 

@@ -4,8 +4,8 @@ Two things are kept apart. A **member** is a user, and stored: it says who may c
 and lives in the registry: a page hears a room because it joined it, not because its user did so once.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -147,11 +147,27 @@ async def put_out(services: Services, room_id: str, user_id: str) -> None:
         raise NotFound(message)
 
 
-async def may_enter(session: AsyncSession, services: Services, room_id: str, user: User) -> None:
-    """Make the user a member, as far as the room and the settings allow. Raises Refused.
+@asynccontextmanager
+async def entering(services: Services, connection: Connection, room_id: str, user: User) -> AsyncIterator[None]:
+    """Around the coming in of a page, whose user becomes a member. It hears the room from the start of the block on.
 
-    A private room of others answers like one that does not exist.
+    When the block raises, a page that was not in the room before hears it no longer. Raises Refused, and Unavailable.
     """
+    is_new, registry = room_id not in connection.rooms, services.hub.registry
+    async with services.of(Visits).turns.of(room_id, user.id):  # who leaves meanwhile must not end this membership
+        async with services.database.transaction() as session:
+            await _become_member(session, services, room_id, user)
+        registry.join(connection, room_id)
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            registry.leave(connection, room_id)
+        raise
+
+
+async def _become_member(session: AsyncSession, services: Services, room_id: str, user: User) -> None:
+    """As far as the room and the settings allow. A private room of others answers like one that does not exist."""
     row = await store.kept(session, room_id)
     if row is None and services.settings.open_rooms:
         row, _ = await store.ensure_room(session, room_id, room_id, is_private=False)
@@ -159,23 +175,6 @@ async def may_enter(session: AsyncSession, services: Services, room_id: str, use
         raise _closed()
     await ensure_signed_in(session, [user])
     await store.ensure_member(session, room_id, user.id)
-
-
-@contextmanager
-def entering(services: Services, connection: Connection, room_id: str) -> Iterator[None]:
-    """Around the coming in of a page. It hears the room from the start of the block on.
-
-    When the block raises, a page that was not in the room before hears it no longer.
-    """
-    is_new = room_id not in connection.rooms
-    registry = services.hub.registry
-    registry.join(connection, room_id)
-    try:
-        yield
-    except BaseException:
-        if is_new:
-            registry.leave(connection, room_id)
-        raise
 
 
 async def require_member(session: AsyncSession, room_id: str, user: User) -> None:
@@ -234,13 +233,14 @@ async def leave(services: Services, connection: Connection, room_id: str, user: 
     """
     visits = services.of(Visits)
     is_elsewhere = await visits.has_pages_elsewhere(room_id, user.id)
-    async with services.database.transaction() as session:
-        is_last = not _other_pages(services, connection, room_id, user)  # asked in here: they come in by transactions, too
+    async with visits.turns.of(room_id, user.id):
+        is_last = not _other_pages(services, connection, room_id, user)
         if is_last and not is_elsewhere:
-            row = await store.kept(session, room_id)
-            if row is not None and not row.is_private:
-                await store.remove_member(session, room_id, user.id)
-    services.hub.registry.leave(connection, room_id)
+            async with services.database.transaction() as session:
+                row = await store.kept(session, room_id)
+                if row is not None and not row.is_private:
+                    await store.remove_member(session, room_id, user.id)
+        services.hub.registry.leave(connection, room_id)
     has_left = visits.page_left(connection, room_id, user.id)
     if has_left and is_last:  # else another page is on its way in: should it be turned away, the others are told after the grace
         await visits.leave(room_id, user.id, is_told=not is_elsewhere)

@@ -32,6 +32,7 @@ from app.hub.peers import LeftVisit, TakeVisits, TellVisits, Visiting
 from app.hub.publication import News, Part, Publication
 from app.kernel.identity import User
 from app.kernel.ids import new_short_id
+from app.kernel.turns import Turns
 
 PAUSE_S = 0.05
 """Seconds in which those whose grace is over are gathered into one publication."""
@@ -66,6 +67,8 @@ class Visits:
         self._node = services.hub.roster.node
         self._grace_s = services.settings.presence_grace_s
         self._book = Book()
+        self.turns = Turns()
+        """Of a user who comes into a room, or leaves it, by several pages of this node at once."""
         self._gone: Gathering[tuple[str, str], object] = Gathering("visits of rooms that are over", self._end_gone, pause_s=PAUSE_S)
         self._put_out: Gathering[tuple[str, str], User] = Gathering("users who were put out", self._tell_put_out, pause_s=0.0)
 

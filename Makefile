@@ -47,7 +47,7 @@ HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
 HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
-PARTS := rest processes-1 processes-2 features-1 features-2 postgresql-1 postgresql-2
+PARTS := processes-1 rest processes-2 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
 PROCESSES := $(addprefix api_tests/,abuse browser cli cluster faults postgresql benchmarks)
 PART.processes-1 := $(addprefix api_tests/,abuse browser cli)
@@ -56,8 +56,8 @@ PART.rest := api_tests $(PROCESSES:%=--ignore=%) --ignore=api_tests/features
 PART.features-1 := $(wildcard api_tests/features/test_[a-j]*.py)
 PART.features-2 := $(filter-out $(PART.features-1),$(wildcard api_tests/features/test_*.py))
 # All that is stored, on the other database; of these features nothing is.
-STORELESS := asking background broadcasts connections content demo gathering handlers idle locations metrics pacing sign_in \
-  targets templates
+STORELESS := asking background broadcasts connections $(addprefix console_,attacks connections forms live pages words) content \
+  demo gathering handlers idle left_out locations metrics pacing redis_away sign_in targets templates
 PART.postgresql-1 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-1))
 PART.postgresql-2 = --database postgresql $(filter-out $(STORELESS:%=api_tests/features/test_%.py),$(PART.features-2)) api_tests/db
 

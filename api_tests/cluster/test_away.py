@@ -89,7 +89,7 @@ async def test_a_push_that_comes_behind_a_look_up_of_another_node_shows_nothing_
     page = b.tab("ada")
     await eventually(lambda: page.heard)
     held.may_go_on.set()
-    sent, _ = await sending
+    sent, *_ = await sending
     await b.heard(a)
     assert [str(sent[0].id)] == _shown(page)
     assert [str(sent[0].id)] == _shown(page)

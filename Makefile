@@ -27,9 +27,9 @@ check: .venv/.tested-with ## the gates that run nothing: style, types, import co
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --recursive app --configfile pyproject.toml
 
-tests: .venv/.tested-with ## only the tests, with coverage; four parts at once
+tests: .venv/.tested-with ## only the tests, with coverage; three parts at once
 	@rm -rf .coverage .coverage.* .build/tests && mkdir -p .build/tests
-	@$(MAKE) --no-print-directory --jobs=4 --output-sync=target $(PARTS:%=tests-of-%)
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(PARTS:%=tests-of-%)
 	@$(MAKE) --no-print-directory --jobs=1 $(PARTS:%=again-%)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=100
@@ -37,12 +37,12 @@ tests: .venv/.tested-with ## only the tests, with coverage; four parts at once
 
 PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 
-# Coverage and asyncio's debug mode each double the time of a test: each part has one of them.
+# Coverage and asyncio's debug mode each double the time of a test: each part has one of them, or none, where other processes serve.
 MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
-HOW.processes-1 := $(MEASURED)
+HOW.processes-1 := $(BIN)/python
 HOW.processes-2 := $(MEASURED)
-HOW.processes-3 := $(MEASURED)
+HOW.processes-3 := $(BIN)/python
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python

@@ -46,7 +46,7 @@ HOW.processes-3 := $(BIN)/python
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
 HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
-HOW.postgresql-2 := $(BIN)/python
+HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
 PARTS := processes-1 rest processes-2 processes-3 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.

@@ -11,8 +11,3 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{what}; in CI nothing is skipped")
     pytest.skip(what)
-
-
-def forbidden(what: str) -> NoReturn:
-    """Skip the test, and say why, in CI too: no package brings what a container does not allow, such as mounts."""
-    pytest.skip(what)

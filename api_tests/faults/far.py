@@ -16,7 +16,7 @@ from pathlib import Path
 
 from api_tests.cluster.processes import token_of
 from api_tests.faults.crowd import RETRY_S, Page
-from api_tests.missing import forbidden, missing
+from api_tests.missing import missing
 from api_tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,7 +42,7 @@ class Cable:
             missing("the program ip is missing (on Debian: apt install iproute2)")
         done = subprocess.run(("ip", "netns", "add", self._space), capture_output=True, text=True, check=False)
         if done.returncode:
-            forbidden(f"network namespaces need root: {done.stderr.strip()}")
+            missing(f"network namespaces need root: {done.stderr.strip()}")
         self._ip("link", "add", self._here, "type", "veth", "peer", "name", self._there, "netns", self._space)
         self._ip("address", "add", f"{self.address}/30", "dev", self._here)
         self._ip("link", "set", self._here, "up")

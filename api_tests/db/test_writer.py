@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, insert
+from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 
 from api_tests.db.beside import others_write, rows
+from api_tests.db.engine_events import listening
 from api_tests.waiting import MS
 from app.db import writer as writers
 from app.db.base import table_of
@@ -51,11 +52,8 @@ def counted_commits() -> Iterator[list[None]]:
     def note(_connection: Connection) -> None:
         commits.append(None)
 
-    event.listen(Engine, "commit", note)
-    try:
+    with listening("commit", note):
         yield commits
-    finally:
-        event.remove(Engine, "commit", note)
 
 
 async def test_writes_that_arrive_together_are_committed_together_and_each_is_answered(database, settings):

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -12,6 +11,7 @@ import httpx
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
 from api_tests.faults.crowd import Page, crowd
+from api_tests.faults.gauge import NAME, LoopGauge
 from api_tests.reliability import Figures
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import MS, eventually
@@ -24,28 +24,6 @@ DRAIN_S = 15.0
 BACK_WITHIN_S = 15.0
 MAX_HOLD_S = 20 * MS
 LONG_S = 60.0
-GAUGE = """
-import asyncio, time
-from pathlib import Path
-from typing import NamedTuple
-from app import wsx
-
-worst, tasks = [0.0], []
-
-async def gauge():
-    while True:
-        began = time.monotonic()
-        await asyncio.sleep(0.001)
-        if wsx.hub.is_draining and (late := time.monotonic() - began - 0.001) > worst[0]:
-            worst[0] = late
-            Path("worst").write_text(str(late))
-
-@wsx.on_connection
-def begin(connection):
-    if not tasks:
-        tasks.append(asyncio.create_task(gauge()))
-"""
-"""How long the loop was held while the server drained."""
 TOGETHER = """
 from app.hub.drain import Drain
 
@@ -100,8 +78,8 @@ class Deploy(NamedTuple):
 
 
 async def deployed(operator: Operator, count: int, *handlers: str) -> Deploy:
-    (operator.folder / "gauge.py").write_text(GAUGE)
-    how = {"admin_key": ADMIN_KEY, "drain_s": str(DRAIN_S), "handlers": ",".join(("gauge", *handlers))}
+    gauge = LoopGauge(operator.folder, 1 * MS)
+    how = {"admin_key": ADMIN_KEY, "drain_s": str(DRAIN_S), "handlers": ",".join((NAME, *handlers))}
     async with operator.serves(**how) as old:
         pages = crowd(old.url, count)
         await come(pages)
@@ -117,7 +95,7 @@ async def deployed(operator: Operator, count: int, *handlers: str) -> Deploy:
                 back_s = max(page.hellos[1] for page in pages) - began
                 for page in pages:
                     page.leave()
-    held_s = float(Path(operator.folder / "worst").read_text())
+    held_s = max(gauge.lates_while_draining_s())
     statuses = [status for page in pages for status in page.statuses] + load.statuses
     slots = [slot for page in pages for slot in page.slots_ms]
     found = {

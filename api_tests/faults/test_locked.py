@@ -11,6 +11,7 @@ from api_tests.client import ApiClient
 from api_tests.cluster.processes import token_of
 from api_tests.db.beside import others_write
 from api_tests.faults.crowd import RETRY_S, Page
+from api_tests.faults.gauge import NAME, LoopGauge
 from api_tests.faults.scene import IS_LONG, p99
 from api_tests.faults.storing import lost, storing
 from api_tests.reliability import Figures
@@ -28,26 +29,6 @@ MAX_LATE_S = (50 if IS_LONG else 200) * MS
 ANSWERED_WITHIN_S = sqlite.TURN_TIMEOUT_S + sqlite.BUSY_TIMEOUT_MS * MS + (1.0 if IS_LONG else SOON_S)
 AT_ONCE = 16
 SEED = 1
-GAUGE = """
-import asyncio, time
-from app import wsx
-
-tasks = []
-
-async def gauge():
-    with open("late", "w") as late:
-        while True:
-            began = time.monotonic()
-            await asyncio.sleep(0.005)
-            late.write(f"{time.monotonic() - began - 0.005}\\n")
-            late.flush()
-
-@wsx.on_connection
-def begin(connection):
-    if not tasks:
-        tasks.append(asyncio.create_task(gauge()))
-"""
-"""How late the loop comes to a timer of 5 ms, each time."""
 BLOCKING = """
 import sqlite3
 from contextlib import asynccontextmanager, closing, suppress
@@ -81,23 +62,22 @@ class Told(NamedTuple):
 
 
 async def locked(operator: Operator, seconds: float, *handlers: str) -> Told:
-    (operator.folder / "gauge.py").write_text(GAUGE)
-    how = {"admin_key": ADMIN_KEY, "token_secret": SECRET, "handlers": ",".join(("gauge", *handlers))}
+    gauge = LoopGauge(operator.folder, 5 * MS)
+    how = {"admin_key": ADMIN_KEY, "token_secret": SECRET, "handlers": ",".join((NAME, *handlers))}
     settings = Settings(database_url=f"sqlite+aiosqlite:///{operator.database}")
-    late = operator.folder / "late"
     async with operator.serves(**how) as serving, storing(serving.url, SEED) as office, ApiClient(serving.url, ADMIN_KEY) as api:
         page = Page([serving.url], RETRY_S, token=token_of("ada"))
         await page.connect()
-        await eventually(lambda: late.exists() and late.read_text())
+        await eventually(gauge.lates_s)
         async with others_write(settings):
-            before, stored, began = len(late.read_text()), len(office.acknowledged), monotonic()
+            before, stored, began = len(gauge.lates_s()), len(office.acknowledged), monotonic()
             async with office.by(AT_ONCE):
                 while monotonic() - began < seconds or not (handlers or office.answers[503]):
                     await api.broadcast(f"it is {monotonic()}")
                     assert 200 == (await api.get("/rooms")).status_code
                     await asyncio.sleep(20 * MS)
                 waited_s = list(office.waited_s)
-            lates = [float(line) for line in late.read_text()[before:].splitlines()]
+            lates = gauge.lates_s()[before:]
             meanwhile = len(office.acknowledged) - stored
         back = monotonic()
 

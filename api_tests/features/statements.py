@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, event
+from api_tests.db.engine_events import listening
 
 
 @contextmanager
@@ -15,8 +15,5 @@ def counted_statements() -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             seen.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with listening("before_cursor_execute", note):
         yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)

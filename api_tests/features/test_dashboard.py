@@ -11,12 +11,11 @@ from time import monotonic
 
 import msgspec
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from api_tests.cases import on_one_server
 from api_tests.client import ApiClient, SocketClient
 from api_tests.db.beside import is_done
+from api_tests.db.engine_events import listening
 from api_tests.hub.recording import tab
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.waiting import eventually
@@ -48,11 +47,8 @@ def queries() -> Iterator[list[str]]:
         if statement.startswith("SELECT") and "dashboard_figures" in statement:
             seen.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with listening("before_cursor_execute", note):
         yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 async def stats(page: SocketClient) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """HTML as sites send it, for what depends on its content: cards of products with names, prices and words that vary."""
 
 import json
-import random
 from pathlib import Path
 
+from benchmarks.chance import Chance
 from benchmarks.scenario import Bench
 
 FRAGMENTS = 64
@@ -16,7 +16,7 @@ TEXT = (
 WORDS = TEXT.split()
 
 
-def card(chance: random.Random) -> str:
+def card(chance: Chance) -> str:
     """One product, about 450 characters."""
     number, price, left = chance.randrange(10_000, 99_999), chance.randrange(500, 40_000) / 100, chance.randrange(1, 60)
     name = f"{chance.choice(ADJECTIVES)} {chance.choice(NOUNS)}"
@@ -28,7 +28,7 @@ def card(chance: random.Random) -> str:
     )
 
 
-def fragment(chance: random.Random, wanted_bytes: int) -> str:
+def fragment(chance: Chance, wanted_bytes: int) -> str:
     """Cards in a list, the last of them cut off by the length wanted; about `wanted_bytes` as UTF-8."""
     text = '<section class="cards">'
     while len((text + (one := card(chance))).encode()) < wanted_bytes:
@@ -41,7 +41,7 @@ def fragment(chance: random.Random, wanted_bytes: int) -> str:
 def fragments(bench: Bench, wanted_bytes: int) -> Path:
     """A file of fragments, the inside of a JSON text each, the same ones in each run."""
     path = bench.folder / f"fragments-{wanted_bytes}"
-    chance = random.Random(wanted_bytes)  # noqa: S311 - words to measure with are no secret, and must be the same in each run
+    chance = Chance(wanted_bytes)
     lines = (json.dumps(fragment(chance, wanted_bytes), ensure_ascii=False)[1:-1] for _ in range(FRAGMENTS))
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -98,7 +99,7 @@ async def main() -> None:
         async with Process(Path(folder)) as product, async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
             for name, size in (("desk", DESK), ("phone", PHONE)):
-                print(name, await figures(browser, product.url, size))  # noqa: T201 - this is a program
+                sys.stdout.write(f"{name} {await figures(browser, product.url, size)}\n")
             await take(browser, product.url)
             await take_console(browser, product.url)
             await browser.close()

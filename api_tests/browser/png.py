@@ -25,7 +25,7 @@ def keep(name: str, png: bytes) -> None:
     """Put a screenshot among the pictures of the docs, and say how large it is."""
     picture = small(png)
     (FOLDER / name).write_bytes(picture)
-    print(f"{name}: {len(picture):,} bytes")  # noqa: T201 - for a program
+    sys.stdout.write(f"{name}: {len(picture):,} bytes\n")
     if len(picture) > MAX_BYTES:
         sys.exit(f"{name} is larger than {MAX_BYTES:,} bytes")
 

@@ -1,7 +1,6 @@
 """People and a back office that say things all the time, by both nodes; and what was acknowledged of it."""
 
 import asyncio
-import random
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from itertools import count
@@ -14,6 +13,7 @@ from api_tests.faults.witness import FEED, MARK, Refused, Witness, marked
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import MS, SOON_S
 from app.kernel.clock import monotonic
+from benchmarks.chance import Chance
 
 MAX_UNDER_WAY = 64
 GONE = (httpx.TransportError, AttributeError)
@@ -68,7 +68,7 @@ class BackOffice:
 class Burst:
     """Says one thing after the other, some at the same time; which, of what kind, and by which node is left to chance."""
 
-    def __init__(self, office: BackOffice, pages: Sequence[Witness], chance: random.Random) -> None:
+    def __init__(self, office: BackOffice, pages: Sequence[Witness], chance: Chance) -> None:
         self.sent: list[Sent] = []
         self.statuses: list[tuple[str, int, float]] = []
         """Of the back office: kind, status, seconds."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from api_tests.faults.two_nodes import Node, two_nodes
 from api_tests.faults.witness import MARK, Witness
 from api_tests.postgresql_server import query
 from api_tests.waiting import eventually
+from benchmarks.chance import Chance
 
 IS_LONG = os.environ.get("FAULTS") == "long"
 """Whether the figures of the promise are wanted (`make faults`), which take minutes, or a short form of them."""
@@ -39,7 +39,7 @@ class Scene:
     def __init__(self, nodes: list[Node], database_url: str, count: int, seed: int) -> None:
         self.nodes = nodes
         self.seed = seed
-        self.chance = random.Random(seed)  # noqa: S311 - a seed, by which a run is repeated
+        self.chance = Chance(seed)
         self.office = BackOffice([node.url for node in nodes])
         self.pages = [self._page(number, RETRY_S * (number + 1) / count) for number in range(count)]
         self.burst = Burst(self.office, self.pages, self.chance)

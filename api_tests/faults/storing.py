@@ -1,7 +1,6 @@
 """A back office that stores one thing after the other, some at the same time; what it was answered, and what is stored."""
 
 import asyncio
-import random
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -19,6 +18,7 @@ from api_tests.faults.witness import MARK, marked
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import MS
 from app.kernel.clock import monotonic
+from benchmarks.chance import Chance
 
 LONGEST_S = 60.0
 """Deadline of an answer, which only a broken program misses: some of these tests hold the server still."""
@@ -28,7 +28,7 @@ ALL_STORED = (STORED, "SELECT name FROM rooms")
 class Storing:
     """Everything has a mark of its own."""
 
-    def __init__(self, url: str, chance: random.Random) -> None:
+    def __init__(self, url: str, chance: Chance) -> None:
         self.acknowledged: list[str] = []
         self.answers = Counter[int]()
         self.told_when: set[bool] = set()
@@ -93,7 +93,7 @@ class Storing:
 @asynccontextmanager
 async def storing(url: str, seed: int) -> AsyncIterator[Storing]:
     """The room is there."""
-    office = Storing(url, random.Random(seed))  # noqa: S311 - a seed, by which a run is repeated
+    office = Storing(url, Chance(seed))
     try:
         await office.begin()
         yield office

@@ -3,10 +3,10 @@
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import httpx
@@ -53,8 +53,24 @@ from app.db import writer
 writer.SETTLE_S = 0.0
 """
 """The product, whose writer tells everybody that it does not know."""
-BY_THE_WRITER = "notifications", {"user_ids": ["ada"], "title": "title"}
-IN_A_TRANSACTION = "announcements", {"title": "title", "message": "message", "priority": "low"}
+
+
+class Call(NamedTuple):
+    """What is asked for, and how often it is stored."""
+
+    path: str
+    body: Mapping[str, Any]
+    stored: str
+
+
+BY_THE_WRITER = Call(
+    "notifications", {"user_ids": ["ada"], "title": "title"}, "SELECT title, count(*) FROM notifications GROUP BY title"
+)
+IN_A_TRANSACTION = Call(
+    "announcements",
+    {"title": "title", "message": "message", "priority": "low"},
+    "SELECT title, count(*) FROM announcements GROUP BY title",
+)
 """Of which nobody but the key settles what is unclear."""
 
 
@@ -118,24 +134,20 @@ async def test_postgresql_is_away_for_a_moment_while_all_talk(
         assert well_s < WELL_WITHIN_S
 
 
-async def unclear(
-    operator: Operator, own: Postgres, url: str, stored_by: tuple[str, dict[str, Any]], **settings: str
-) -> tuple[list[tuple[int, str]], int]:
+async def unclear(operator: Operator, own: Postgres, url: str, call: Call, **settings: str) -> tuple[list[tuple[int, str]], int]:
     """A call under a key whose commit is carried out and not confirmed, and the same again: both answers, how often it is there."""
     told = []
-    path, body = stored_by
-    there = f"SELECT title, count(*) FROM {path} GROUP BY title"  # noqa: S608 - one of the two above
     async with proxy_to(own.port) as proxy:
         through = url.replace(f":{own.port}/", f":{proxy.port}/")
         async with operator.serves(database_url=through, admin_key=ADMIN_KEY, **settings) as serving, AsyncExitStack() as end:
             connection = await asyncpg.connect(plain(url))
             end.callback(connection.terminate)
-            await connection.execute(HOLD_UP + HOLDS_UP % path)
+            await connection.execute(HOLD_UP + HOLDS_UP % call.path)
             await connection.execute(f"SELECT pg_advisory_lock({HOLD})")
             async with ApiClient(serving.url, ADMIN_KEY) as api:
 
                 async def ask() -> None:
-                    answer = await api.post(f"/{path}", body, headers={"Idempotency-Key": "unclear"})
+                    answer = await api.post(f"/{call.path}", call.body, headers={"Idempotency-Key": "unclear"})
                     word = "replayed" if "idempotency-replayed" in answer.headers else answer.json().get("type", "")
                     told.append((answer.status_code, word.rpartition(":")[2]))
 
@@ -143,12 +155,12 @@ async def unclear(
                 await eventually(lambda: query(url, WAITS))
                 proxy.hold_answers()
                 await connection.close()  # which releases the lock
-                await eventually(lambda: query(url, there))
+                await eventually(lambda: query(url, call.stored))
                 proxy.cut()
                 proxy.release_answers()
                 await asking
                 await ask()
-    ((_, stored),) = query(url, there)
+    ((_, stored),) = query(url, call.stored)
     return told, int(str(stored))
 
 
@@ -163,7 +175,7 @@ async def test_an_unclear_commit_is_settled_by_the_key(operator: Operator, postg
 
 
 @pytest.mark.parametrize(
-    ("broken", "stored_by", "found"),
+    ("broken", "call", "found"),
     [
         (ANY_KEY, BY_THE_WRITER, ([(201, ""), (201, "")], 2)),
         (ANY_KEY, IN_A_TRANSACTION, ([(503, "unavailable"), (201, "")], 2)),
@@ -172,7 +184,7 @@ async def test_an_unclear_commit_is_settled_by_the_key(operator: Operator, postg
     ids=["knows no keys, and its writer settles", "knows no keys", "its writer settles nothing"],
 )
 async def test_a_server_that_settles_less_is_found_out(
-    operator: Operator, postgres: Postgres, postgresql_url: str, broken, stored_by, found
+    operator: Operator, postgres: Postgres, postgresql_url: str, broken, call, found
 ):
     (operator.folder / "broken.py").write_text(broken)
-    assert found == await unclear(operator, postgres, postgresql_url, stored_by, handlers="broken")
+    assert found == await unclear(operator, postgres, postgresql_url, call, handlers="broken")

@@ -1,6 +1,5 @@
 """D1: the power is cut while many store. What was acknowledged is on the disk; with a weaker setting of SQLite it is not."""
 
-import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,6 +15,7 @@ from api_tests.faults.storing import Storing, lost, storing
 from api_tests.reliability import Figures
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import eventually
+from benchmarks.chance import Chance
 
 CUTS, SEED = 50 if IS_LONG else 3, 1
 MOST_CUTS = 10
@@ -85,7 +85,7 @@ async def victim(operator: Operator, disk: Disk, *program: str) -> AsyncIterator
 async def test_nothing_that_was_acknowledged_is_lost_by_a_power_cut(
     operator: Operator, disk: Disk, report: Callable[[str], None], figures: Figures
 ):
-    chance = random.Random(SEED)  # noqa: S311 - a seed, by which a run is repeated
+    chance = Chance(SEED)
     async with victim(operator, disk, *PROGRAM) as here:
         missing = [await here.lost_by_a_cut(chance.randint(5, 60)) for _ in range(CUTS)]
         acknowledged = len(here.office.acknowledged)
@@ -96,7 +96,7 @@ async def test_nothing_that_was_acknowledged_is_lost_by_a_power_cut(
 
 @pytest.mark.long
 async def test_the_weaker_setting_is_found_out(operator: Operator, disk: Disk, report: Callable[[str], None]):
-    chance = random.Random(SEED)  # noqa: S311 - a seed, by which a run is repeated
+    chance = Chance(SEED)
     async with victim(operator, disk, sys.executable, "-c", NORMAL) as here:
         missing: list[str] = []
         cuts = 0

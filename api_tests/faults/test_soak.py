@@ -5,7 +5,6 @@
 
 import asyncio
 import os
-import random
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from api_tests.reliability import Figures
 from api_tests.server import ADMIN_KEY
 from api_tests.waiting import SOON_S, eventually
 from app.kernel.clock import monotonic
+from benchmarks.chance import Chance
 
 SECONDS = float(os.environ.get("SOAK_S", "0"))
 IS_LONG = SECONDS > 0
@@ -89,7 +89,7 @@ class Day:
         self._numbers = count()
         self._said = [count() for _ in range(GROUPS)]
         self._turns = [asyncio.Lock() for _ in range(GROUPS)]
-        self._chance = random.Random(seed)  # noqa: S311 - a seed, by which a run is repeated
+        self._chance = Chance(seed)
 
     async def begin(self) -> None:
         """All come."""

@@ -1,6 +1,5 @@
 """Among ten thousand: finding a few costs what it costs among a hundred, and who is near is found without looking at who is far."""
 
-import random
 import timeit
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from app.hub.connection import Connection
 from app.hub.geometry import MAX_RADIUS_KM, Place
 from app.hub.hub import Hub
 from app.hub.places import FEW_CELLS, Places
+from benchmarks.chance import Chance
 
 LAND = [  # latitudes, longitudes, share: where most of the world's land is, roughly
     ((36, 60), (-8, 40), 10),  # Europe
@@ -33,7 +33,7 @@ EVENT_KM = 10
 
 def scattered(count: int, areas: list[tuple[tuple[float, float], tuple[float, float], int]]) -> list[Place]:
     """Places at random, the same in every run."""
-    chance = random.Random(52_13)  # noqa: S311 - places on a map are no secret
+    chance = Chance(52_13)
     chosen = chance.choices(areas, [share for _, _, share in areas], k=count)
     return [Place(chance.uniform(*latitudes), chance.uniform(*longitudes)) for latitudes, longitudes, _ in chosen]
 

@@ -1,11 +1,11 @@
 """Where what a page missed meets what it hears live: nothing missing, nothing twice, nothing out of order."""
 
 import asyncio
-import random
 from contextlib import asynccontextmanager
 
 from api_tests.sockets.returning import Visitor
 from app import wsx
+from benchmarks.chance import Chance
 
 SEED = 20_261_124
 
@@ -30,7 +30,7 @@ async def publishing():
         await task
 
 
-async def come_and_go(visitor: Visitor, times: int, chance: random.Random) -> None:
+async def come_and_go(visitor: Visitor, times: int, chance: Chance) -> None:
     """Hear a little, and be cut off; half of the times the page is back before its old socket is gone."""
     old = None
     for _ in range(times):
@@ -49,7 +49,7 @@ async def test_a_page_that_leaves_and_returns_a_thousand_times_misses_nothing(se
     visitor = Visitor(server, target="#numbers")
     async with visitor.visit() as page, publishing() as said:
         page.raw.transport.abort()
-        await come_and_go(visitor, times, random.Random(SEED))  # noqa: S311 - the same visits each time
+        await come_and_go(visitor, times, Chance(SEED))
     async with visitor.visit() as page:
         await page.hear(said[-1])
     assert said[int(visitor.heard[0]) :] == visitor.heard

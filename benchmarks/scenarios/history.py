@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from functools import partial
 from http.client import HTTPConnection
 from uuid import UUID
 
+from benchmarks.chance import Chance
 from benchmarks.history import SPAN_MS, Size, fill_postgresql, fill_sqlite, message_id
 from benchmarks.scenario import Bar, Bench, Column, Contestant, Failed, Figures, Scenario
 from benchmarks.servers import Server, bare_environment, serving
@@ -90,13 +90,13 @@ class _Client:
         return took * 1_000
 
 
-def _cursor(size: Size, chance: random.Random) -> str:
+def _cursor(size: Size, chance: Chance) -> str:
     """Somewhere in the year."""
     place = str(UUID(int=(size.since_ms + chance.randrange(SPAN_MS)) << 80 | 0x7FFF8 << 60))
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _kinds(size: Size, chance: random.Random) -> Mapping[str, Callable[[], Ask]]:
+def _kinds(size: Size, chance: Chance) -> Mapping[str, Callable[[], Ask]]:
     """What is asked for: of any room or user, each as likely as the other."""
 
     def room() -> str:
@@ -118,7 +118,7 @@ def _kinds(size: Size, chance: random.Random) -> Mapping[str, Callable[[], Ask]]
 
 def _measure(client: _Client, size: Size, asked: int) -> dict[str, float]:
     """In turn one of each kind."""
-    kinds = _kinds(size, random.Random(size.messages))  # noqa: S311 - which rooms are asked for is no secret
+    kinds = _kinds(size, Chance(size.messages))
     took: dict[str, list[float]] = {kind: [] for kind in kinds}
     for number in range(WARM_UP + asked):
         for kind, make in kinds.items():

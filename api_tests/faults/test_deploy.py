@@ -39,7 +39,7 @@ class Load:
     def __init__(self, api: ApiClient) -> None:
         self._api = api
         self.statuses: list[int] = []
-        self.refused = 0
+        self.refused = self.cut_off = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -54,8 +54,10 @@ class Load:
         while True:
             try:
                 self.statuses.append((await self._api.post("/broadcasts", body)).status_code)
-            except httpx.TransportError:
+            except httpx.ConnectError:
                 self.refused += 1
+            except httpx.TransportError:  # a proxy would say 502
+                self.cut_off += 1
             await asyncio.sleep(20 * MS)
 
 
@@ -102,6 +104,7 @@ async def deployed(operator: Operator, count: int, *handlers: str) -> Deploy:
         "a page was not closed with 1012": any(page.codes != [1012] for page in pages),
         "a page was not told one slot": any(len(page.slots_ms) != 1 for page in pages),
         "two pages have the same slot": len(set(slots)) < len(slots),
+        "a request was cut off": load.cut_off > 0,
         "answered 5xx": any(status >= 500 for status in statuses),
     }
     return Deploy(stopped_s, back_s, held_s, len(load.statuses), load.refused, [what for what, is_so in found.items() if is_so])

@@ -27,7 +27,8 @@ PAGES = 20
 REFUSED = {503, 507}
 MOST_ANSWERS = 500
 """Before so many, some were refused: so many would not fit into what SQLite has for its journal."""
-CARELESS = """
+CARELESS = {
+    "in a transaction of its own": """
 from contextlib import asynccontextmanager
 from app.db.session import Database
 from app.kernel.errors import Unavailable
@@ -43,8 +44,24 @@ async def careless(database):
         pass
 
 Database.transaction = careless
-"""
-"""The product, to which a commit that failed is none of its business."""
+""",
+    "with others": """
+from contextlib import suppress
+from sqlalchemy.exc import OperationalError
+from app.db.sqlite import Sqlite
+
+carry_out = Sqlite._carry_out
+
+def careless(database, engine, work, commit):
+    done = []
+    with suppress(OperationalError):
+        carry_out(database, engine, lambda connection: done.append(work(connection)), commit)
+    return done[0]
+
+Sqlite._carry_out = careless
+""",
+}
+"""The product, to which a commit that failed is none of its business: by the way in which something is stored."""
 
 
 @pytest.fixture
@@ -141,7 +158,8 @@ async def test_a_full_disk_costs_nothing_but_what_is_refused(
         assert story.well_s < WELL_WITHIN_S
 
 
-async def test_a_server_that_does_not_look_at_its_commits_is_found_out(operator: Operator, disk: Path):
-    (operator.folder / "careless.py").write_text(CARELESS)
+@pytest.mark.parametrize("way", CARELESS)
+async def test_a_server_that_does_not_look_at_its_commits_is_found_out(operator: Operator, disk: Path, way: str):
+    (operator.folder / "careless.py").write_text(CARELESS[way])
     story = await told(operator, disk, 1, handlers="careless")
     assert story.wrong

@@ -31,22 +31,41 @@ AT_ONCE = 16
 SEED = 1
 BLOCKING = """
 import sqlite3
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import closing, suppress
+
+def wait_in_the_loop():
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect("var/wsx.db", timeout=0.3)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+"""
+WAYS = {
+    "in a transaction of its own": """
+from contextlib import asynccontextmanager
 from app.db.session import Database
 
 transaction = Database.transaction
 
 @asynccontextmanager
 async def blocking(database):
-    with suppress(sqlite3.OperationalError), closing(sqlite3.connect("var/wsx.db", timeout=0.3)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.rollback()
+    wait_in_the_loop()
     async with transaction(database) as session:
         yield session
 
 Database.transaction = blocking
-"""
-"""The product, as if it asked the database in its loop."""
+""",
+    "with others": """
+from app.db.sqlite import Sqlite
+
+carry_out = Sqlite.carry_out
+
+async def blocking(database, engine, work, commit):
+    wait_in_the_loop()
+    return await carry_out(database, engine, work, commit)
+
+Sqlite.carry_out = blocking
+""",
+}
+"""The product, as if it asked the database in its loop: by the way in which something is stored."""
 
 
 class Told(NamedTuple):
@@ -116,7 +135,8 @@ async def test_a_locked_database_is_waited_for_beside_the_loop(operator: Operato
 
 
 @pytest.mark.long
-async def test_a_server_that_waits_in_its_loop_is_found_out(operator: Operator):
-    (operator.folder / "blocking.py").write_text(BLOCKING)
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_server_that_waits_in_its_loop_is_found_out(operator: Operator, way: str):
+    (operator.folder / "blocking.py").write_text(BLOCKING + WAYS[way])
     told = await locked(operator, FOUND_OUT_S, "blocking")
     assert told.late_s > MAX_LATE_S

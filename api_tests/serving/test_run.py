@@ -19,10 +19,10 @@ import pytest
 from api_tests.missing import missing
 from api_tests.server import run_server
 from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
-from api_tests.waiting import eventually
+from api_tests.waiting import SOON_S, eventually
 from app import wsx
 from app.hub import delivery
-from app.serving import stalls
+from app.serving import run, stalls
 from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.sink import CLOSE_TIMEOUT_S, GOODBYE_S
 from app.serving.stalls import MAX_STALL_S, tcp_of
@@ -138,6 +138,33 @@ async def test_last_words_that_take_many_turns_reach_all(settings: Settings, mon
         server.uvicorn.should_exit = True
         for page in pages:
             assert ["first", "last"] == [(await page.next())["html"] for _ in range(2)]
+
+
+async def test_who_has_connected_before_the_stop_is_answered_for_the_last_time(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run, "LAST_CALLS_S", SOON_S)
+    ask = b"GET /health/live HTTP/1.1\r\nhost: here\r\n\r\n"
+    async with run_server(settings) as server, RawPeer(server.port) as new, RawPeer(server.port) as kept:
+        kept.send(ask)
+        assert b"connection: close" not in await kept.reader.readuntil(b"}")
+        drained = asyncio.Event()
+        server.uvicorn._drain = drained.wait
+        server.uvicorn.should_exit = True
+        await eventually(lambda: (b"connection", b"close") in server.uvicorn.server_state.default_headers)
+        async with RawPeer(server.port) as late:
+            drained.set()
+            await eventually(lambda: not server.uvicorn.servers[0].is_serving())
+            for peer in (new, kept, late):
+                peer.send(ask)
+                status, text = await peer.answer()
+                assert (200, 1) == (status, text.count(b"connection: close")), text
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def test_who_has_connected_and_asks_nothing_holds_up_no_stop(settings: Settings):
+    async with run_server(settings) as server, RawPeer(server.port) as silent:
+        server.uvicorn.should_exit = True
+        assert b"" == await silent.ended()
 
 
 @pytest.fixture(scope="module")

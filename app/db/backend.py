@@ -1,8 +1,8 @@
 """What differs between databases, for transactions: a port with one adapter for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.kernel.errors import Unavailable
 
 WRITES = "wsx_writes"
-"""Execution option of a transaction that will write: SQLite then takes the write lock at its start, not in its middle."""
+"""Execution option of a transaction. True: it will write, and SQLite takes the write lock at its start, not in its middle. False:
+it will not, and none is begun: each statement sees what is committed by then, as it does inside of a transaction of PostgreSQL."""
 
 Done = TypeVar("Done")
 
@@ -31,6 +32,8 @@ class Commit:
 class Backend(Protocol):
     """One kind of database. Lives as long as its engine."""
 
+    reading: Mapping[str, Any]
+    """Execution options of a connection that only reads."""
     check_timeout_s: float | None
     """Within how many seconds it must answer to count as there; None: it always answers."""
     lanes: int

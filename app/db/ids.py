@@ -4,25 +4,50 @@
 a statement of its own to be prepared.
 """
 
-from collections.abc import Collection
-from typing import Any, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import ARRAY, ColumnElement, Select, String, any_, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Select, String, any_, bindparam, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeEngine
 
 from app.db.dialects import Executes, is_sqlite
 
 Row = TypeVar("Row")
 
+_IDS: Final = "ids"
+
 
 def among(executes: Executes, column: InstrumentedAttribute[str], ids: Collection[str]) -> ColumnElement[bool]:
     """Whether the column is one of these texts. An index of the column is used. Of no ids: never."""
-    if is_sqlite(executes):
-        listed: Any = func.json_each(msgspec.json.encode(list(ids)).decode()).table_valued("value")
-        return column.in_(select(listed.c.value))
-    return column == any_(literal(list(ids), ARRAY(String)))
+    on_sqlite = is_sqlite(executes)
+    return _is_in(column, literal(_value(executes, ids), _type(on_sqlite=on_sqlite)), on_sqlite=on_sqlite)
+
+
+def among_bound(column: InstrumentedAttribute[str], *, on_sqlite: bool) -> ColumnElement[bool]:
+    """The same for a statement that is made once; executed with `bound`."""
+    return _is_in(column, bindparam(_IDS, type_=_type(on_sqlite=on_sqlite)), on_sqlite=on_sqlite)
+
+
+def bound(executes: Executes, ids: Collection[str]) -> Mapping[str, Any]:
+    """The values of a statement with `among_bound`."""
+    return {_IDS: _value(executes, ids)}
+
+
+def _type(*, on_sqlite: bool) -> TypeEngine[Any]:
+    return String() if on_sqlite else ARRAY(String)
+
+
+def _value(executes: Executes, ids: Collection[str]) -> Any:
+    return msgspec.json.encode(list(ids)).decode() if is_sqlite(executes) else list(ids)
+
+
+def _is_in(column: InstrumentedAttribute[str], given: Any, *, on_sqlite: bool) -> ColumnElement[bool]:
+    if on_sqlite:
+        return column.in_(select(func.json_each(given).table_valued("value").c.value))
+    return column == any_(given)
 
 
 def in_order_of(session: AsyncSession, query: Select[Row], column: InstrumentedAttribute[Any], one: str) -> Select[Row]:

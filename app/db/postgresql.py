@@ -5,7 +5,7 @@ server's default is. A connection that the server has closed is not used again; 
 """
 
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -59,6 +59,7 @@ _MAY_MAKE_TABLES = (
 class Postgresql(Backend):
     """A server of its own, and as many processes of ours as there are."""
 
+    reading: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT"}  # without BEGIN and ROLLBACK, which are round trips
     check_timeout_s = CHECK_TIMEOUT_S
     lanes = LANES
 

@@ -65,7 +65,7 @@ class Database:
         commit = Commit()
         with self._told(commit):
             async with self._sessions() as session:
-                await session.connection()
+                await session.connection(execution_options=self._backend.reading)
                 commit.is_connected = True
                 yield session
 

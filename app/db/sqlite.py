@@ -5,7 +5,7 @@ process: a second one would only wait inside SQLite, holding a thread.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.db import round_trips
 from app.db.backend import WRITES, Backend, Commit, Done
 from app.kernel.clock import monotonic
 
@@ -39,6 +40,7 @@ _log = structlog.get_logger()
 class Sqlite(Backend):
     """One file, one process, one writer."""
 
+    reading: Mapping[str, Any] = {WRITES: False}
     check_timeout_s = None  # readers wait for nobody, and who is cut off in SQLite's thread leaves a connection that nobody closes
 
     lanes = 1
@@ -51,7 +53,7 @@ class Sqlite(Backend):
 
     def make_engine(self, url: str) -> AsyncEngine:
         """An engine whose connections are prepared."""
-        engine = create_async_engine(url, hide_parameters=True)
+        engine = create_async_engine(url, hide_parameters=True, connect_args={"async_creator_fn": round_trips.Connection})
         _prepared(engine.sync_engine)
         return engine
 
@@ -151,5 +153,6 @@ def _prepare(connection: Any, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    writes = connection.get_execution_options().get(WRITES)
+    if writes is not False:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,5 +1,6 @@
 """Builds the server: uvicorn with our socket layer, and the process tuned for many idle objects."""
 
+import asyncio
 import gc
 import logging
 import resource
@@ -27,6 +28,12 @@ outbox would never fill, nothing in it be replaced, no limit count them, and on 
 KEEP_ALIVE_S = 75
 """Seconds for which a connection without a request stays open. Who calls again keeps it for 5 s (httpx) to 60 s (nginx): were
 ours as short, both would end it at the same time, and a call that was just begun would get no answer."""
+LAST_CALLS_S = 0.25
+"""Seconds in which who has connected already may still ask, once nobody else can connect: a request may be on its way, and no proxy
+sends a POST again of which no answer came (RFC 9110, 9.2.2), but says 502."""
+LAST_CALLS_EVERY_S = 0.02
+TURNS_TO_ACCEPT = 2
+"""Of the loop: in the first it accepts all who wait to be, in the second it knows them. Closing before would cut them off."""
 MAX_USER_TIMEOUT_S = 2_147_483.0
 """More milliseconds than that the kernel cannot count: 24 days."""
 
@@ -106,15 +113,30 @@ class Server(uvicorn.Server):
             self._is_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drain, then stop; running requests have what is left of the time. What fails is logged, and stops nothing."""
+        """Drain, then stop; running requests have what is left of the time. What fails is logged, and stops nothing.
+
+        From here on each answer says that it is the last one on its connection: the next request finds another node.
+        """
         until = monotonic() + self._drain_s
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         if self._drain is not None:
             try:
                 await self._drain()
             except Exception:
                 _log.exception("draining failed")
+        await self._hear_last_calls()
         self.config.timeout_graceful_shutdown = max(1, ceil(until - monotonic()))
         await super().shutdown(sockets)
+
+    async def _hear_last_calls(self) -> None:
+        for _ in range(TURNS_TO_ACCEPT):
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+        for _ in range(round(LAST_CALLS_S / LAST_CALLS_EVERY_S)):
+            if not self.server_state.connections:
+                return
+            await asyncio.sleep(LAST_CALLS_EVERY_S)
 
 
 def make_server(

@@ -103,8 +103,9 @@ async def list_room_messages(
 ) -> Response[MessagePage]:
     """Newest first."""
     async with services.database.reading() as session:
-        await find_room(session, room_id)
         found = await store.page_of_room(session, room_id, limit=limit, cursor=cursor)
+        if not found.rows:
+            await find_room(session, room_id)
     return linked(MessagePage([Message.of(row) for row in found.rows], found.next_cursor), limit=limit)
 
 

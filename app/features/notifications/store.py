@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from sqlalchemy import CompoundSelect, Connection, CursorResult, Select, func, l
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db.dialects import Executes, is_sqlite
-from app.db.ids import among, in_order_of
+from app.db.dialects import is_sqlite
+from app.db.ids import among, among_bound, bound, in_order_of
 from app.db.many import Row, inserting
 from app.db.page import Slice, newest_first
 from app.db.writer import Kind
@@ -96,7 +97,7 @@ def arrive(connection: Connection, arrivals: Sequence[Arriving]) -> Sequence[Arr
         connection.execute(holding(connection, users))
     connection.execute(*inserting(connection, NotificationRow, [{name: getattr(row, name) for name in _STORED} for row in rows]))
     connection.execute(*inserting(connection, UnsentRow, [note for arriving in arrivals for note in arriving.notes]))
-    waiting = _counts_of(users, connection.execute(_counting(connection, users)))
+    waiting = _counts_of(users, connection.execute(_counting(on_sqlite=is_sqlite(connection)), bound(connection, users)))
     return [_arrived([row.user_id for row in arriving.rows], waiting, made) for arriving in arrivals]
 
 
@@ -109,14 +110,15 @@ ARRIVING: Final[Kind[Arriving, Arrived]] = Kind("notifications", arrive)
 
 async def counts(session: AsyncSession, user_ids: Collection[str]) -> dict[str, Counts]:
     """What waits for each of the users; a user for whom nothing waits is there with zeros."""
-    return _counts_of(user_ids, await session.execute(_counting(session, user_ids)))
+    return _counts_of(user_ids, await session.execute(_counting(on_sqlite=is_sqlite(session)), bound(session, user_ids)))
 
 
-def _counting(executes: Executes, user_ids: Collection[str]) -> CompoundSelect[str, int, int]:
+@cache
+def _counting(*, on_sqlite: bool) -> CompoundSelect[str, int, int]:
     table = NotificationRow
 
     def waiting(kind: int, moment: InstrumentedAttribute[datetime | None]) -> Select[str, int, int]:
-        of_users = among(executes, table.user_id, user_ids), table.archived_at.is_(None), moment.is_(None)
+        of_users = among_bound(table.user_id, on_sqlite=on_sqlite), table.archived_at.is_(None), moment.is_(None)
         return select(table.user_id, literal(kind), func.count()).where(*of_users).group_by(table.user_id)
 
     return union_all(waiting(0, table.read_at), waiting(1, table.seen_at))

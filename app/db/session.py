@@ -61,7 +61,10 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """A session for queries only. Raises Unavailable when the database cannot be used now."""
+        """A session for queries only, of which each sees what is committed by then; none can hold a row.
+
+        Raises Unavailable when the database cannot be used now.
+        """
         commit = Commit()
         with self._told(commit):
             async with self._sessions() as session:

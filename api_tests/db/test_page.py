@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from app.db.page import decode_cursor, encode_cursor, newest_first
+from app.db.page import NewestFirst, decode_cursor, encode_cursor
 from app.db.session import Database
 from app.features.announcements.model import AnnouncementRow
 from app.kernel.clock import utc_now
@@ -23,7 +23,7 @@ async def add(database: Database, *titles: str, priority: str = "low") -> None:
 async def page(database: Database, limit: int, cursor: str | None = None, priority: str = "low") -> tuple[list[str], str | None]:
     query = select(AnnouncementRow).where(AnnouncementRow.priority == priority)
     async with database.reading() as session:
-        found = await newest_first(session, query, AnnouncementRow.id, limit=limit, cursor=cursor)
+        found = await NewestFirst(query, AnnouncementRow.id).page(session, limit=limit, cursor=cursor)
     return [row.title for row in found.rows], found.next_cursor
 
 

@@ -38,7 +38,9 @@ WARM_SHARE = 0.25
 """Of the time, in which caches fill: by then the journal keeps what it will ever keep, if it lasts for 20 minutes at least."""
 IS_WARM = SECONDS >= 1_200
 MAX_GROWN = 0.05 if IS_WARM else 0.2
-"""By what share of its memory the server may have grown, from behind that time to the end. In a shorter day the journal still fills."""
+"""By what share of its memory the server may have grown, from behind that time to the end.
+
+A shorter day still fills the journal."""
 SPARE_DESCRIPTORS = 32
 """Connections that come or go in the moment in which they are counted, and those of the database's pool."""
 NUMBER = re.compile(r"~(\d+)~")

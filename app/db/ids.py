@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import ARRAY, ColumnElement, Select, String, any_, bindparam, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeEngine
 
@@ -18,6 +17,7 @@ from app.db.dialects import Executes, is_sqlite
 Row = TypeVar("Row")
 
 _IDS: Final = "ids"
+_ONE: Final = "one"
 
 
 def among(executes: Executes, column: InstrumentedAttribute[str], ids: Collection[str]) -> ColumnElement[bool]:
@@ -50,11 +50,16 @@ def _is_in(column: InstrumentedAttribute[str], given: Any, *, on_sqlite: bool) -
     return column == any_(given)
 
 
-def in_order_of(session: AsyncSession, query: Select[Row], column: InstrumentedAttribute[Any], one: str) -> Select[Row]:
-    """Only the rows whose column is this text, in the order of an index that begins with the column: order them by what follows.
+def in_order_of(query: Select[Row], column: InstrumentedAttribute[Any], *, on_sqlite: bool) -> Select[Row]:
+    """Only the rows whose column is one text, in the order of an index that begins with the column: order them by what follows.
 
-    Of `=` PostgreSQL would know that the order is the same by any index: for one who has many rows, as it believes, it would look
-    for them among everybody's newest, however long there have been none.
+    Made once, and executed with `bound_one`. Of `=` PostgreSQL would know that the order is the same by any index: for one who has
+    many rows, as it believes, it would look for them among everybody's newest, however long there have been none.
     """
-    is_this = column == one if is_sqlite(session) else among(session, column, [one])
+    is_this = column == bindparam(_ONE, type_=String()) if on_sqlite else among_bound(column, on_sqlite=False)
     return query.where(is_this).order_by(column.desc())
+
+
+def bound_one(executes: Executes, one: str) -> Mapping[str, Any]:
+    """The value of a statement with `in_order_of`."""
+    return {_ONE: one} if is_sqlite(executes) else bound(executes, [one])

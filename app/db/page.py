@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Integer, Select, bindparam
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -47,25 +47,31 @@ def bad_cursor() -> InvalidFields:
     return InvalidFields([FieldError("?cursor", "not a cursor of this list; take it from `next_cursor` as it is")])
 
 
-async def newest_first(
-    session: AsyncSession,
-    query: Select[Row],
-    id_column: InstrumentedAttribute[UUID],
-    *,
-    limit: int,
-    cursor: str | None,
-) -> Slice[Row]:
-    """One page of `query`, ordered by its UUIDv7 id, newest first. Reads one row more than it returns, to know of the next page."""
-    if cursor is not None:
-        try:
-            after = UUID(decode_cursor(cursor))
-        except ValueError:
-            raise bad_cursor() from None
-        query = query.where(id_column < after)
-    rows: Sequence[Any] = (await session.scalars(query.order_by(id_column.desc()).limit(limit + 1))).all()
-    page = rows[:limit]
-    more = len(rows) > limit
-    return Slice(page, encode_cursor(str(getattr(page[-1], id_column.key))) if more else None)
+class NewestFirst(Generic[Row]):
+    """A list, by its UUIDv7 ids. Its statements are made once: that takes as long as to carry them out."""
+
+    def __init__(self, query: Select[Row], id_column: InstrumentedAttribute[UUID]) -> None:
+        """`query`: the rows of the list, with an order where it is that of an index, whose next column is the id."""
+        self._key = id_column.key
+        self._first = query.order_by(id_column.desc()).limit(bindparam("limit", type_=Integer()))
+        self._later = self._first.where(id_column < bindparam("after", type_=id_column.type))
+
+    async def page(self, session: AsyncSession, *, limit: int, cursor: str | None, **values: object) -> Slice[Row]:
+        """One page; `values`: of what its query leaves open. Reads one row more than it returns, to know of the next page."""
+        query, values = self._first, {"limit": limit + 1, **values}
+        if cursor is not None:
+            query, values["after"] = self._later, _id_in(cursor)
+        rows: Sequence[Any] = (await session.scalars(query, values)).all()
+        page = rows[:limit]
+        more = len(rows) > limit
+        return Slice(page, encode_cursor(str(getattr(page[-1], self._key))) if more else None)
+
+
+def _id_in(cursor: str) -> UUID:
+    try:
+        return UUID(decode_cursor(cursor))
+    except ValueError:
+        raise bad_cursor() from None
 
 
 async def in_order(

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.page import Slice, newest_first
+from app.db.page import NewestFirst, Slice
 from app.features.announcements.model import AnnouncementRow, State, version_of
 from app.kernel.errors import NotFound
 
@@ -31,7 +31,7 @@ async def page(
         query = query.where(AnnouncementRow.priority == priority)
     if state is not None:
         query = query.where(*_is(state, now))
-    return await newest_first(session, query, AnnouncementRow.id, limit=limit, cursor=cursor)
+    return await NewestFirst(query, AnnouncementRow.id).page(session, limit=limit, cursor=cursor)
 
 
 async def newest_in_force(session: AsyncSession, now: datetime, limit: int) -> Sequence[AnnouncementRow]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.many import Row, inserting
-from app.db.page import Slice, newest_first
+from app.db.page import NewestFirst, Slice
 from app.features.audit.model import AuditEventRow
 from app.kernel.clock import utc_now
 from app.kernel.ids import first_id_of
@@ -42,7 +42,7 @@ def add(connection: Connection, events: Sequence[Sequence[Row]]) -> Sequence[Non
 
 async def page(session: AsyncSession, wanted: Wanted, *, limit: int, cursor: str | None) -> Slice[AuditEventRow]:
     """One page, newest first."""
-    return await newest_first(session, _asked(wanted), AuditEventRow.id, limit=limit, cursor=cursor)
+    return await NewestFirst(_asked(wanted), AuditEventRow.id).page(session, limit=limit, cursor=cursor)
 
 
 async def newest_of(session: AsyncSession, wanted: Wanted, limit: int) -> Sequence[AuditEventRow]:

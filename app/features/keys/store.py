@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.auth.keys import KeyRecord
 from app.auth.scopes import ADMIN
 from app.db.base import table_of
-from app.db.page import Slice, newest_first
+from app.db.page import NewestFirst, Slice
 from app.features.keys.model import ApiKeyRow
 from app.kernel.errors import NotFound
 
@@ -46,7 +46,7 @@ async def all_ids(session: AsyncSession) -> frozenset[str]:
 
 async def page(session: AsyncSession, *, limit: int, cursor: str | None) -> Slice[ApiKeyRow]:
     """One page, newest first; revoked ones too."""
-    return await newest_first(session, select(ApiKeyRow), ApiKeyRow.id, limit=limit, cursor=cursor)
+    return await NewestFirst(select(ApiKeyRow), ApiKeyRow.id).page(session, limit=limit, cursor=cursor)
 
 
 async def all_keys(session: AsyncSession) -> Sequence[ApiKeyRow]:

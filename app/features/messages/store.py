@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -9,9 +10,10 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db.ids import among, in_order_of
+from app.db.dialects import is_sqlite
+from app.db.ids import among, bound_one, in_order_of
 from app.db.many import inserting
-from app.db.page import Slice, newest_first
+from app.db.page import NewestFirst, Slice
 from app.db.writer import Kind
 from app.features.messages.model import MessageRow
 from app.features.rooms import keeping
@@ -89,16 +91,22 @@ async def by_id(session: AsyncSession, message_ids: Collection[UUID]) -> dict[UU
     return {row.id: row for row in rows}
 
 
+@cache
+def _of(place: InstrumentedAttribute[str | None], *, on_sqlite: bool) -> NewestFirst[MessageRow]:
+    """What was said in one room, or to one user."""
+    return NewestFirst(in_order_of(select(MessageRow), place, on_sqlite=on_sqlite), MessageRow.id)
+
+
 async def page_of_room(session: AsyncSession, room_id: str, *, limit: int, cursor: str | None) -> Slice[MessageRow]:
     """One page of what was said in a room, newest first."""
-    query = in_order_of(session, select(MessageRow), MessageRow.room_id, room_id)
-    return await newest_first(session, query, MessageRow.id, limit=limit, cursor=cursor)
+    said = _of(MessageRow.room_id, on_sqlite=is_sqlite(session))
+    return await said.page(session, limit=limit, cursor=cursor, **bound_one(session, room_id))
 
 
 async def newest_to_user(session: AsyncSession, user_id: str, limit: int) -> Sequence[MessageRow]:
     """What was written to a user last, newest first."""
-    query = in_order_of(session, select(MessageRow), MessageRow.recipient_id, user_id)
-    return (await newest_first(session, query, MessageRow.id, limit=limit, cursor=None)).rows
+    written = _of(MessageRow.recipient_id, on_sqlite=is_sqlite(session))
+    return (await written.page(session, limit=limit, cursor=None, **bound_one(session, user_id))).rows
 
 
 async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[MessageRow]:

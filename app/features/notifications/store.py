@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.dialects import is_sqlite
-from app.db.ids import among, among_bound, bound, in_order_of
+from app.db.ids import among, among_bound, bound, bound_one, in_order_of
 from app.db.many import Row, inserting
-from app.db.page import Slice, newest_first
+from app.db.page import NewestFirst, Slice
 from app.db.writer import Kind
 from app.features.notifications.model import NotificationRow
 from app.features.unsent import UnsentRow
@@ -45,8 +45,14 @@ async def find(session: AsyncSession, notification_id: UUID, *, anew: bool = Fal
 
 async def page(session: AsyncSession, user_id: str, *, listed: Listed, limit: int, cursor: str | None) -> Slice[NotificationRow]:
     """One page of a user's notifications, newest first."""
-    query = _listed(in_order_of(session, select(NotificationRow), NotificationRow.user_id, user_id), listed)
-    return await newest_first(session, query, NotificationRow.id, limit=limit, cursor=cursor)
+    inbox = _inbox(listed, on_sqlite=is_sqlite(session))
+    return await inbox.page(session, limit=limit, cursor=cursor, **bound_one(session, user_id))
+
+
+@cache
+def _inbox(listed: Listed, *, on_sqlite: bool) -> NewestFirst[NotificationRow]:
+    of_one = in_order_of(select(NotificationRow), NotificationRow.user_id, on_sqlite=on_sqlite)
+    return NewestFirst(_listed(of_one, listed), NotificationRow.id)
 
 
 async def newest(session: AsyncSession, user_id: str, limit: int) -> Sequence[NotificationRow]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from api_tests.cli.command import Operator, Outcome
-from app.cli import main
+from app.cli.command import main
 
 
 @pytest.fixture

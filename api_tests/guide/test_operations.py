@@ -9,7 +9,7 @@ import pytest
 from api_tests.client import ApiClient
 from api_tests.guide.pages import ROOT
 from api_tests.server import Running
-from app.cli import main
+from app.cli.command import main
 from app.settings import Settings
 
 DOCS: dict[str, str] = {page.name: page.read_text() for page in Path(ROOT / "docs").glob("*.md")}

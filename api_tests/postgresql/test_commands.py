@@ -11,7 +11,8 @@ from api_tests.client import ApiClient
 from api_tests.postgresql_server import SECRET, Postgres, query
 from api_tests.server import ADMIN_KEY
 from app.auth.keys import NewKey
-from app.cli import console, main
+from app.cli import console
+from app.cli.command import main
 from app.db.session import Database
 from app.features.keys import first_key
 

@@ -1,4 +1,4 @@
-"""The `wsx` command, read. An error of the operator's is one line that names what to change; exit 2 for the command line, else 1."""
+"""The `wsx` command. An error of the operator's is one line that names what to change; exit 2 for the command line, else 1."""
 
 import argparse
 import re

@@ -12,11 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from api_tests.db.beside import others_write, rows
 from api_tests.db.engine_events import listening
 from api_tests.waiting import MS
+from app.db import lanes, writes
 from app.db import writer as writers
 from app.db.base import table_of
 from app.db.many import inserting
 from app.db.session import BEFORE_COMMIT, Database
-from app.db.writer import Kind, Writer
+from app.db.writer import Writer
+from app.db.writes import Kind
 from app.features.rooms.model import RoomMemberRow
 from app.features.users import UserRow, ensuring, named
 from app.kernel.clock import utc_now
@@ -151,10 +153,12 @@ class Disk:
     def __init__(self, *outcomes: Exception | None) -> None:
         self.outcomes = list(outcomes)
         self.sizes: list[int] = []
+        self.patience: list[bool] = []
         self.stored: list[Any] = []
         self.turns = asyncio.Semaphore(0)
 
-    async def commit(self, store: Any) -> Any:
+    async def commit(self, store: Any, *, is_patient: bool) -> Any:
+        self.patience.append(is_patient)
         await self.turns.acquire()
         done = store(None)
         self.sizes.append(len(done))
@@ -177,7 +181,7 @@ def write_all(writer: Writer, jobs: Sequence[str], **how: Any) -> list["asyncio.
 
 
 async def test_the_first_waits_for_no_company_and_those_behind_it_leave_together_and_are_answered_in_order(monkeypatch):
-    monkeypatch.setattr(writers, "ANSWERED_AT_ONCE", 2)
+    monkeypatch.setattr(lanes, "ANSWERED_AT_ONCE", 2)
     disk = Disk()
     writer = Writer(disk.commit, lanes=1)
     answered: list[str] = []
@@ -211,7 +215,7 @@ async def test_who_is_cancelled_undoes_nobody_and_what_has_not_left_yet_is_not_s
 
 
 async def test_a_group_has_so_many_rows_at_most_and_a_larger_write_leaves_alone(monkeypatch):
-    monkeypatch.setattr(writers, "MAX_ROWS", 3)
+    monkeypatch.setattr(lanes, "MAX_ROWS", 3)
     disk = Disk()
     writer = Writer(disk.commit, lanes=1)
     tasks = [*write_all(writer, "abcd"), *write_all(writer, "e", rows=5), *write_all(writer, "f")]
@@ -239,7 +243,7 @@ async def test_who_has_waited_for_too_long_is_answered_and_is_not_stored(monkeyp
     first = write_all(writer, "a")
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    monkeypatch.setattr(writers, "WAIT_S", -1.0)  # its time is over already
+    monkeypatch.setattr(writes, "WAIT_S", -1.0)  # its time is over already
     late = write_all(writer, "b")
     await asyncio.sleep(0)
     disk.turns.release()
@@ -250,7 +254,7 @@ async def test_who_has_waited_for_too_long_is_answered_and_is_not_stored(monkeyp
 
 
 async def test_a_commit_of_which_no_answer_came_is_settled_by_doing_it_again(monkeypatch):
-    monkeypatch.setattr(writers, "SETTLE_PAUSE_S", 1 * MS)
+    monkeypatch.setattr(lanes, "SETTLE_PAUSE_S", 1 * MS)
     disk = Disk(Unclear("lost"), Unavailable("away"), Unclear("lost again"))
     writer = Writer(disk.commit, lanes=1)
     for _ in range(4):
@@ -260,8 +264,8 @@ async def test_a_commit_of_which_no_answer_came_is_settled_by_doing_it_again(mon
 
 
 async def test_what_cannot_be_settled_in_time_is_said_to_be_unclear(monkeypatch):
-    monkeypatch.setattr(writers, "SETTLE_PAUSE_S", 1 * MS)
-    monkeypatch.setattr(writers, "SETTLE_S", 5 * MS)
+    monkeypatch.setattr(lanes, "SETTLE_PAUSE_S", 1 * MS)
+    monkeypatch.setattr(lanes, "SETTLE_S", 5 * MS)
     disk = Disk(Unclear("lost"), *(Unavailable("away") for _ in range(100)))
     writer = Writer(disk.commit, lanes=1)
     for _ in disk.outcomes:
@@ -280,3 +284,36 @@ async def test_a_lane_that_waits_holds_up_no_other():
     disk.turns.release()
     disk.turns.release()
     assert ["a", "b"] == await asyncio.gather(*slow, *quick)
+
+
+async def test_kinds_of_one_transaction_come_in_one_order_whoever_came_first():
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    order: list[str] = []
+
+    def noting(name: str) -> Kind[str, str]:
+        def store(_connection: object, jobs: Sequence[str]) -> Sequence[str]:
+            order.append(name)
+            return jobs
+
+        return Kind(name, store)
+
+    tasks = [asyncio.create_task(writer.write(noting(name), name, lane="a")) for name in "bca"]
+    disk.turns.release()
+    await asyncio.gather(*tasks)
+    assert ["a", "b", "c"] == order
+
+
+async def test_what_waits_is_counted_until_it_is_answered():
+    disk = Disk()
+    writer = Writer(disk.commit, lanes=1)
+    tasks = write_all(writer, "ab")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks += write_all(writer, "c")
+    await asyncio.sleep(0)
+    assert 3 == len(writer)  # two of them are on their way
+    disk.turns.release()
+    disk.turns.release()
+    await asyncio.gather(*tasks)
+    assert 0 == len(writer)

@@ -26,9 +26,9 @@ actions.send_to_room = send_later
 """
 BEFORE_ITS_COMMIT = """
 import asyncio
-from app.db.writer import _Lane
+from app.db.lanes import Lane
 
-store, running = _Lane._store, set()
+store, running = Lane._store, set()
 
 async def answer_first(lane, group):
     async def later():
@@ -38,7 +38,7 @@ async def answer_first(lane, group):
     for write in group:
         write.end(None)
 
-_Lane._store = answer_first
+Lane._store = answer_first
 """
 BEFORE_THE_APPEND = """
 import asyncio

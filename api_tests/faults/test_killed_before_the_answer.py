@@ -11,17 +11,17 @@ from api_tests.waiting import eventually
 
 STOPS = """
 from pathlib import Path
-from app.db.writer import _Lane
+from app.db.lanes import Lane
 from app.features import unsent
 
 unsent.AGAIN_AFTER_S, unsent.LOOK_EVERY_S = 1.0, 0.1
-answer = _Lane._answer
+answer = Lane._answer
 
 def answer_unless_told(lane):
     if not Path("stop").exists():
         answer(lane)
 
-_Lane._answer = answer_unless_told
+Lane._answer = answer_unless_told
 """
 """A module of the site's own. With a file `stop` nothing is answered that is committed."""
 

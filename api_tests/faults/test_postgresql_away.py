@@ -48,9 +48,9 @@ IdempotentCalls.carry_out = carry_out
 """
 """The product, as if it knew no keys."""
 SETTLES_NOTHING = """
-from app.db import writer
+from app.db import lanes
 
-writer.SETTLE_S = 0.0
+lanes.SETTLE_S = 0.0
 """
 """The product, whose writer tells everybody that it does not know."""
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from api_tests.db.beside import SHORT_MS
 from app.db import sqlite
 from app.db.session import Database
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.kernel.batches import Batches
 from app.kernel.errors import Unavailable
 from app.kernel.histogram import SIZES, Histogram

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, text
 from api_tests.db.beside import rows
 from api_tests.postgresql_server import Postgres
 from api_tests.waiting import eventually
-from app.db import postgresql, writer
+from app.db import lanes, postgresql
 from app.db.session import Database
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.features.users import ensuring, named
 from app.kernel.errors import Unavailable
 from app.settings import Settings
@@ -29,7 +29,7 @@ async def test_a_commit_whose_answer_is_late_is_done_again_and_stored_once(
 ) -> None:
     for name in ("POOL_TIMEOUT_S", "ANSWER_TIMEOUT_S", "CONNECT_TIMEOUT_S"):
         monkeypatch.setattr(postgresql, name, 0.3)
-    monkeypatch.setattr(writer, "SETTLE_S", 20.0)
+    monkeypatch.setattr(lanes, "SETTLE_S", 20.0)
     database = Database(settings.database_url)
     tries: list[int] = []
 

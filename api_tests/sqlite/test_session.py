@@ -13,7 +13,7 @@ from api_tests.waiting import MS
 from app.db import sqlite
 from app.db.session import Database
 from app.db.sqlite import BUSY_TIMEOUT_MS
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.features.users import UserRow, ensuring, named
 from app.kernel.clock import utc_now
 from app.kernel.errors import Unavailable

@@ -21,12 +21,19 @@ class Overruled(Unavailable):
     """Rolled back in favour of another transaction, with which it stood in each other's way: it may work at once."""
 
 
+class Held(Unavailable):
+    """Rolled back, as a lock that somebody else holds did not come in time."""
+
+
 class Commit:
     """How far a transaction has come."""
 
-    is_connected = False
-    """Until then, whatever fails is the operator's to mend."""
-    has_begun = False
+    def __init__(self, *, is_patient: bool = True) -> None:
+        self.is_patient = is_patient
+        """Whether it waits for locks of others as long as any; else for a moment, as more than it waits for them."""
+        self.is_connected = False
+        """Until then, whatever fails is the operator's to mend."""
+        self.has_begun = False
 
 
 class Backend(Protocol):
@@ -57,8 +64,8 @@ class Backend(Protocol):
     def is_passing(self, error: DBAPIError) -> bool:
         """Whether the same may work later: the database is away, or busy. Else it is a mistake of ours."""
 
-    def is_overruled(self, error: Exception, /) -> bool:
-        """Whether it was rolled back in favour of another transaction."""
+    def kind_of(self, error: Exception, /) -> type[Unavailable]:
+        """Of what passes: Overruled, Held, or Unavailable where it is neither."""
 
     def may_be_stored(self, error: Exception, /) -> bool:
         """Whether a commit that ended by this error may have been carried out."""

@@ -15,7 +15,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from app.db.backend import Backend, Commit, Done
+from app.db.backend import Backend, Commit, Done, Held, Overruled
+from app.kernel.errors import Unavailable
 
 POOL_SIZE = 10
 """Connections of one process. PostgreSQL takes 100 by default: those of nine processes, and some for people."""
@@ -27,6 +28,8 @@ STATEMENT_TIMEOUT_MS = 4_000
 """For one statement, after which the server ends it. None of ours takes a tenth of that."""
 LOCK_TIMEOUT_MS = 3_000
 """For a row that another transaction has locked."""
+MOMENT_MS = 100
+"""For the same, where writes of others wait behind it. Our own transactions hold a row for some 10 ms."""
 ANSWER_TIMEOUT_S = 5.0
 """For an answer: a server that is frozen, or behind a cable that is cut, does not end statements by itself."""
 IDLE_TIMEOUT_MS = 15_000
@@ -40,12 +43,14 @@ _LOST_CLASSES = {"08", "57"}
 """The connection failed; the server is stopping, starting, or was told to cancel."""
 _OVERRULED_CLASS = "40"
 """Rolled back in favour of another transaction."""
+_HELD_STATE = "55P03"
+"""The lock timeouts above."""
 _PASSING_CLASSES = {*_LOST_CLASSES, _OVERRULED_CLASS, "53", "58"}
 """Classes of SQLSTATE: beside those, out of connections, memory, disk; its system failed."""
 _PASSING_STATES = {
     "25006",  # read only: it is a standby, or about to become the primary
     "25P03",  # the idle timeout above
-    "55P03",  # the lock timeout above
+    _HELD_STATE,
 }
 
 _SYNCHRONOUS = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -95,6 +100,8 @@ class Postgresql(Backend):
         """The loop does it, and turns while the server works."""
         async with engine.connect() as connection, connection.begin():
             commit.is_connected = True
+            if not commit.is_patient:
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {MOMENT_MS}")
             done = await connection.run_sync(work)
             commit.has_begun = True
         return done
@@ -110,10 +117,12 @@ class Postgresql(Backend):
             return error.connection_invalidated or (isinstance(cause, InterfaceError) and not isinstance(cause, ValueError))
         return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
 
-    def is_overruled(self, error: Exception, /) -> bool:
-        """In a deadlock."""
+    def kind_of(self, error: Exception, /) -> type[Unavailable]:
+        """Overruled in a deadlock, Held by the lock timeout."""
         state = _state(error)
-        return state is not None and state[:2] == _OVERRULED_CLASS
+        if state == _HELD_STATE:
+            return Held
+        return Overruled if state is not None and state[:2] == _OVERRULED_CLASS else Unavailable
 
     def may_be_stored(self, error: Exception, /) -> bool:
         """Where the connection was lost before the answer came."""

@@ -13,11 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.db.backend import WRITES, Backend, Commit, Done, Overruled
+from app.db.backend import WRITES, Backend, Commit, Done
 from app.db.postgresql import Postgresql
 from app.db.sqlite import Sqlite
 from app.db.url import is_sqlite
-from app.db.writer import Job, Kind, Result, Writer
+from app.db.writer import Writer
+from app.db.writes import Job, Kind, Result
 from app.kernel.errors import Unavailable, Unclear
 from app.kernel.transaction import marked_open
 
@@ -86,8 +87,8 @@ class Database:
         await self._backend.close()
         await self.engine.dispose()
 
-    async def _commit(self, work: Callable[[Connection], Done]) -> Done:
-        commit = Commit()
+    async def _commit(self, work: Callable[[Connection], Done], *, is_patient: bool) -> Done:
+        commit = Commit(is_patient=is_patient)
         with self._told(commit):
             async with self._backend.turn():
                 return await self._backend.carry_out(self.engine, work, commit)
@@ -102,8 +103,7 @@ class Database:
                 raise
             if commit.has_begun and self._backend.may_be_stored(error):
                 raise _noted(Unclear(_UNCLEAR), error) from error
-            kind = Overruled if self._backend.is_overruled(error) else Unavailable
-            raise _noted(kind(_NOT_STORED), error) from error
+            raise _noted(self._backend.kind_of(error)(_NOT_STORED), error) from error
 
     def _is_passing(self, error: DBAPIError | NoConnectionFree | OSError) -> bool:
         if isinstance(error, DBAPIError):

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.db import round_trips
 from app.db.backend import WRITES, Backend, Commit, Done
 from app.kernel.clock import monotonic
+from app.kernel.errors import Unavailable
 
 LONG_LOG_BYTES = 33_554_432
 """Length of the write-ahead log from which on it is emptied. SQLite itself begins it anew after 4 MiB, in the commit of whoever
@@ -102,9 +103,9 @@ class Sqlite(Backend):
         """Locked, full, not to be opened: by what others do to the file."""
         return isinstance(error, OperationalError | InterfaceError)
 
-    def is_overruled(self, _error: Exception, /) -> bool:
-        """Never: there is one writer."""
-        return False
+    def kind_of(self, _error: Exception, /) -> type[Unavailable]:
+        """No other: there is one writer, who holds all there is."""
+        return Unavailable
 
     def may_be_stored(self, _error: Exception, /) -> bool:
         """Never: its commit is a call that answers."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table, bindparam, update
 
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.kernel.clock import utc_now
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.db.base import Base, UtcDateTime, table_of
 from app.db.ids import among
 from app.db.many import Row
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.features.background import Rest, background
 from app.features.gathering import RETRY_S, Gathering
 from app.features.services import Services

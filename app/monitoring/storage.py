@@ -41,9 +41,9 @@ class WatchedDatabase(Database):
             async with super().transaction() as session:
                 yield session
 
-    async def _commit(self, work: Callable[[Connection], Done]) -> Done:
+    async def _commit(self, work: Callable[[Connection], Done], *, is_patient: bool) -> Done:
         with self._watched(), self.span("transaction"):
-            return await super()._commit(work)
+            return await super()._commit(work, is_patient=is_patient)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Database
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.features.audit import store
 from app.features.audit.store import Wanted
 from app.features.feature import Action

@@ -14,7 +14,7 @@ from app.db.dialects import is_sqlite
 from app.db.ids import among, bound_one, in_order_of
 from app.db.many import inserting
 from app.db.page import NewestFirst, Slice
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.features.messages.model import MessageRow
 from app.features.rooms import keeping
 from app.features.unsent import UnsentRow

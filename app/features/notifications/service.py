@@ -96,7 +96,8 @@ class Sent(NamedTuple):
 async def notify(services: Services, *, user_ids: Collection[str], kind: str, title: str, message: str) -> Sent:
     """Store one notification per user and show them."""
     arriving = _arriving(user_ids, kind=kind, title=title, message=message)
-    arrived = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows))
+    inbox_of = f"inbox of {arriving.rows[0].user_id}"  # of many: any that a second call to the same users shares with it
+    arrived = await services.database.write(ARRIVING, arriving, rows=len(arriving.rows), lane=inbox_of)
     unknown = arrived.new_users - services.hub.reach.within(arrived.new_users)  # who has just connected has no row yet
     return Sent(arriving.rows, await _show(services, arriving, arrived), unknown)
 

@@ -15,7 +15,7 @@ from app.db.dialects import is_sqlite
 from app.db.ids import among, among_bound, bound, bound_one, in_order_of
 from app.db.many import Row, inserting
 from app.db.page import NewestFirst, Slice
-from app.db.writer import Kind
+from app.db.writes import Kind
 from app.features.notifications.model import NotificationRow
 from app.features.unsent import UnsentRow
 from app.features.users import ensuring, holding, named

@@ -1,8 +1,8 @@
 """Rows that somebody else holds: who needs them waits for them, and finds them as they are then; nobody else waits."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from contextvars import Context
 from datetime import timedelta
 from typing import Any
@@ -38,13 +38,22 @@ def services(settings: Settings, database: Database) -> Services:
     return bare_services(settings, database)
 
 
-@contextmanager
-def one_lane(monkeypatch: pytest.MonkeyPatch, *, waits_ms: int) -> Iterator[None]:
-    """All writes share a lane, and one that is aside waits for so long."""
-    with monkeypatch.context() as patch:
-        patch.setattr(Postgresql, "lanes", 1)
-        patch.setattr(postgresql, "LOCK_TIMEOUT_MS", waits_ms)
+@asynccontextmanager
+async def holding(settings: Settings, statement: str) -> AsyncIterator[None]:
+    """Somebody else holds what the statement touches."""
+    async with storing(settings) as session:
+        await session.execute(text(statement))
         yield
+
+
+@asynccontextmanager
+async def one_lane(settings: Settings, monkeypatch: pytest.MonkeyPatch, *, waits_ms: int) -> AsyncIterator[Services]:
+    """All writes share a lane, and one that is aside waits for so long."""
+    monkeypatch.setattr(Postgresql, "lanes", 1)
+    monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", waits_ms)
+    database = Database(settings.database_url)
+    yield bare_services(settings, database)
+    await database.close()
 
 
 def begun(work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
@@ -68,36 +77,31 @@ def tell(services: Services, *people: str) -> Coroutine[Any, Any, notifications.
 async def test_a_room_that_is_held_keeps_no_other_one_waiting_and_goes_on_when_it_is_free(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with one_lane(monkeypatch, waits_ms=20_000):
-        services = bare_services(settings, Database(settings.database_url))
-    for room in ROOMS:
-        await create_room(services, room, room, is_private=False)
-    async with storing(settings) as session:
-        await session.execute(text("SELECT 1 FROM rooms WHERE id = 'room-0' FOR UPDATE"))
-        held = [begun(say(services, ROOMS[0])) for _ in range(3)]
-        async with asyncio.timeout(SOON_S):
-            await asyncio.gather(*(begun(say(services, room)) for room in ROOMS[1:] * 3))
-        assert not any(task.done() for task in held)
-    await asyncio.gather(*held)
+    async with one_lane(settings, monkeypatch, waits_ms=20_000) as services:
+        for room in ROOMS:
+            await create_room(services, room, room, is_private=False)
+        async with holding(settings, "SELECT 1 FROM rooms WHERE id = 'room-0' FOR UPDATE"):
+            held = [begun(say(services, ROOMS[0])) for _ in range(3)]
+            async with asyncio.timeout(SOON_S):
+                others = await asyncio.gather(*(begun(say(services, room)) for room in ROOMS[1:] * 3), return_exceptions=True)
+            assert not any(task.done() for task in held)
+        await asyncio.gather(*held)
+    assert [] == [outcome for outcome in others if isinstance(outcome, Exception)]
     assert [(room, 3) for room in ROOMS] == rows(settings, "SELECT room_id, count(*) FROM messages GROUP BY 1 ORDER BY 1")
-    await services.database.close()
 
 
 async def test_a_user_who_is_held_keeps_no_other_one_waiting_and_is_refused_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with one_lane(monkeypatch, waits_ms=300):
-        services = bare_services(settings, Database(settings.database_url))
-    await tell(services, *PEOPLE)
-    async with storing(settings) as session:
-        await session.execute(text("UPDATE users SET name = 'x' WHERE id = 'user-0'"))
-        told = [begun(tell(services, one)) for one in PEOPLE * 2]
-        outcomes = await asyncio.gather(*told, return_exceptions=True)
-    refused = [one for one, outcome in zip(PEOPLE * 2, outcomes, strict=True) if isinstance(outcome, Unavailable)]
-    assert ["user-0"] * 2 == refused
-    assert [(11 + 5,)] == rows(settings, "SELECT count(*) FROM notifications")
-    await tell(services, PEOPLE[0])
-    await services.database.close()
+    async with one_lane(settings, monkeypatch, waits_ms=300) as services:
+        await tell(services, *PEOPLE)
+        async with holding(settings, "UPDATE users SET name = 'x' WHERE id = 'user-0'"):
+            told = [begun(tell(services, one)) for one in PEOPLE * 2]
+            outcomes = await asyncio.gather(*told, return_exceptions=True)
+        refused = [one for one, outcome in zip(PEOPLE * 2, outcomes, strict=True) if isinstance(outcome, Unavailable)]
+        assert ["user-0"] * 2 == refused
+        assert [(6 + 10,)] == rows(settings, "SELECT count(*) FROM notifications")
+        await tell(services, PEOPLE[0])
 
 
 async def test_what_is_told_of_an_inbox_counts_what_others_have_just_stored(settings: Settings, services: Services) -> None:

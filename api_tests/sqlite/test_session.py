@@ -1,12 +1,14 @@
 """What is SQLite's own: its settings, one writer at a time, and files that are not there."""
 
 import asyncio
+import resource
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from api_tests.db.beside import others_write, path_of, rows
 from api_tests.waiting import MS
@@ -29,6 +31,17 @@ def store_users(connection: Connection, jobs: Sequence[Sequence[str]]) -> Sequen
 USERS: Kind[Sequence[str], None] = Kind("users", store_users)
 
 
+@contextmanager
+def no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """As if the disk were full: no file of this process may grow beyond it."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def user(user_id: str) -> UserRow:
     return UserRow(id=user_id, name=user_id.title(), roles=[], created_at=utc_now())
 
@@ -41,6 +54,16 @@ async def test_sqlite_is_told_to_lose_nothing(database):
         }
     full = 2
     assert {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": BUSY_TIMEOUT_MS} == told
+
+
+async def test_the_connection_that_the_writer_has_is_told_the_same(database):
+    def tell(connection: Connection, jobs: Sequence[str]) -> Sequence[int]:
+        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in jobs]
+
+    asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    told = await asyncio.gather(*(database.write(Kind("told", tell), name) for name in asked))
+    full = 2
+    assert ["wal", full, 1, BUSY_TIMEOUT_MS] == told
 
 
 async def test_writers_of_this_process_wait_for_each_other_and_not_inside_sqlite(impatient, settings):
@@ -88,6 +111,44 @@ async def test_the_log_is_short_again_once_one_who_read_for_long_has_gone(settin
     assert log.stat().st_size < long_bytes
     assert [(10_002,)] == rows(settings, "SELECT count(*) FROM users")
     await database.close()
+
+
+async def test_a_log_that_cannot_be_emptied_is_a_line_in_the_log_and_no_answer(settings, monkeypatch, logged):
+    monkeypatch.setattr(sqlite, "EMPTY_EVERY_S", 0.0)
+    monkeypatch.setattr(sqlite, "EMPTY_WAIT_MS", 1)
+    database = Database(settings.database_url)
+    path = path_of(settings)
+    await database.write(USERS, [f"{'u' * 9_000}-{number}" for number in range(100)])
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        reader.execute("BEGIN")
+        reader.execute(IDS).fetchall()  # it keeps what follows in the log
+        await database.write(USERS, [f"{'v' * 9_000}-{number}" for number in range(50)])
+    with no_file_larger_than(path.stat().st_size + 200_000):
+        monkeypatch.setattr(sqlite, "LONG_LOG_BYTES", 200_000)
+        await database.write(USERS, ["ada"])
+        async with database.transaction() as session:
+            session.add(user("bob"))
+    assert "cannot be emptied" in logged()
+    assert [("ada",), ("bob",)] == rows(settings, "SELECT id FROM users WHERE id IN ('ada', 'bob') ORDER BY id")
+    await database.close()
+
+
+@pytest.mark.parametrize("statement", ["SELECT no_such_column FROM users", "SELEKT 1"])
+async def test_a_mistake_is_not_taken_for_an_outage_and_takes_nobody_along(database, settings, statement):
+    def store(connection: Connection, ids: Sequence[str]) -> Sequence[None]:
+        connection.execute(*ensuring(connection, [named(one) for one in ids]))
+        if "wrong" in ids:
+            connection.exec_driver_sql(statement)
+        return [None] * len(ids)
+
+    writes = (database.write(Kind("users", store), one, lane="a") for one in ("ada", "wrong", "bob"))
+    ada, wrong, bob = await asyncio.gather(*writes, return_exceptions=True)
+    assert (None, OperationalError, None) == (ada, type(wrong), bob)
+    assert [("ada",), ("bob",)] == rows(settings, IDS)
+    with pytest.raises(OperationalError):
+        async with database.reading() as session:
+            await session.execute(text(statement))
 
 
 async def test_a_database_that_is_not_there_is_unavailable(tmp_path):

@@ -25,6 +25,17 @@ from app.kernel.transaction import marked_open
 BEFORE_COMMIT: ContextVar[Callable[[Connection], None] | None] = ContextVar("before_commit", default=None)
 """What is done at the end of each transaction of the task that set it, in the transaction: it is stored if the rest is."""
 
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """What this task stores in the block stays, whether the rest is stored or not: steps that need not be undone."""
+    token = BEFORE_COMMIT.set(None)
+    try:
+        yield
+    finally:
+        BEFORE_COMMIT.reset(token)
+
+
 _NOT_STORED = "the database cannot be used at the moment; nothing was stored, try again"
 _UNCLEAR = "the database was lost before it confirmed; this may be stored or not, look before you try again"
 

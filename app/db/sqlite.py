@@ -5,9 +5,10 @@ process: a second one would only wait inside SQLite, holding a thread.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ BUSY_TIMEOUT_MS = 5_000
 TURN_TIMEOUT_S = 5.0
 """How long a writer waits for those of this process that came before. Behind one that waits for another process they would wait for
 that one's time, and each for its own, one after the other."""
+
+_PRIMARY = 0xFF
+"""The bits of an error code that are its kind; the others say more of it."""
+_MISTAKES = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE, sqlite3.SQLITE_RANGE})
+"""No such column, no such value: Python has most of them under one name with a file that is locked."""
+_EMPTY = "no such table"
+"""Under the same code: another file, or an empty one, was put in the place of ours."""
 
 _log = structlog.get_logger()
 
@@ -90,7 +98,12 @@ class Sqlite(Backend):
         if engine is None or monotonic() - self._emptied_at < EMPTY_EVERY_S or _log_bytes(engine) < LONG_LOG_BYTES:
             return
         self._emptied_at = monotonic()
-        if not await asyncio.get_running_loop().run_in_executor(self._thread, _empty_log, engine):
+        try:
+            is_empty = await asyncio.get_running_loop().run_in_executor(self._thread, _empty_log, engine)
+        except sqlite3.Error as error:  # what was written is on disk; whoever wrote it is not to be told otherwise
+            _log.warning("the write-ahead log is long, and cannot be emptied", bytes=_log_bytes(engine), error=str(error))
+            return
+        if not is_empty:
             _log.warning("the write-ahead log is long, as somebody reads it", bytes=_log_bytes(engine))
 
     async def close(self) -> None:
@@ -100,8 +113,10 @@ class Sqlite(Backend):
         self._thread.shutdown()
 
     def is_passing(self, error: DBAPIError) -> bool:
-        """Locked, full, not to be opened: by what others do to the file."""
-        return isinstance(error, OperationalError | InterfaceError)
+        """Locked, full, not to be opened, without its tables: by what others do to the file. Not where a statement is wrong."""
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        is_mistake = code is not None and code & _PRIMARY in _MISTAKES and not str(error.orig).startswith(_EMPTY)
+        return isinstance(error, OperationalError | InterfaceError) and not is_mistake
 
     def kind_of(self, _error: Exception, /) -> type[Unavailable]:
         """No other: there is one writer, who holds all there is."""
@@ -121,16 +136,13 @@ def _log_bytes(engine: Engine) -> int:
 
 def _empty_log(engine: Engine) -> bool:
     """Put all of it into the database, unless somebody who reads keeps it."""
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
+    with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout={EMPTY_WAIT_MS}")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        ((is_kept, *_),) = cursor.fetchall()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.close()
-    finally:
-        connection.close()
+        try:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            ((is_kept, *_),) = cursor.fetchall()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     return not is_kept
 
 

@@ -7,7 +7,19 @@ from functools import cache
 from typing import Any, Final, Literal, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import CompoundSelect, Connection, CursorResult, Select, func, literal, select, union_all, update
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    CursorResult,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -21,6 +33,8 @@ from app.features.unsent import UnsentRow
 from app.features.users import ensuring, holding, named
 from app.kernel.errors import NotFound
 
+OLDEST, NEWEST = UUID(int=0), UUID(int=2**128 - 1)
+"""Older and newer than any."""
 _STORED: Final = ("id", "user_id", "type", "title", "message", "created_at")
 
 Listed = Literal["all", "unread", "unseen", "archived"]
@@ -137,12 +151,26 @@ def _counts_of(user_ids: Collection[str], counted: Iterable[Any]) -> dict[str, C
     return {user_id: Counts(*numbers) for user_id, numbers in found.items()}
 
 
-async def mark_all_read(session: AsyncSession, user_id: str, now: datetime) -> int:
-    """Mark all that a user has not read. Returns how many there were."""
+async def mark_read(session: AsyncSession, user_id: str, now: datetime, *, newest: UUID = NEWEST, behind: UUID = OLDEST) -> int:
+    """Mark what a user has not read, up to `newest` and newer than `behind`. Returns how many there were."""
     table = NotificationRow
-    statement = update(table).where(table.user_id == user_id, table.read_at.is_(None), table.archived_at.is_(None))
+    is_unread = table.user_id == user_id, table.read_at.is_(None), table.archived_at.is_(None)
+    statement = update(table).where(*is_unread, table.id > behind, table.id <= newest)
     done = await session.execute(statement.values(read_at=now, seen_at=func.coalesce(table.seen_at, now)))
     return cast("CursorResult[Any]", done).rowcount
+
+
+async def behind_unread(session: AsyncSession, user_id: str, number: int, newest: UUID) -> UUID | None:
+    """Of what a user has not read, up to `newest`, the one behind so many newer ones; None: there are no more than these."""
+    values = {**bound_one(session, user_id), "number": number, "newest": newest}
+    return cast("UUID | None", await session.scalar(_behind_unread(on_sqlite=is_sqlite(session)), values))
+
+
+@cache
+def _behind_unread(*, on_sqlite: bool) -> Select[UUID]:
+    table = NotificationRow
+    of_one = in_order_of(select(table.id), table.user_id, on_sqlite=on_sqlite).where(table.id <= bindparam("newest"))
+    return _listed(of_one, "unread").order_by(table.id.desc()).offset(bindparam("number", type_=Integer())).limit(1)
 
 
 async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[NotificationRow]:

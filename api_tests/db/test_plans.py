@@ -38,6 +38,7 @@ QUERIES: dict[str, tuple[Ask, str]] = {
     "unseen ones": (_inbox("unseen"), "unseen"),
     "archived ones": (_inbox("archived"), "archived"),
     "counts": (lambda session: notifications.counts(session, ["user-0"]), "unread"),
+    "where a step ends": (lambda session: notifications.behind_unread(session, "user-0", 10, notifications.NEWEST), "unread"),
     "notifications that wait": (lambda session: notifications.undelivered(session, ["user-0"], BEFORE_ALL, 500), "unpushed"),
     "messages of the last hour": (lambda session: messages.count_since(session, utc_now()), "pk_messages"),
 }

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -37,6 +37,7 @@ OLDEST, NEWEST = UUID(int=0), UUID(int=2**128 - 1)
 """Older and newer than any."""
 _STORED: Final = ("id", "user_id", "type", "title", "message", "created_at")
 
+Found = TypeVar("Found")
 Listed = Literal["all", "unread", "unseen", "archived"]
 """Which of a user's notifications a list shows. `all`: those that are not archived."""
 
@@ -181,7 +182,7 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
     return (await session.scalars(query.order_by(table.id).limit(limit))).all()
 
 
-def _listed(query: Select[NotificationRow], listed: Listed) -> Select[NotificationRow]:
+def _listed(query: Select[Found], listed: Listed) -> Select[Found]:
     """Those on this list. In the order of a moment that none of them has, which is that of the index of these rows alone."""
     table = NotificationRow
     if listed == "archived":

@@ -1,7 +1,7 @@
 """Those who abuse a server: each flood in a process of its own, so that whoever measures is not held up by it.
 
-`python -m api_tests.abuse.floods NAME PORT COUNT [THING …]`: so many attackers of this kind, until its standard input ends, and each of
-these things has happened to one of them. Then it says, as JSON, how often each thing did.
+`python -m api_tests.abuse.floods NAME PORT COUNT [THING …]`: so many attackers of this kind, until its standard input ends and each
+of these things has happened to one of them. Then it says, as JSON, how often each thing did.
 """
 
 import asyncio

@@ -22,8 +22,10 @@ class Disk:
         self.sizes: list[int] = []
         self.stored: list[Any] = []
         self.turns = asyncio.Semaphore(0)
+        self.patience: set[bool] = set()
 
     async def commit(self, store: Any, *, is_patient: bool) -> Any:
+        self.patience.add(is_patient)
         await self.turns.acquire()
         done = store(None)
         self.sizes.append(len(done))
@@ -60,6 +62,7 @@ async def test_the_first_waits_for_no_company_and_those_behind_it_leave_together
     disk.turns.release()
     await asyncio.gather(*tasks)
     assert ([1, 3], ["a", "b", "c", "d"]) == (disk.sizes, answered)
+    assert {False} == disk.patience  # none of them may wait long for somebody else
 
 
 async def test_who_is_cancelled_undoes_nobody_and_what_has_not_left_yet_is_not_stored():

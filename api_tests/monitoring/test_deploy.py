@@ -53,7 +53,7 @@ async def test_every_number_and_label_that_is_asked_for_is_told(server: Running,
 
 
 def test_every_alert_says_what_why_and_what_to_do():
-    assert 5 == len({rule["alert"] for rule in RULES})
+    assert 6 == len({rule["alert"] for rule in RULES})
     page = (DEPLOY.parent / "operations.md").read_text()
     for rule in RULES:
         assert {"summary", "description"} == rule["annotations"].keys()

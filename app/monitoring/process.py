@@ -21,7 +21,7 @@ MAX_MISSED: Final = 600
 class LoopLag:
     """By how much the event loop is late: what each message, write and request has to wait at least.
 
-    A loop that was held has missed looks. Each counts with what it would have seen, so that a share of the looks is a share of the time.
+    A loop that was held has missed looks. Each counts with what it would have seen: so a share of the looks is one of the time.
     """
 
     def __init__(self) -> None:

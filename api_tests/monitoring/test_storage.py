@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from api_tests.db.beside import SHORT_MS
-from app.db import sqlite, writer
+from app.db import lanes, sqlite
 from app.db.backend import Overruled
 from app.db.session import Database
 from app.db.writes import Kind
@@ -102,13 +102,13 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[Unavailable]:
     failures: list[Unavailable] = []
     carried_out = Database._commit
 
-    async def commit(database: Database, work: Callable[[Connection], Any]) -> Any:
+    async def commit(database: Database, work: Callable[[Connection], Any], *, is_patient: bool) -> Any:
         if failures:
             raise failures.pop(0)
-        return await carried_out(database, work)
+        return await carried_out(database, work, is_patient=is_patient)
 
     monkeypatch.setattr(Database, "_commit", commit)
-    monkeypatch.setattr(writer, "SETTLE_PAUSE_S", 0.0)
+    monkeypatch.setattr(lanes, "SETTLE_PAUSE_S", 0.0)
     return failures
 
 

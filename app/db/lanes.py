@@ -72,6 +72,7 @@ class _Line(ABC):
             if not halves:
                 self._refuse(group, error)
         else:
+            self._sizes.observe(len(group))
             self._end(zip(group, outcomes, strict=True))
 
     def _refuse(self, group: Sequence[Write], error: Exception) -> None:
@@ -93,7 +94,6 @@ class _Line(ABC):
 
     async def _settled(self, group: Sequence[Write]) -> Sequence[object]:
         """Commit; where it is not known whether it was done, again, until it is."""
-        self._sizes.observe(len(group))
         try:
             return await self._commit(all_of(group), is_patient=self._is_patient)
         except Unclear as error:

@@ -32,7 +32,7 @@ class Writer:
     def __init__(self, commit: Commits, lanes: int) -> None:
         self.name: Final = "writes"
         self.sizes = Histogram(SIZES)
-        """Writes that left together."""
+        """Writes that were stored together."""
         self._aside = Aside(commit, self.sizes)
         self._lanes = [Lane(commit, self.sizes, self._aside) for _ in range(lanes)]
         self._unanswered = 0

@@ -52,8 +52,10 @@ async def one_lane(settings: Settings, monkeypatch: pytest.MonkeyPatch, *, waits
     monkeypatch.setattr(Postgresql, "lanes", 1)
     monkeypatch.setattr(postgresql, "LOCK_TIMEOUT_MS", waits_ms)
     database = Database(settings.database_url)
-    yield bare_services(settings, database)
-    await database.close()
+    try:
+        yield bare_services(settings, database)
+    finally:
+        await database.close()
 
 
 def begun(work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":

@@ -42,6 +42,13 @@ def no_file_larger_than(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def tell(connection: Connection, pragmas: Sequence[str]) -> Sequence[object]:
+    return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in pragmas]
+
+
+TOLD: Kind[str, object] = Kind("told", tell)
+
+
 def user(user_id: str) -> UserRow:
     return UserRow(id=user_id, name=user_id.title(), roles=[], created_at=utc_now())
 
@@ -57,11 +64,8 @@ async def test_sqlite_is_told_to_lose_nothing(database):
 
 
 async def test_the_connection_that_the_writer_has_is_told_the_same(database):
-    def tell(connection: Connection, jobs: Sequence[str]) -> Sequence[int]:
-        return [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in jobs]
-
     asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-    told = await asyncio.gather(*(database.write(Kind("told", tell), name) for name in asked))
+    told = await asyncio.gather(*(database.write(TOLD, name) for name in asked))
     full = 2
     assert ["wal", full, 1, BUSY_TIMEOUT_MS] == told
 
@@ -130,6 +134,7 @@ async def test_a_log_that_cannot_be_emptied_is_a_line_in_the_log_and_no_answer(s
         async with database.transaction() as session:
             session.add(user("bob"))
     assert "cannot be emptied" in logged()
+    assert BUSY_TIMEOUT_MS == await database.write(TOLD, "busy_timeout")
     assert [("ada",), ("bob",)] == rows(settings, "SELECT id FROM users WHERE id IN ('ada', 'bob') ORDER BY id")
     await database.close()
 

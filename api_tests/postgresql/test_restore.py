@@ -14,7 +14,7 @@ from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS, SOON_S
 from app.db import lineage
-from app.db.lineage import look_at
+from app.db.lineage import Looks
 from app.db.session import Database
 from app.features import restored
 from app.settings import Settings
@@ -74,13 +74,24 @@ async def test_a_dump_that_is_put_back_under_a_running_server_is_told_to_its_pag
             await say(server, "two")
 
 
+async def test_a_table_of_another_making_makes_it_another(settings: Settings, database: Database) -> None:
+    before = await Looks(database).look()
+    for statement in (
+        "CREATE TABLE copied AS SELECT * FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "ALTER TABLE copied RENAME TO alembic_version",
+    ):
+        query(settings.database_url, statement)
+    assert not (await Looks(database).look()).found.continues(before.left)
+
+
 async def test_a_role_that_may_nothing_more_can_tell_one_database_from_another(postgres: Postgres, settings: Settings) -> None:
     query(settings.database_url, "CREATE ROLE plain LOGIN")
     try:
         database = Database(settings.database_url.replace("wsx:", "plain:"))
         try:
-            before = await look_at(database, counts=True)
-            assert (await look_at(database, counts=True)).found.continues(before.left)
+            before = await Looks(database).look()
+            assert (await Looks(database).look()).found.continues(before.left)
         finally:
             await database.close()
     finally:

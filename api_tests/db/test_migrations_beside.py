@@ -11,8 +11,8 @@ from app.db.migrate import alembic_config
 BEFORE_THE_FIRST_VERSION = {"20261124_inbox", "20261124_schedule", "20261127_audit_connections"}
 """Migrations that do more, of when there was no version that could have served beside them. No further one belongs here."""
 REPLACED = {"ix_notifications_waiting", "ix_notifications_user_id_id", "ix_notifications_undelivered"}
-"""Indexes that are dropped, each behind others that were made for whatever the version before reads by it. That is looked at by hand,
-with the plans of its queries: nothing here could tell."""
+"""Indexes that are dropped, each behind others that were made for whatever the version before reads by it. That is looked at by
+hand, with the plans of its queries: nothing here could tell."""
 _TYPE = r"(?:VARCHAR\(\d+\)|TEXT|UUID|JSON|BOOLEAN|SMALLINT|INTEGER|BIGINT|FLOAT|BYTEA|TIMESTAMP WITH TIME ZONE)"
 _CONSTANT = r"(?:'[^']*'|-?\d+(?:\.\d+)?|true|false)"
 ADDS = (

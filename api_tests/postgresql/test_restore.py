@@ -5,9 +5,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from api_tests.client import ApiClient
+from api_tests.db.shape import shape
 from api_tests.postgresql_server import Postgres, plain, query
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, Running, run_server
@@ -15,6 +17,7 @@ from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS, SOON_S
 from app.db import lineage
 from app.db.lineage import Looks
+from app.db.migrate import alembic_config, upgrade
 from app.db.session import Database
 from app.features import restored
 from app.settings import Settings
@@ -72,6 +75,29 @@ async def test_a_dump_that_is_put_back_under_a_running_server_is_told_to_its_pag
                 await page.next(SOON_S)
             assert visitor.gaps[0]["cursor"] == server.hub.cursor()
             await say(server, "two")
+
+
+def brought_back(postgres: Postgres, url: str) -> None:
+    """A dump of an older form, as the docs say it."""
+    *_, name = url.split("/")
+    where = ("--host=127.0.0.1", f"--port={postgres.port}", "--username=wsx")
+    command.upgrade(alembic_config(url), "20261124_follows")
+    query(url, "INSERT INTO users (id, name, roles, created_at) VALUES ('ada', 'Ada', '[]', now())")
+    postgres.run("pg_dump", "--format=custom", "--file=old.dump", f"--dbname={plain(url)}")
+    upgrade(url)
+    postgres.run("dropdb", *where, name)
+    postgres.run("createdb", *where, name)
+    postgres.run("pg_restore", "--single-transaction", f"--dbname={plain(url)}", "old.dump")
+    upgrade(url)
+
+
+async def test_a_dump_of_an_older_version_is_put_back_into_an_empty_database_and_brought_up_to_date(
+    postgres: Postgres, settings: Settings
+) -> None:
+    with postgres.empty() as url:
+        await asyncio.to_thread(brought_back, postgres, url)
+        assert [("ada", "Ada")] == query(url, "SELECT id, name FROM users")
+        assert {name for name, _ in shape(settings.database_url)} == {name for name, _ in shape(url)}
 
 
 async def test_a_table_of_another_making_makes_it_another(settings: Settings, database: Database) -> None:

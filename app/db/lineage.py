@@ -2,9 +2,9 @@
 
 What pages were told since is in their screens and in the journal, and not in the database any more. So the journal begins anew, and
 pages are told `gap`. Nothing is written for it on PostgreSQL. A SQLite file has two numbers in its head that are the program's to
-use: one is its name, drawn once; the other counts looks. What the operator does to the tables (`CREATE INDEX`, `VACUUM`, a migration)
-leaves both as they are. Each copy that `wsx backup` makes has a name of its own; one that was made otherwise tells by its count that
-it is older.
+use: one is its name, drawn once; the other counts looks. What the operator does to the tables (`CREATE INDEX`, `VACUUM`, a
+migration) leaves both as they are. Each copy that `wsx backup` makes has a name of its own; one that was made otherwise tells by
+its count that it is older.
 """
 
 import secrets
@@ -131,8 +131,8 @@ class Looks:
     async def look(self) -> Look:
         """Raises Unavailable.
 
-        A SQLite file counts the first look of each process, and those behind which something was written since the one before: a copy
-        that has missed nothing need not be told from it.
+        A SQLite file counts the first look of each process, and those behind which something was written since the one before: a
+        copy that has missed nothing need not be told from it.
         """
         if self._database.engine.dialect.name != "sqlite":
             async with self._database.reading() as session:

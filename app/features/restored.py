@@ -12,7 +12,7 @@ from app.features.background import Rest, background
 from app.kernel.errors import Unavailable
 
 LOOK_EVERY_S: Final = 5.0
-"""Seconds between two looks. A copy of SQLite's file that is no older than that, and not by `wsx backup`, cannot be told from it."""
+"""Seconds between two looks. A copy of SQLite's file that is no older, and not by `wsx backup`, cannot be told from the file."""
 
 _log = structlog.get_logger()
 

@@ -4,8 +4,8 @@ A page that connects is shown what is in force at once, and no connect asks the 
 start, and follows the journal from then on: what is shown, edited or recalled, by whatever node, changes the board of every node in
 the same turn of the loop in which it is delivered to the pages there, and a page is shown the board in the turn in which it begins
 to hear. So each page gets each announcement from one of the two, and never from both. A change of another node that comes too late
-is told as the announcement is by then. When the journal has lost something, as it has when the database was restored, the board is read
-anew, and shown to every page.
+is told as the announcement is by then. When the journal has lost something, or the database was restored, the board is read anew,
+and shown to every page.
 """
 
 import asyncio

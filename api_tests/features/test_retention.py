@@ -93,8 +93,8 @@ async def test_what_a_restored_database_has_again_is_deleted_again(services):
     async with Retention(services).running():
         await eventually_told(lambda: _are_gone(services))
         async with services.database.transaction() as session:
-            at = utc_now() - timedelta(days=9)
-            session.add(MessageRow(id=first_id_of(at), author="ada", content="9", created_at=at, room_id="lobby"))
+            at = utc_now() - timedelta(days=10)
+            session.add(MessageRow(id=first_id_of(at), author="ada", content="10", created_at=at, room_id="lobby"))
         services.hub.journal.begin_anew()  # as it does for another database
         await eventually_told(lambda: _are_gone(services))
 

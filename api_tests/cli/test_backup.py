@@ -16,10 +16,10 @@ from app.cli import backup
 SLOW = """
 from app.cli import backup
 from app.cli.command import main
-backup.PAGES_AT_ONCE, backup.PAUSE_S = 1, 60
+backup.PAGES_AT_ONCE, backup.PAUSE_S = 1, 0.5
 main()
 """
-"""A copy that is in its first pause for a minute."""
+"""A copy that takes half a minute. Python notices a signal between two pauses where it comes in the moment before one begins."""
 
 
 @pytest.fixture

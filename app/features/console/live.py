@@ -43,8 +43,8 @@ LOOK_EVERY_S: Final = 0.2
 """Seconds between two looks at who is signed in still. A key that another node has revoked is looked up anew after 0.5 s
 (`app.auth.keys`), and the look behind that finds it out: its pages are closed within a second, on every node."""
 VIEW_WITHIN_S: Final = 1.0
-"""Seconds for what one page shows. A slower one is not cut off, which would leave a connection of the database behind that nobody
-closes: it is made to its end, nobody is shown it, and it is not made anew before."""
+"""Seconds for what one page shows. A slower one is not cut off, as whoever cancels a query of SQLite waits for its end: it is made
+to its end beside the next turns, nobody is shown it, and it is not made anew before."""
 MAX_VIEWS: Final = 32
 """Different things that the pages of one key are shown at a time: each asks the database, or all nodes. The page that would be one
 too many is told so, and asks again."""

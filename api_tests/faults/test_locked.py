@@ -1,6 +1,7 @@
 """D3: another process holds the lock of the database. Who would store is refused in time; nobody else notices."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -121,8 +122,8 @@ async def test_a_locked_database_is_waited_for_beside_the_loop(operator: Operato
     with figures.bars("D3") as found:
         told = await locked(operator, LOCKED_S)
         report(
-            f"D3 locked for {LOCKED_S:g} s: the loop {told.late_s / MS:.1f} ms late (p99), {told.refused} refused, the slowest after "
-            f"{told.slowest_s:.1f} s, well again after {told.well_s:.2f} s"
+            f"D3 locked for {LOCKED_S:g} s: the loop {told.late_s / MS:.1f} ms late (p99), {told.refused} refused, "
+            f"the slowest after {told.slowest_s:.1f} s, well again after {told.well_s:.2f} s"
         )
         found.update(
             {
@@ -153,9 +154,8 @@ def test_a_long_pause_is_not_hidden_by_a_thousand_looks_that_were_in_time(tmp_pa
 
 
 async def test_who_is_never_answered_waits_all_the_same():
-    silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
-    async with silent:
-        office = Storing(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}", Chance(SEED))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        office = Storing(f"http://127.0.0.1:{silent.getsockname()[1]}", Chance(SEED))
         async with office.by(1):
             await eventually(lambda: max(office.waits_s(), default=0.0) > 50 * MS)
         await office.client.aclose()

@@ -1,7 +1,7 @@
 """Those who abuse a server: each flood in a process of its own, so that whoever measures is not held up by it.
 
-`python -m api_tests.abuse.floods NAME PORT COUNT`: so many attackers of this kind, until its standard input ends. Then it says, as
-JSON, how often each thing happened to them.
+`python -m api_tests.abuse.floods NAME PORT COUNT [THING …]`: so many attackers of this kind, until its standard input ends and each
+of these things has happened to one of them. Then it says, as JSON, how often each thing did.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 
 from api_tests.abuse.nasty import NASTY
 from api_tests.cluster.processes import token_of
 from api_tests.serving.raw import RawPeer, frame, request
-from api_tests.waiting import MS
+from api_tests.waiting import MS, eventually
 from app.wire.rfc6455 import CLOSE, PING, TEXT
 
 AHEAD_BYTES = 1_000_000
@@ -151,20 +151,22 @@ async def attack_on(attack: Attack, port: int, happened: Counter[str]) -> None:
         await asyncio.sleep(MS)
 
 
-async def flood(name: str, port: int, how_many: int) -> Counter[str]:
-    """So many attackers, for as long as somebody wants them."""
+async def flood(name: str, port: int, how_many: int, surely: set[str]) -> Counter[str]:
+    """So many attackers, for as long as somebody wants them, and until all of this has happened."""
     happened = Counter[str]()
     attackers = [asyncio.create_task(attack_on(ATTACKS[name], port, happened)) for _ in range(how_many)]
     await asyncio.to_thread(sys.stdin.read)
+    with suppress(TimeoutError):
+        await eventually(lambda: surely <= happened.keys())
     for attacker in attackers:
         attacker.cancel()
     return happened
 
 
 @asynccontextmanager
-async def flooding(name: str, port: int, how_many: int) -> AsyncIterator[Counter[str]]:
-    """The flood lasts as long as the block; behind it one knows what happened."""
-    command = (sys.executable, "-m", "api_tests.abuse.floods", name, str(port), str(how_many))
+async def flooding(name: str, port: int, how_many: int, surely: Collection[str] = ()) -> AsyncIterator[Counter[str]]:
+    """The flood lasts as long as the block, and until all of `surely` has happened; behind it one knows what did."""
+    command = (sys.executable, "-m", "api_tests.abuse.floods", name, str(port), str(how_many), *surely)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
     happened = Counter[str]()
@@ -181,5 +183,5 @@ async def flooding(name: str, port: int, how_many: int) -> AsyncIterator[Counter
 
 if __name__ == "__main__":
     os.nice(10)  # whoever floods does so from another machine: here it has what the server leaves
-    _, asked, at, times = sys.argv
-    sys.stdout.write(json.dumps(asyncio.run(flood(asked, int(at), int(times)))))
+    _, asked, at, times, *wanted = sys.argv
+    sys.stdout.write(json.dumps(asyncio.run(flood(asked, int(at), int(times), set(wanted)))))

@@ -4,7 +4,9 @@
 `WSX_TEMPLATES`, where there is one.
 """
 
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,10 +22,16 @@ def _shipped(name: str) -> str | None:
     return path.read_text() if feature.isidentifier() and path.is_file() else None
 
 
+class _Environment(Environment):
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """As one dict: each rendering copies it, and of Jinja's chain of dicts that takes as long as the rendering."""
+        return {**self.globals, **(d or {})}
+
+
 def _environment(folder: str) -> Environment:
     loaders: list[BaseLoader] = [FileSystemLoader(folder)] if folder else []
     loaders.append(FunctionLoader(_shipped))
-    return Environment(
+    return _Environment(
         loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 

@@ -191,7 +191,9 @@ class RedisJournal:
         epoch, last, following, now_us = answer
         self._lag.heard(int(now_us))
         newest = Place.of(epoch.decode(), last)
-        if newest.epoch != known.epoch or (newest.number > known.number and not following):
+        if known is not NOWHERE and newest.epoch != known.epoch:
+            self._lose(Place(newest.epoch, 0, 0))  # others may have gone on in it: what is stored they have pushed again
+        elif known is NOWHERE or (newest.number > known.number and not following):
             self._lose(newest)
 
     async def _read_next(self, block_ms: int | None = None) -> None:

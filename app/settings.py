@@ -13,6 +13,8 @@ from app.kernel.wording import in_words
 PREFIX = "WSX_"
 MIN_SECRET_CHARS = 32
 """Short secrets can be guessed; HS256 wants a key of at least 32 bytes (RFC 7518, 3.2)."""
+MAX_DAYS = 36_500
+"""Days for which something is kept: a century. More is a mistake, and some of it no date can be reckoned with."""
 MAX_WORKERS = 256
 """Each holds some 60 MiB, and connections to the database: a mistyped number must not fill the machine."""
 
@@ -110,9 +112,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Publications that the journal keeps, for pages that come back."""
     replay_s: Annotated[float, msgspec.Meta(ge=0)] = 300.0
     """Seconds for which it keeps them."""
-    message_retention_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    message_retention_days: Annotated[int, msgspec.Meta(ge=0, le=MAX_DAYS)] = 0
     """Days for which messages are kept, those in rooms and private ones. 0: for ever."""
-    audit_retention_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    audit_retention_days: Annotated[int, msgspec.Meta(ge=0, le=MAX_DAYS)] = 0
     """Days for which the audit log is kept. 0: for ever."""
     drain_s: Annotated[float, msgspec.Meta(ge=0)] = 15.0
     """Seconds that a stopping server has: over most of them its pages come back, and running requests are cut behind them."""

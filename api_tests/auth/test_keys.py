@@ -232,6 +232,23 @@ async def test_a_key_is_not_believed_longer_while_the_database_is_away(clock):
     assert await ring.caller(key.text)
 
 
+async def test_a_key_that_was_good_is_believed_for_an_hour_while_the_database_is_away_where_only_numbers_are_told(clock):
+    key, ended = make_key(), make_key()
+    rows, ring = await in_use(key)
+    rows.by_id[ended.id] = record(ended, revoked_at=utc_now())
+    assert await ring.caller(ended.text) is None
+    rows.error = Unavailable("the database is away")
+    clock[0] += keys.AWAY_S
+    assert await ring.caller(key.text, also_while_away=True)
+    assert await ring.caller(ended.text, also_while_away=True) is None
+    for text, also_while_away in ((key.text, False), (make_key().text, True)):
+        with pytest.raises(Unavailable):
+            await ring.caller(text, also_while_away=also_while_away)
+    clock[0] += keys.CACHE_S
+    with pytest.raises(Unavailable):
+        await ring.caller(key.text, also_while_away=True)
+
+
 async def test_what_was_read_before_a_change_is_not_believed_after_it():
     key = make_key()
     rows = SlowRows(record(key))

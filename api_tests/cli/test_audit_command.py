@@ -1,6 +1,7 @@
 """`wsx audit`: listed and followed, on the machine itself."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
@@ -9,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from api_tests.cli.command import PROGRAM
 from api_tests.waiting import SOON_S
 from app.cli import issue, serving
 from app.db.session import Database
@@ -41,6 +43,18 @@ def test_what_commands_did_is_listed_oldest_first_and_by_filters(wsx):
         assert [made, revoked] == wsx("audit", "list", "--since", since).out.splitlines()
     for who in ("--key", "--user"):
         assert (0, "") == wsx("audit", "list", who, "operator")[:2]
+
+
+@pytest.mark.parametrize("command", [("audit", "list"), ("check",)])
+async def test_who_has_read_enough_of_it_makes_no_error(operator, command):
+    assert 0 == operator.runs("keys", "create", "till", "--scope", "rooms:read").status
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM, *command, cwd=operator.folder, env=operator.environment(), stdout=writing, stderr=PIPE
+    )
+    os.close(writing)
+    assert (b"", 1) == ((await process.communicate())[1], process.returncode)
 
 
 async def test_the_very_first_key_is_in_it(operator):

@@ -93,6 +93,8 @@ def test_the_command_line_wins_where_it_says_something():
         ("PORT", "8000.5", "a whole number is wanted"),
         ("PORT", "-1", "a whole number of at least 0 is wanted"),
         ("PORT", "65536", "a whole number of at most 65535 is wanted"),
+        ("MESSAGE_RETENTION_DAYS", "800000", "a whole number of at most 36500 is wanted"),
+        ("AUDIT_RETENTION_DAYS", "36501", "a whole number of at most 36500 is wanted"),
         ("WORKERS", "0", "a whole number of at least 1 is wanted"),
         ("ALLOW_ANONYMOUS", "maybe", "true or false is wanted, not 'maybe'"),
         ("ADMIN_KEY", "k" * 31, "at least 32 characters"),

@@ -28,6 +28,9 @@ class Echo:
     def stalled(self) -> None:
         self.sink.close(1013, "too slow")
 
+    def broken(self, code: int) -> None:
+        """The socket says why by itself."""
+
     def closed(self, code: int, reason: str) -> None:
         """Nothing is kept that would have to go."""
 

@@ -66,4 +66,5 @@ async def test_nobody_is_elsewhere(roster: Roster) -> None:
         roster.is_online_elsewhere("ada"),
         roster.absent_elsewhere_since("ada"),
     )
+    assert 0 == roster.online_besides({"bob"})
     assert (set(), set()) == (roster.elsewhere({"ada", "bob"}), roster.may_be_elsewhere({"ada", "bob"}))

@@ -56,6 +56,13 @@ class Post:
         screen.apply(await page.next())
         return screen
 
+    async def ids_shown(self, page: SocketClient, how_many: int) -> list[str]:
+        """Of the next things, of which so many come; between them may come how many wait by now."""
+        ids: list[str] = []
+        while len(ids) < how_many:
+            ids += (await self.shown(page)).ids
+        return ids
+
     async def nothing_waits_for(self, *pages: SocketClient) -> None:
         """These pages, connected before, are told of nothing more: whoever connects now is looked up with them or later."""
         number = next(self._numbers)

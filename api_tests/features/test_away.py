@@ -210,10 +210,7 @@ async def test_who_comes_while_another_look_up_is_under_way_is_looked_up_then(se
     sent.append(await post.send("after"))
     async with server.socket("ada") as page:
         may_go_on.set()
-        shown: list[str] = []
-        while len(shown) < len(sent):  # between them may come how many wait by now
-            shown += (await post.shown(page)).ids
-        assert sent == shown
+        assert sent == await post.ids_shown(page, 2)
         await post.nothing_waits_for(page)
 
 

@@ -74,6 +74,18 @@ async def test_connections_are_counted_by_their_door_and_dialect_and_by_how_they
     assert [3, 1, 0, 1, 0] == [seen["wsx_connections_closed_total", end] for end in ends]
 
 
+async def test_pages_that_break_the_protocol_have_not_left_by_themselves(server: Running, api: ApiClient) -> None:
+    async with server.socket() as large, server.socket() as broken, server.socket() as other:
+        await large.raw.send("x" * 70_000)
+        broken.raw.transport.write(b"\xff\x80" + bytes(4))  # bits and a kind of frame that there are not
+        await other.raw.close(1009)  # what we send is too big for it
+        assert (1009, 1002) == ((await large.closed())[0], (await broken.closed())[0])
+        await server.connected(0)
+    seen = await metrics(api)
+    ends = ("ws too_big", "ws malformed", "ws left", "ws slow")
+    assert [1, 1, 1, 0] == [seen["wsx_connections_closed_total", end] for end in ends]
+
+
 async def test_what_is_published_is_counted_in_updates_bytes_and_seconds(server: Running, api: ApiClient) -> None:
     async with server.socket("ada") as ada, server.socket() as other:
         before = await metrics(api)

@@ -10,6 +10,7 @@ from app.hub.publication import encode, one
 from app.hub.returning import Back
 from app.journal.memory import MemoryJournal
 from app.journal.port import Entry
+from app.kernel.errors import Unavailable
 from app.kernel.identity import User
 from app.wire.update import Update
 
@@ -58,7 +59,7 @@ class AheadJournal(MemoryJournal):
     def __init__(self) -> None:
         super().__init__(100)
         self.elsewhere: list[Entry] = []
-        self.is_empty = self.is_broken = False
+        self.is_empty = self.is_broken = self.is_away = False
         self.waits_after_next = False
         self.reading = asyncio.Event()
         self.may_read = asyncio.Event()
@@ -83,6 +84,8 @@ class AheadJournal(MemoryJournal):
             self.may_read.clear()
         if self.is_broken:
             raise ConnectionError
+        if self.is_away:
+            raise Unavailable("the journal is away")
         if self.is_empty:
             return []
         return [*await super().read(after, limit), *self.elsewhere][:limit]

@@ -64,8 +64,19 @@ async def test_a_journal_that_fails_closes_it_to_come_back_and_that_is_logged(lo
     journal.is_broken = True
     page = Returned(hub, Back(start))
     await page.done()
-    assert Close.SLOW.code == page.sink.closed_with[0]
+    assert (1013, "cannot catch up") == page.sink.closed_with
     assert "catching up failed" in logged()
+
+
+async def test_a_journal_that_is_away_closes_it_to_come_back_and_it_is_not_called_slow():
+    hub, journal = hub_ahead()
+    start = hub.cursor()
+    await say(hub, "1")
+    journal.is_away = True
+    page = Returned(hub, Back(start))
+    await page.done()
+    assert (1013, "cannot catch up") == page.sink.closed_with
+    assert {(page.connection.dialect.name, Close.NOT_CAUGHT_UP): 1} == hub.registry.went
 
 
 async def test_one_that_leaves_while_the_journal_is_read_is_forgotten():

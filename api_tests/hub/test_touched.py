@@ -77,6 +77,20 @@ def test_an_entry_is_read_and_encoded_once_for_all_who_missed_it(monkeypatch: py
     assert (2, first, False) == (len(recall._recalled), recall.publication(entries[0]), first is recall.publication(entries[0]))
 
 
+def test_an_entry_is_remembered_for_as_long_as_others_may_ask_for_it(monkeypatch: pytest.MonkeyPatch):
+    recall, now = Recall(), 1_000.0
+    monkeypatch.setattr(recall_module, "monotonic", lambda: now)
+    entries = [Entry(str(number), encode(Publication("1", (Part(everyone, Update("#a", "1")),)))) for number in range(3)]
+    first = recall.publication(entries[0])
+    now += recall_module.KEPT_S
+    recall.publication(entries[1])
+    assert recall.publication(entries[0]) is first
+    now += 0.1
+    recall.publication(entries[2])
+    assert ["1", "2"] == list(recall._recalled)
+    assert sum(len(entry.payload) for entry in entries[1:]) == recall._bytes
+
+
 def test_what_is_made_for_pages_that_hear_different_parts_is_bounded_too(monkeypatch: pytest.MonkeyPatch):
     recall = Recall()
     parts = tuple(Part(users(str(number)), Update("#a", "x" * 100)) for number in range(20))

@@ -51,6 +51,15 @@ def test_an_event_is_one_line_of_json(capsys):
     assert event["timestamp"].endswith("Z")
 
 
+def test_what_a_terminal_obeys_is_written_escaped_and_letters_are_not(capsys):
+    log.configure("json")
+    name = "Zoë\x9b2J\u2028\u202eeda"
+    structlog.get_logger().info("odd", name=name)
+    text = capsys.readouterr().err
+    assert r"Zoë\u009b2J\u2028\u202eeda" in text
+    assert name == json.loads(text)["name"]
+
+
 def test_half_of_a_surrogate_pair_is_written_escaped_and_stops_nobody(capsys):
     log.configure("json")
     structlog.get_logger().info("odd", name="a\ud800b", other=object)

@@ -26,6 +26,10 @@ NAME = re.compile(r"\b(?:wsx|process|python)_[a-z_]+\b(?!\s*=)|\bup\b")
 SELECTOR = re.compile(r"\b((?:wsx|process|python)_[a-z_]+|up)\{([^}]*)\}")
 
 
+OF_THE_CLUSTER = {"wsx_cluster_users_online", "wsx_nodes", "wsx_journal_entries_total", "wsx_journal_losses_total"}
+"""What every node tells of all of them: two nodes are not twice as much."""
+
+
 async def labels_there_are(api: ApiClient) -> dict[str, set[str]]:
     text = (await api.http.get("/metrics")).text
     text = (await api.http.get("/metrics")).text or text  # the first one is counted in the second
@@ -52,8 +56,23 @@ async def test_every_number_and_label_that_is_asked_for_is_told(server: Running,
             assert set(re.findall(r"\w+", grouped)) <= set().union(*(there[name] for name in names)) | ADDED, expression
 
 
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_what_every_node_tells_of_the_whole_cluster_is_not_summed_by_the_dashboard(expression: str):
+    if OF_THE_CLUSTER.intersection(NAME.findall(expression)):
+        assert expression.startswith(("max", "min"))
+    else:
+        assert not expression.startswith(("max", "min"))
+    assert "wsx_users_elsewhere" not in expression
+
+
+def test_the_docs_name_what_is_not_to_be_summed():
+    page = (DEPLOY.parent / "operations.md").read_text()
+    said = page.partition("**Several nodes.**")[2].partition("\n\n")[0]
+    assert OF_THE_CLUSTER <= set(re.findall(r"`(\w+)`", said))
+
+
 def test_every_alert_says_what_why_and_what_to_do():
-    assert 5 == len({rule["alert"] for rule in RULES})
+    assert 6 == len({rule["alert"] for rule in RULES})
     page = (DEPLOY.parent / "operations.md").read_text()
     for rule in RULES:
         assert {"summary", "description"} == rule["annotations"].keys()

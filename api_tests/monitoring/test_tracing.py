@@ -60,6 +60,28 @@ async def test_a_request_has_a_span_with_those_of_what_it_does_inside(
     assert [] == [span.name for span in receiver.spans if "health" in span.name or span.name.endswith(("send", "receive"))]
 
 
+async def test_a_write_that_leaves_with_others_has_its_span_in_its_request(traced: Running, receiver: Receiver) -> None:
+    async with ApiClient(traced.url, ADMIN_KEY) as api:
+        await api.post("/rooms", {"id": "lobby", "name": "Lobby"})
+        assert 201 == (await api.post("/rooms/lobby/messages", {"user_id": "ada", "message": "hello"})).status_code
+        await api.get("/cursor")
+    await eventually(lambda: receiver.named("GET /api/v1/cursor"))
+    (said,) = receiver.named("POST /api/v1/rooms/{room_id}/messages")
+    inside = {span.name for span in receiver.spans if span.parent == said.id}
+    assert {"write", "publish"} <= inside
+
+
+async def test_every_trace_begins_with_a_request(traced: Running, receiver: Receiver) -> None:
+    async with ApiClient(traced.url, ADMIN_KEY) as api, traced.socket("ada") as ada:
+        await ada.ask("join-room", {"roomId": "lobby"})
+        await ada.ask("send-message", {"roomId": "lobby", "message": "hello"})
+        await api.get("/cursor")
+        await api.post("/rooms", {"id": "garden", "name": "Garden"})
+    await eventually(lambda: receiver.named("POST /api/v1/rooms"))
+    roots = {span.name for span in receiver.spans if not span.parent}
+    assert {"GET /api/v1/cursor", "POST /api/v1/rooms"} == roots
+
+
 async def test_nothing_secret_is_in_a_span(traced: Running, receiver: Receiver) -> None:
     async with ApiClient(traced.url, ADMIN_KEY) as api, ApiClient(traced.url, "wsx_a-wrong-key") as stranger:
         made = (await api.post("/connection-tokens", {"user_id": "eve"})).json()["token"]

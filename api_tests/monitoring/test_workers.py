@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api_tests.waiting import MS, SOON_S
 from app.monitoring import workers as workers_module
-from app.monitoring.families import Family, rendered
+from app.monitoring.families import Family, Renderer
 from app.monitoring.workers import WorkerPlace, Workers
 
 THREE = 3
@@ -23,7 +23,7 @@ def worker(folder: Path, number: int) -> Workers:
     async def tell() -> Sequence[Family]:
         family = CounterMetricFamily("seen", "What it saw", labels=["what"])
         family.add_metric(['odd "name"\n'], 10 * number)
-        return [rendered(family, place.labels)]
+        return [await Renderer(place.labels).rendered(family)]
 
     return Workers(place, tell)
 

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
 import pytest
@@ -15,6 +15,7 @@ from api_tests.db.beside import rows, storing
 from api_tests.postgresql_server import Postgres, query
 from api_tests.server import ADMIN_KEY, run_server
 from api_tests.waiting import MS, eventually
+from app.auth import keys
 from app.db import postgresql
 from app.db.session import Database
 from app.kernel.errors import Unavailable
@@ -82,15 +83,25 @@ async def well_again(api: ApiClient, room_id: str) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGINT], ids=["at once", "with a goodbye"])
-async def test_a_server_that_stops_and_comes_back(own: Postgres, settings: Settings, how: signal.Signals) -> None:
-    async with run_server(settings) as server, ApiClient(server.url, ADMIN_KEY) as api, server.socket("ada") as page:
+async def test_a_server_that_stops_and_comes_back(
+    own: Postgres, settings: Settings, how: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(run_server(settings))
+        api = await stack.enter_async_context(ApiClient(server.url, ADMIN_KEY))
+        page = await stack.enter_async_context(server.socket("ada"))
         assert await made(api, "before")
+        scraper = await stack.enter_async_context(ApiClient(server.url, await api.key_with("metrics:read", "rooms:write")))
+        assert 200 == (await scraper.http.get("/metrics")).status_code
         await asyncio.to_thread(own.stop, how)
         try:
             refused = await asyncio.gather(*(made(api, f"meanwhile-{number}") for number in range(30)))
             assert [False] * 30 == refused
             assert not await has_database(api)
             assert 200 == (await api.http.get("/health/live")).status_code
+            monkeypatch.setattr(keys, "CACHE_S", 0.0)
+            assert 'wsx_transactions_total{outcome="unavailable"' in (await scraper.http.get("/metrics")).text
+            assert not await made(scraper, "by a key that cannot be looked up")
             await api.broadcast("still here")  # what needs no database goes on
             assert "still here" == (await page.next_of("#status"))["html"]
             assert "This does not work at the moment" in (await page.ask("join-room", {"roomId": "x"}))["html"]

@@ -168,6 +168,7 @@ class Ear:
         self.sink: Any = None
         self.heard: list[str | bytes] = []
         self.ends: list[tuple[int, str]] = []
+        self.broken_by: list[int] = []
         self.writable_count = 0
         self.on_message: Callable[[str | bytes], None] = lambda _message: None
 
@@ -180,6 +181,9 @@ class Ear:
 
     def stalled(self) -> None:
         self.sink.close(1013, "too slow")
+
+    def broken(self, code: int) -> None:
+        self.broken_by.append(code)
 
     def closed(self, code: int, reason: str) -> None:
         self.ends.append((code, reason))

@@ -67,6 +67,7 @@ async def test_what_breaks_the_protocol_is_told_why_and_ends(data: bytes, code: 
         await eventually(lambda: ear.ends)
     assert [(code, why)] == ear.ends
     assert [] == ear.heard
+    assert [code] == ear.broken_by
 
 
 async def test_a_claimed_terabyte_costs_no_memory_nor_does_what_came_before_it():

@@ -7,7 +7,7 @@ import structlog
 from app.auth.failures import Failures
 from app.auth.keys import Caller, KeyRing
 from app.auth.rates import Rates, Standing
-from app.auth.scopes import ANY, allows
+from app.auth.scopes import ANY, METRICS, allows
 from app.kernel.errors import Forbidden, Unauthenticated
 
 
@@ -31,7 +31,7 @@ class Guard:
             message = f"an API key{with_scope} is needed: send the header `Authorization: Bearer <key>`"
             raise Unauthenticated(message)
         guesses = self._failures.were_there and self._failures.is_over(address)
-        caller = await self._ring.caller(text.strip(), guesses=guesses)
+        caller = await self._ring.caller(text.strip(), guesses=guesses, also_while_away=scope == METRICS)
         if caller is None:
             self._failures.failed(address)
             ended = self._ring.ended(text.strip())

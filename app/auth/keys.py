@@ -18,6 +18,7 @@ import msgspec
 from app.auth.known_ids import KnownIds
 from app.auth.scopes import ADMIN
 from app.kernel.clock import monotonic, utc_now
+from app.kernel.errors import Unavailable
 
 PREFIX: Final = "wsx"
 ID_CHARS: Final = 12
@@ -26,6 +27,8 @@ CACHE_S: Final = 1.0
 """Seconds that a key is believed without looking it up. A revoked key is refused after it at the latest, on every node."""
 RENEW_S: Final = 0.5
 """Seconds after which a key in use is looked up anew, while it is still believed."""
+AWAY_S: Final = 3_600.0
+"""Seconds for which a key that was good last is believed while none can be looked up, where only numbers of the server are told."""
 MAX_CACHED: Final = 10_000
 """Keys in the cache, found or not; past it the cache is emptied, so that guessed ids cannot fill the memory."""
 _ID_PLACE: Final = slice(len(PREFIX) + 1, len(PREFIX) + 1 + ID_CHARS)
@@ -126,10 +129,11 @@ class KeyRing:
         """The newest look-up of each key that is under way, and when it began."""
         self._running: set[asyncio.Task[_Found]] = set()
 
-    async def caller(self, text: str, *, guesses: bool = False) -> Caller | None:
+    async def caller(self, text: str, *, guesses: bool = False, also_while_away: bool = False) -> Caller | None:
         """Who holds this key; None when it is not a key of ours, or expired, or revoked. Raises what looking it up raises.
 
         `guesses`: whoever sends it tries many keys that are none, so only ids that there are are looked up.
+        `also_while_away`: while the database is, believe what was found last, for `AWAY_S`.
         """
         digest = digest_of(text)
         if self._admin_digest is not None and secrets.compare_digest(digest, self._admin_digest):
@@ -140,7 +144,7 @@ class KeyRing:
             not text.isascii() or id_of(text) is None or (guesses and not await self._known_ids.has(key_id))
         ):
             return None
-        return await self._holder(key_id, digest)
+        return await self._holder(key_id, digest, also_while_away=also_while_away)
 
     def ended(self, text: str) -> str:
         """Why a key that `caller` has just looked up opens nothing any more; empty: it is none of ours, or that is not known."""
@@ -155,11 +159,15 @@ class KeyRing:
             return ADMIN_CALLER
         return await self._holder(key_id, digest)
 
-    async def _holder(self, key_id: str, digest: bytes) -> Caller | None:
+    async def _holder(self, key_id: str, digest: bytes, *, also_while_away: bool = False) -> Caller | None:
         now = monotonic()
         found = self._cache.get(key_id)
         if found is None or now >= found.until:
-            found = await asyncio.shield(self._look_up(key_id, now))
+            try:
+                found = await asyncio.shield(self._look_up(key_id, now))
+            except Unavailable:
+                if found is None or not also_while_away or now >= found.until + AWAY_S:
+                    raise
         elif now >= found.renew_at:
             self._look_up(key_id, now)
         record = found.record

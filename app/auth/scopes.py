@@ -11,6 +11,8 @@ HTML_RAW: Final = "html:raw"
 """HTML of this key goes to pages as it is; without it, it is cleaned."""
 KEYS_ADMIN: Final = "keys:admin"
 """Make, list and revoke keys."""
+METRICS: Final = "metrics:read"
+"""Numbers of the server, which are wanted most when it does badly."""
 
 _THINGS: Final = {
     "announcements": ("read", "write"),

@@ -27,7 +27,8 @@ def list_events(options: argparse.Namespace) -> None:
 
     async def show(database: Database) -> None:
         async with database.reading() as session:
-            _show(await newest_of(session, wanted, options.limit))
+            events = await newest_of(session, wanted, options.limit)
+        _show(events)
 
     with_database(migrated(), show)
 

@@ -1,7 +1,9 @@
 """The `wsx` command. An error of the operator's is one line that names what to change; exit 2 for the command line, else 1."""
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -20,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options = _parser().parse_args(arguments)
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has; at its end Python would write what is left once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (SettingsError, Failure) as error:
         fail(str(error), getattr(error, "status", 2))
     except AppError as error:

@@ -114,6 +114,8 @@ def _database_errors(settings: Settings) -> Iterator[None]:
     except Unavailable as error:
         message = f"the database {where} cannot be used: {'; '.join(error.__notes__)}"
         raise Failure(message) from None
+    except BrokenPipeError:  # of who reads what is printed
+        raise
     except (SQLAlchemyError, OSError) as error:
         message = f"the database {where} cannot be used: {getattr(error, 'orig', error) or 'it does not answer'}"
         raise Failure(message) from None

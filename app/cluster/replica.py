@@ -61,6 +61,11 @@ class Replica:
         """Whether a user is connected, or within the grace."""
         return user_id in self._on or any(user_id in book.away for book in self.books.values())
 
+    def online_besides(self, user_ids: AbstractSet[str]) -> int:
+        """How many are connected or within the grace, and none of these users."""
+        away = set[str]().union(*(book.away for book in self.books.values())) - self._on.keys()
+        return len(self._on) - len(self._on.keys() & user_ids) + len(away - user_ids)
+
     def absent_since(self, user_id: str) -> float | None:
         """Since when a user is within the grace; None: is not."""
         return max((book.away[user_id] for book in self.books.values() if user_id in book.away), default=None)

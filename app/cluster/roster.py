@@ -105,6 +105,10 @@ class RedisRoster:
         """Whether the user is on another node, the grace included."""
         return self._replica.is_online(user_id)
 
+    def online_besides(self, user_ids: AbstractSet[str]) -> int:
+        """How many users are online on other nodes, and are none of these."""
+        return self._replica.online_besides(user_ids)
+
     def absent_elsewhere_since(self, user_id: str) -> datetime | None:
         """Since when the user is in the grace on another node."""
         since = self._replica.absent_since(user_id)

@@ -113,11 +113,13 @@ class CatchUp:
         try:
             position = await self._begin(is_sure=await self._check_rooms(unchecked) and self._back.is_known)
             await self._read_on(position)
-        except (GapError, Unavailable):  # it comes back to where it was
+        except GapError:  # it comes back to where it was, as from the others
             self._connection.close(Close.SLOW)
+        except Unavailable:
+            self._connection.close(Close.NOT_CAUGHT_UP)
         except Exception:
             _log.exception("catching up failed", connection=self._connection.id)
-            self._connection.close(Close.SLOW)
+            self._connection.close(Close.NOT_CAUGHT_UP)
 
     # -- rooms -------------------------------------------------------------------------------------------------------
     def _enter_rooms(self) -> Collection[str]:

@@ -47,5 +47,8 @@ class Listener(Protocol):
     def stalled(self) -> None:
         """The page has taken nothing for as long as a page may. The listener is to close the socket."""
 
+    def broken(self, code: int) -> None:
+        """The peer broke the protocol of frames, and the socket is being closed with this code. `closed` follows."""
+
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone. Called exactly once."""

@@ -100,6 +100,10 @@ class Presence:
         """How many users are online here."""
         return len(self._online)
 
+    def count_everywhere(self) -> int:
+        """How many users are online on any node, each once, as this one knows."""
+        return len(self) + self._roster.online_besides(self._online.keys())
+
     def _over(self, user_id: str) -> None:
         del self._away[user_id]
         if not self._connections_of(user_id):

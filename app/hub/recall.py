@@ -13,19 +13,23 @@ from app.hub.geometry import Place
 from app.hub.messages import prepared
 from app.hub.publication import Publication
 from app.journal.port import Entry
+from app.kernel.clock import monotonic
 from app.kernel.identity import User
 from app.wire.dialect import Dialect
 from app.wire.prepared import Prepared
 
+KEPT_S = 60.0
+"""Seconds for which an entry is remembered. Those who come back together do so within seconds, and the journal forgets it, too."""
 MAX_BYTES = 16_777_216
 """Payloads of the entries that are remembered, and the messages made of them. What is decoded of a payload is not counted: it takes
 a few times as much."""
 
 
 class _Recalled:
-    __slots__ = ("messages", "publication", "size_bytes")
+    __slots__ = ("at", "messages", "publication", "size_bytes")
 
     def __init__(self, publication: Publication, size_bytes: int) -> None:
+        self.at = monotonic()
         self.publication = publication
         self.messages: dict[tuple[Dialect, tuple[int, ...]], Prepared] = {}
         """What is told to pages of this dialect that hear these parts."""
@@ -58,6 +62,7 @@ class Recall:
     def _of(self, entry: Entry) -> _Recalled:
         recalled = self._recalled.get(entry.cursor)
         if recalled is None:
+            self._forget_old()
             recalled = self._recalled[entry.cursor] = _Recalled(publications.decode(entry.payload), 0)
             self._grow(recalled, len(entry.payload))
         return recalled
@@ -67,7 +72,15 @@ class Recall:
         recalled.size_bytes += more_bytes
         self._bytes += more_bytes
         while self._bytes > MAX_BYTES:
-            self._bytes -= self._recalled.popitem(last=False)[1].size_bytes
+            self._forget_one()
+
+    def _forget_old(self) -> None:
+        too_old = monotonic() - KEPT_S
+        while self._recalled and next(iter(self._recalled.values())).at < too_old:
+            self._forget_one()
+
+    def _forget_one(self) -> None:
+        self._bytes -= self._recalled.popitem(last=False)[1].size_bytes
 
 
 class Hearing:

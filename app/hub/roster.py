@@ -89,6 +89,9 @@ class Roster(Protocol):
     def is_online_elsewhere(self, user_id: str) -> bool:
         """Whether the user has a connection on another node, or had one within the grace."""
 
+    def online_besides(self, user_ids: AbstractSet[str]) -> int:
+        """How many users, and none of these, have a connection on other nodes, or had one within the grace."""
+
     def absent_elsewhere_since(self, user_id: str) -> datetime | None:
         """When the user's last connection on another node ended, within the grace; None: it has not, or there was none."""
 
@@ -140,6 +143,10 @@ class LoneRoster:
     def is_online_elsewhere(self, _user_id: str) -> bool:
         """No."""
         return False
+
+    def online_besides(self, _user_ids: AbstractSet[str]) -> int:
+        """Nobody."""
+        return 0
 
     def absent_elsewhere_since(self, _user_id: str) -> datetime | None:
         """There was none."""

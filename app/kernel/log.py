@@ -7,6 +7,7 @@ import asyncio
 import atexit
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from app.kernel.clock import utc_now
 
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 """Without the values of local variables: tokens and keys are among them."""
+
+_CONTROLS = re.compile("[\x80-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is, and a terminal obeys: control characters beyond ASCII, line breaks, and turns of the direction."""
 
 _process: dict[str, str] = {}
 """What is in every line."""
@@ -138,6 +142,11 @@ def _as_json(logger: object, level: str, event: EventDict) -> str:
     if "exc_info" in event:
         event = _TRACEBACKS(logger, level, event)
     try:
-        return msgspec.json.encode(event, enc_hook=str).decode()
+        line = msgspec.json.encode(event, enc_hook=str).decode()
     except UnicodeEncodeError:  # half of a surrogate pair, which JSON can only have escaped
         return json.dumps(event, default=str)
+    return line if line.isascii() else _CONTROLS.sub(_escaped, line)
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return f"\\u{ord(control[0]):04x}"

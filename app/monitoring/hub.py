@@ -53,7 +53,7 @@ class HubCollector(Collector):
         closed = "Connections that have ended, by why we hung up; left: we did not, its page or its network has gone"
         yield _family(CounterMetricFamily("wsx_connections_closed", closed, labels=["door", "reason"]), ended.items())
         yield GaugeMetricFamily("wsx_users_connected", "Users with at least one connection", registry.user_count())
-        yield GaugeMetricFamily("wsx_users_online", "Users who are online, the grace included", len(self._hub.presence))
+        yield GaugeMetricFamily("wsx_users_online", "Users who are online here, the grace included", len(self._hub.presence))
 
     def _deliveries(self) -> Iterator[Metric]:
         delivery, receipts, latency = self._hub.delivery, self._hub.receipts, self._hub.latency
@@ -80,6 +80,8 @@ class HubCollector(Collector):
         )
         elsewhere = "Users with at least one connection on other nodes; one who is here, too, counts"
         yield GaugeMetricFamily("wsx_users_elsewhere", elsewhere, roster.users_elsewhere)
+        online = "Users who are online on any node, each once, as this one knows; the grace included"
+        yield GaugeMetricFamily("wsx_cluster_users_online", online, self._hub.presence.count_everywhere())
         yield GaugeMetricFamily("wsx_roster_stale", "1 while it is not known who is on other nodes", roster.is_stale)
         is_held = self._lease.owner is Owner.HERE
         yield GaugeMetricFamily("wsx_lease_held", "1 on the node that does what is done once in the cluster, on a clock", is_held)

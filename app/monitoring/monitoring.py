@@ -10,7 +10,7 @@ from prometheus_client import GC_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry
 from app.hub.hub import Hub
 from app.hub.lease import Lease
 from app.kernel.batches import Batches, watched
-from app.monitoring.families import Family, rendered
+from app.monitoring.families import Family, Renderer
 from app.monitoring.hub import HubCollector
 from app.monitoring.process import LoopLag, ProcessCollector
 from app.monitoring.requests import PageRequests, Requests
@@ -67,4 +67,5 @@ class Monitoring:
     async def _families(self) -> list[Family]:
         """Of this process. Its open files are counted one by one: 15,000 would hold the loop for 11 ms."""
         process = await asyncio.to_thread(lambda: [*PROCESS_COLLECTOR.collect()])
-        return [rendered(metric, self._labels) for metric in chain(self._registry.collect(), process)]
+        renderer = Renderer(self._labels)
+        return [await renderer.rendered(metric) for metric in chain(self._registry.collect(), process)]

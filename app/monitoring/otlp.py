@@ -1,11 +1,12 @@
 """Spans by OpenTelemetry, sent by OTLP over HTTP. Where to, how many and by what name say the standard variables, `OTEL_…`.
 
-Requests have theirs by Litestar's plugin. Sockets and streams have none: they last for hours.
+Requests have theirs by Litestar's plugin. Sockets and streams have none: they last for hours. Nor has what is done for pages and
+by the clock: a trace that begins with a transaction tells nobody what it was for.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from threading import Thread
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span as OpenSpan
-from opentelemetry.trace import format_trace_id, get_current_span
+from opentelemetry.trace import Tracer, format_trace_id, get_current_span
 from structlog.contextvars import bind_contextvars
 
 from app.kernel.span import Span
@@ -36,7 +37,7 @@ class Otlp:
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self.plugins: Sequence[InitPlugin] = (_requests(self._provider), _RouteNames())
-        self.span: Span = self._provider.get_tracer("wsx", version).start_as_current_span
+        self.span: Span = _inside_requests(self._provider.get_tracer("wsx", version))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -45,6 +46,16 @@ class Otlp:
         last = Thread(target=self._provider.shutdown, daemon=True)
         last.start()
         await asyncio.to_thread(last.join, LAST_S)
+
+
+def _inside_requests(tracer: Tracer) -> Span:
+    """Spans of what is done for a request; nothing has one that is done for none."""
+
+    def span(name: str) -> AbstractContextManager[object]:
+        is_inside = get_current_span().get_span_context().is_valid
+        return tracer.start_as_current_span(name) if is_inside else nullcontext()
+
+    return span
 
 
 def _requests(provider: TracerProvider) -> OpenTelemetryPlugin:

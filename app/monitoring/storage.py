@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.backend import Done
 from app.db.session import Database
+from app.db.writer import Job, Kind, Result
 from app.kernel.batches import Batches
 from app.kernel.clock import monotonic
 from app.kernel.errors import Unavailable
@@ -20,7 +21,8 @@ from app.kernel.span import NO_SPAN, Span
 from app.monitoring.families import add_histogram
 
 OUTCOMES: Final = ("committed", "rolled_back", "unavailable")
-"""`rolled_back`: by whoever wrote, who refused something, or by a mistake. `unavailable`: the database was away, busy or full."""
+"""`rolled_back`: by whoever wrote, who refused something, or by a mistake. `unavailable`: whoever wrote was told that the database
+is away, busy or full; of writes that leave together each of them, and not what the writer has tried again by itself."""
 
 
 class WatchedDatabase(Database):
@@ -37,27 +39,39 @@ class WatchedDatabase(Database):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """As the database does."""
-        with self._watched(), self.span("transaction"):
+        with self._refusals(), self._ends(), self.span("transaction"):
             async with super().transaction() as session:
                 yield session
 
+    async def write(self, kind: Kind[Job, Result], job: Job, *, rows: int = 1, lane: str = "") -> Result:
+        """As the database does. Its transaction, which is for others, too, has no span: what waits for it has."""
+        with self._refusals(), self.span("write"):
+            return await super().write(kind, job, rows=rows, lane=lane)
+
     async def _commit(self, work: Callable[[Connection], Done]) -> Done:
-        with self._watched(), self.span("transaction"):
+        with self._ends():
             return await super()._commit(work)
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        began, outcome = monotonic(), "rolled_back"
+    def _refusals(self) -> Iterator[None]:
         try:
             yield
-            outcome = "committed"
         except Unavailable:
-            outcome = "unavailable"
+            self.outcomes["unavailable"] += 1
             raise
-        finally:
-            self.outcomes[outcome] += 1
-            if outcome == "committed":
-                self.seconds.observe(monotonic() - began)
+
+    @contextmanager
+    def _ends(self) -> Iterator[None]:
+        began = monotonic()
+        try:
+            yield
+        except Unavailable:
+            raise
+        except BaseException:
+            self.outcomes["rolled_back"] += 1
+            raise
+        self.outcomes["committed"] += 1
+        self.seconds.observe(monotonic() - began)
 
 
 class StorageCollector(Collector):

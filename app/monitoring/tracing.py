@@ -27,7 +27,7 @@ class Tracing(Protocol):
 
     @property
     def span(self) -> Span:
-        """What gives a piece of work its span, within that of the request that it is done for."""
+        """What gives a piece of work its span, within that of the request that it is done for; done for none, it has none."""
 
     def running(self) -> AbstractAsyncContextManager[None]:
         """Send what was traced while the block runs, and the rest at its end."""

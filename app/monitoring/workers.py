@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 from prometheus_client.core import GaugeMetricFamily
 
-from app.monitoring.families import Family, rendered
+from app.monitoring.families import Family, Renderer
 
 ASK_S: Final = 1.0
 """Seconds in which the other workers answer. One whose loop is held for longer is told of as one that does not."""
@@ -61,7 +61,7 @@ class Workers:
         together: dict[bytes, list[bytes]] = {}
         for family in (one for answer in answers if answer is not None for one in answer):
             together.setdefault(family.head, []).append(family.samples)
-        return [rendered(up, {}), *(Family(head, b"".join(samples)) for head, samples in together.items())]
+        return [await Renderer({}).rendered(up), *(Family(head, b"".join(samples)) for head, samples in together.items())]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

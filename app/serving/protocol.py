@@ -255,6 +255,7 @@ class WsxProtocol(SocketSink):
                     self._rest()
         except ProtocolError as error:
             self._fail(error.code, error.reason)
+            self.tell(self._listener.broken, error.code)
 
     def _handle(self, message: Message) -> None:
         opcode, data = message

@@ -97,6 +97,9 @@ class AsgiSession:
         """Close: the application is told as of any other end."""
         self._socket.close(*Close.SLOW.value)
 
+    def broken(self, _code: int) -> None:
+        """The application is told as of any other end."""
+
     def closed(self, code: int, reason: str) -> None:
         """End `receive()` and `send()`."""
         self._put({"type": "websocket.disconnect", "code": code, "reason": reason})

@@ -21,6 +21,7 @@ from app.kernel.bucket import Bucket
 from app.kernel.errors import AppError, WrongField
 from app.wire import inbound
 from app.wire.prepared import Prepared
+from app.wire.rfc6455 import TOO_BIG
 from app.wire.swap import DEFAULT_SWAP, check_swap, style_of
 from app.wire.update import Update
 
@@ -95,6 +96,11 @@ class Conversation:
     def stalled(self) -> None:
         """The page has slept for too long."""
         self.connection.close(Close.SLOW)
+
+    def broken(self, code: int) -> None:
+        """The page is being closed for its frames: note it, unless we had hung up before."""
+        if self.connection.closed_as is None:
+            self.connection.closed_as = Close.TOO_BIG if code == TOO_BIG else Close.MALFORMED
 
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone. What its page has asked for is still done: people submit and leave."""

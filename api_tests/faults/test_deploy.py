@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple
 
 import httpx
@@ -87,7 +87,8 @@ async def deployed(operator: Operator, count: int, *handlers: str) -> Deploy:
         await come(pages)
         api = ApiClient(old.url, ADMIN_KEY)
         load = Load(api)
-        async with api, load.running():
+        async with api, AsyncExitStack() as talk:
+            await talk.enter_async_context(load.running())
             began = monotonic()
             old.process.send_signal(signal.SIGTERM)
             assert 0 == await old.process.wait()
@@ -95,6 +96,7 @@ async def deployed(operator: Operator, count: int, *handlers: str) -> Deploy:
             async with operator.serves(**how, port=old.url.rpartition(":")[2]):
                 await eventually(lambda: all(len(page.hellos) == 2 for page in pages), LONG_S)
                 back_s = max(page.hellos[1] for page in pages) - began
+                await talk.aclose()  # before this one ends, too, which is no deploy
                 for page in pages:
                     page.leave()
     held_s = max(gauge.lates_while_draining_s())

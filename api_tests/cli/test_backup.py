@@ -1,11 +1,25 @@
 """`wsx backup`: a file of its own, complete, for nobody else's eyes, and never in place of another."""
 
+import asyncio
+import signal
 import sqlite3
+import sys
+import time
+from asyncio.subprocess import PIPE
 from contextlib import closing
 
 import pytest
 
+from api_tests.waiting import SOON_S, eventually
 from app.cli import backup
+
+SLOW = """
+from app.cli import backup
+from app.cli.command import main
+backup.PAGES_AT_ONCE, backup.PAUSE_S = 1, 0.5
+main()
+"""
+"""A copy that takes half a minute. Python notices a signal between two pauses where it comes in the moment before one begins."""
 
 
 @pytest.fixture
@@ -58,3 +72,36 @@ def test_for_postgresql_its_own_command_is_named(wsx):
     assert 1 == done.status
     assert "pg_dump --format=custom --file=copy.db" in done.err
     assert "sesame" not in done.err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+async def test_one_that_is_told_to_end_does_so_in_the_middle_and_leaves_nothing(operator, migrated, number, status):
+    def copies():
+        return {one.name: one.stat().st_size for one in operator.folder.iterdir() if one.name.startswith("copy.db")}
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SLOW, "backup", "copy.db"), cwd=operator.folder, env=operator.environment(), stderr=PIPE
+    )
+    try:
+        await eventually(lambda: "copy.db.unfinished-journal" in copies())
+        process.send_signal(number)
+        async with asyncio.timeout(SOON_S):
+            _, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert (status, b"wsx: stopped\n") == (process.returncode, err)
+    assert {} == copies()
+
+
+def test_between_two_steps_the_server_has_its_turn(wsx, operator, migrated, monkeypatch):
+    pages = 8
+    monkeypatch.setattr(backup, "PAGES_AT_ONCE", pages)
+    monkeypatch.setattr(backup, "PAUSE_S", 0.02)
+    began = time.monotonic()
+    assert 0 == wsx("backup", "copy.db").status
+    with closing(sqlite3.connect(operator.folder / "copy.db")) as copy:
+        ((count,),) = copy.execute("PRAGMA page_count").fetchall()
+    assert 4 <= count // pages
+    assert time.monotonic() - began >= count // pages * backup.PAUSE_S

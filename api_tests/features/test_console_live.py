@@ -82,24 +82,51 @@ async def test_a_page_that_the_key_may_not_see_is_not_shown_by_the_socket_either
         assert "create_room" not in json.dumps(await window.next_of("#live"))
 
 
-@pytest.mark.parametrize(("fails", "told"), [(False, "is slow"), (True, "cannot be kept up to date")])
-async def test_a_page_that_is_slow_or_fails_holds_up_no_other(server: Running, monkeypatch, logged, fails: bool, told: str):
-    monkeypatch.setattr(live, "VIEW_WITHIN_S", 50 * MS)
+async def test_a_page_that_fails_holds_up_no_other(server: Running, monkeypatch, logged):
     part = live.Live._part
 
     async def part_of(self: live.Live, page: Page, *rest: Any) -> str | None:
         if page.name == "rooms":
             return await part(self, page, *rest)
-        if fails:
-            raise RuntimeError
-        return await asyncio.sleep(3600, "")
+        raise RuntimeError
 
     monkeypatch.setattr(live.Live, "_part", part_of)
-    async with Operator(server) as operator, operator.socket() as stuck, operator.socket() as window:
-        await stuck.ask("watch", {"page": "connections"})
+    async with Operator(server) as operator, operator.socket() as broken, operator.socket() as window:
+        await broken.ask("watch", {"page": "connections"})
         await window.ask("watch", {"page": "rooms"})
         await shown(window, "There is no room")
-        await eventually(lambda: told in logged())
+        await eventually(lambda: "cannot be kept up to date" in logged())
+
+
+async def test_a_page_that_is_slow_holds_up_no_other_and_is_made_to_its_end_before_it_is_made_anew(
+    server: Running, api: ApiClient, monkeypatch, logged
+):
+    monkeypatch.setattr(live, "VIEW_WITHIN_S", 50 * MS)
+    part = live.Live._part
+    goes_on = asyncio.Event()
+    made: list[str] = []
+
+    async def part_of(self: live.Live, page: Page, *rest: Any) -> str | None:
+        if page.name == "rooms":
+            return await part(self, page, *rest)
+        made.append("begun")
+        await goes_on.wait()
+        made.append("ended")
+        return f"made {made.count('begun')} times"
+
+    monkeypatch.setattr(live.Live, "_part", part_of)
+    async with Operator(server) as operator, operator.socket() as slow, operator.socket() as window:
+        await slow.ask("watch", {"page": "connections"})
+        await window.ask("watch", {"page": "rooms"})
+        await shown(window, "There is no room")
+        for room in ("lobby", "kitchen"):
+            await api.post("/rooms", {"id": room})
+            await shown(window, room)
+        assert ["begun"] == made
+        goes_on.set()
+        assert "made 2 times" in (await slow.next_of("#live"))["html"]
+        assert ["begun", "ended", "begun", "ended"] == made[:4]
+        assert 1 == logged().count("is slow")
 
 
 async def test_of_one_key_so_many_things_are_shown_and_who_asks_for_one_more_is_told(server: Running, api: ApiClient, monkeypatch):

@@ -1,18 +1,18 @@
 """Old messages are deleted, in small steps, by one node; and everything else stays."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from api_tests.features.bare import bare_services
 from api_tests.features.statements import counted_statements
 from api_tests.server import run_server
 from api_tests.waiting import MS, eventually, eventually_told
-from app.db.session import Database
+from app.db.session import BEFORE_COMMIT, Database
 from app.features import sweeping
 from app.features.messages import service
 from app.features.messages.model import MessageRow
@@ -23,6 +23,7 @@ from app.features.users import ensure_users
 from app.hub.hooks import Hooks
 from app.hub.lease import Owner
 from app.kernel.clock import utc_now
+from app.kernel.errors import Unavailable
 from app.kernel.ids import first_id_of
 from app.settings import Settings
 
@@ -61,6 +62,41 @@ async def test_what_is_older_than_the_operator_wants_is_deleted_in_steps(service
         async with Retention(services).running():
             await eventually(lambda: 3 <= sum(one.startswith("DELETE FROM messages") for one in statements))
     assert ["1.9", "1.9", "0", "0"] == await kept(services)
+
+
+def once_lost(times: list[str]) -> Callable[[Connection], None]:
+    """In place of the first commit."""
+
+    def lose(_connection: Connection) -> None:
+        if not times:
+            times.append("lost")
+            message = "the database is away"
+            raise Unavailable(message)
+
+    return lose
+
+
+async def test_what_a_commit_that_failed_would_have_deleted_is_deleted_later(services):
+    await say_days_ago(services, 9, 3, 1)
+    lost: list[str] = []
+    before = BEFORE_COMMIT.set(once_lost(lost))  # of the task that sweeps, too: it begins with what is set here
+    try:
+        async with Retention(services).running():
+            await eventually(lambda: lost)
+            await eventually_told(lambda: _are_gone(services))
+    finally:
+        BEFORE_COMMIT.reset(before)
+
+
+async def test_what_a_restored_database_has_again_is_deleted_again(services):
+    await say_days_ago(services, 9, 1)
+    async with Retention(services).running():
+        await eventually_told(lambda: _are_gone(services))
+        async with services.database.transaction() as session:
+            at = utc_now() - timedelta(days=10)
+            session.add(MessageRow(id=first_id_of(at), author="ada", content="10", created_at=at, room_id="lobby"))
+        services.hub.journal.begin_anew()  # as it does for another database
+        await eventually_told(lambda: _are_gone(services))
 
 
 class LeaseElsewhere:

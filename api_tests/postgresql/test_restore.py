@@ -5,16 +5,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
 from sqlalchemy import text
 
 from api_tests.client import ApiClient
+from api_tests.db.shape import shape
 from api_tests.postgresql_server import Postgres, plain, query
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS, SOON_S
 from app.db import lineage
-from app.db.lineage import look_at
+from app.db.lineage import Looks
+from app.db.migrate import alembic_config, upgrade
 from app.db.session import Database
 from app.features import restored
 from app.settings import Settings
@@ -74,13 +77,47 @@ async def test_a_dump_that_is_put_back_under_a_running_server_is_told_to_its_pag
             await say(server, "two")
 
 
+def brought_back(postgres: Postgres, url: str) -> None:
+    """A dump of an older form, as the docs say it."""
+    *_, name = url.split("/")
+    where = ("--host=127.0.0.1", f"--port={postgres.port}", "--username=wsx")
+    command.upgrade(alembic_config(url), "20261124_follows")
+    query(url, "INSERT INTO users (id, name, roles, created_at) VALUES ('ada', 'Ada', '[]', now())")
+    postgres.run("pg_dump", "--format=custom", "--file=old.dump", f"--dbname={plain(url)}")
+    upgrade(url)
+    postgres.run("dropdb", *where, name)
+    postgres.run("createdb", *where, name)
+    postgres.run("pg_restore", "--single-transaction", f"--dbname={plain(url)}", "old.dump")
+    upgrade(url)
+
+
+async def test_a_dump_of_an_older_version_is_put_back_into_an_empty_database_and_brought_up_to_date(
+    postgres: Postgres, settings: Settings
+) -> None:
+    with postgres.empty() as url:
+        await asyncio.to_thread(brought_back, postgres, url)
+        assert [("ada", "Ada")] == query(url, "SELECT id, name FROM users")
+        assert {name for name, _ in shape(settings.database_url)} == {name for name, _ in shape(url)}
+
+
+async def test_a_table_of_another_making_makes_it_another(settings: Settings, database: Database) -> None:
+    before = await Looks(database).look()
+    for statement in (
+        "CREATE TABLE copied AS SELECT * FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "ALTER TABLE copied RENAME TO alembic_version",
+    ):
+        query(settings.database_url, statement)
+    assert not (await Looks(database).look()).found.continues(before.left)
+
+
 async def test_a_role_that_may_nothing_more_can_tell_one_database_from_another(postgres: Postgres, settings: Settings) -> None:
     query(settings.database_url, "CREATE ROLE plain LOGIN")
     try:
         database = Database(settings.database_url.replace("wsx:", "plain:"))
         try:
-            before = await look_at(database, counts=True)
-            assert (await look_at(database, counts=True)).found.continues(before.left)
+            before = await Looks(database).look()
+            assert (await Looks(database).look()).found.continues(before.left)
         finally:
             await database.close()
     finally:

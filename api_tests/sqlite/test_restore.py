@@ -9,18 +9,23 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
 
 from api_tests.client import ApiClient
+from api_tests.db.shape import change
 from api_tests.redis_server import RedisServer
 from api_tests.server import ADMIN_KEY, Running, run_server
 from api_tests.sockets.returning import Visitor, away
 from api_tests.waiting import MS
 from app.cli import backup
-from app.db.lineage import look_at
+from app.db.lineage import Look, Looks
+from app.db.migrate import alembic_config, upgrade
 from app.db.session import Database
 from app.db.sqlite import BUSY_TIMEOUT_MS
 from app.db.url import file_of
+from app.db.writer import Kind
 from app.features import restored
+from app.features.users import ensure_users
 from app.settings import Settings
 
 
@@ -33,6 +38,12 @@ def put_back(source: Path, target: Path) -> None:
     for behind in ("-wal", "-shm"):
         target.with_name(target.name + behind).unlink(missing_ok=True)
     shutil.copy(source, target)
+
+
+def put_back_under(copy: Path, path: Path) -> None:
+    """While the server runs. In a thread: it waits for whoever writes, who needs the loop to end."""
+    with closing(sqlite3.connect(copy)) as source, closing(sqlite3.connect(path, timeout=5)) as target:
+        source.backup(target)
 
 
 async def said(server: Running) -> list[str]:
@@ -57,9 +68,7 @@ async def test_a_copy_that_is_put_back_under_a_running_server_is_told_to_its_pag
             await say(server, "one")
             await asyncio.to_thread(copy, settings, tmp_path / "copy.db")
             await say(server, "two")
-            live = sqlite3.connect(file_of(settings.database_url), timeout=5)
-            with closing(sqlite3.connect(tmp_path / "copy.db")) as source, closing(live) as target:
-                source.backup(target)
+            await asyncio.to_thread(put_back_under, tmp_path / "copy.db", file_of(settings.database_url))
             while not visitor.gaps:
                 await page.next()
             assert ["one"] == await said(server)
@@ -87,18 +96,55 @@ async def test_a_copy_that_is_put_back_while_the_server_is_stopped_is_told_to_wh
         assert ["one"] == await said(visitor.server)
 
 
-async def test_a_copy_that_is_older_than_a_look_is_told_from_the_file(settings: Settings, tmp_path: Path) -> None:
-    looks = []
-    for put in (None, None, tmp_path / "copy.db"):
-        if put is not None:
-            put_back(put, file_of(settings.database_url))
-        database = Database(settings.database_url)
-        looks.append(await look_at(database, counts=True))
+async def looked_at(settings: Settings) -> Look:
+    """By a process of its own."""
+    database = Database(settings.database_url)
+    try:
+        return await Looks(database).look()
+    finally:
         await database.close()
-        if len(looks) == 1:
-            copy(settings, tmp_path / "copy.db")
-    assert looks[1].found.continues(looks[0].left)
-    assert not looks[2].found.continues(looks[1].left)
+
+
+async def test_a_copy_that_was_made_otherwise_is_told_from_the_file_by_the_looks_since(settings: Settings, tmp_path: Path) -> None:
+    first = await looked_at(settings)
+    shutil.copy(file_of(settings.database_url), tmp_path / "copy.db")
+    second = await looked_at(settings)
+    put_back(tmp_path / "copy.db", file_of(settings.database_url))
+    assert second.found.continues(first.left)
+    assert not (await looked_at(settings)).found.continues(second.left)
+
+
+async def test_a_backup_is_told_from_the_file_at_once_and_so_is_another_backup(settings: Settings, tmp_path: Path) -> None:
+    first = await looked_at(settings)
+    words = {first.left.word}
+    for name in ("one.db", "two.db"):
+        copy(settings, tmp_path / name)
+        other = msgspec.structs.replace(settings, database_url=f"sqlite+aiosqlite:///{tmp_path / name}")
+        words.add((await looked_at(other)).found.word)
+    assert 3 == len(words)
+
+
+async def test_what_the_operator_does_to_the_tables_does_not_make_it_another(settings: Settings, database: Database) -> None:
+    looks = Looks(database)
+    before = await looks.look()
+    for statement in ("CREATE INDEX mine ON users (name)", "ANALYZE", "VACUUM", "DROP INDEX mine"):
+        change(settings.database_url, statement)
+        after = await looks.look()
+        assert after.found.continues(before.left), statement
+        before = after
+    await asyncio.to_thread(command.downgrade, alembic_config(settings.database_url), "-1")
+    await asyncio.to_thread(upgrade, settings.database_url)
+    assert (await looks.look()).found.continues(before.left)
+
+
+async def test_a_look_writes_only_where_something_was_written_since_the_one_before(settings: Settings, database: Database) -> None:
+    looks = Looks(database)
+    assert [1, 1, 1] == [(await looks.look()).left.progress for _ in range(3)]
+    async with database.transaction() as session:
+        await ensure_users(session, ["ada"])
+    assert [2, 2] == [(await looks.look()).left.progress for _ in range(2)]
+    await database.write(Kind("nothing", lambda _, jobs: jobs), None)
+    assert [3, 3] == [(await looks.look()).left.progress for _ in range(2)]
 
 
 async def test_what_is_written_meanwhile_neither_begins_a_backup_anew_nor_waits_for_it(

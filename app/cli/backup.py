@@ -2,17 +2,22 @@
 
 import argparse
 import os
+import signal
 import sqlite3
-from contextlib import closing
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from app.cli.console import Failure, missing_file, read_settings, say
+from app.cli.console import STOPPED, Failure, missing_file, read_settings, say
+from app.db.lineage import NAME, new_name
 from app.db.migrate import FILE_MODE
 from app.db.url import file_of
 
 PAGES_AT_ONCE = 1_000
-"""Of one step: 4 MiB. Between two steps the server has its turn with the disk."""
+"""Of one step: 4 MiB."""
 PAUSE_S = 0.005
+"""Seconds between two steps, in which the server has its turn with the disk."""
 UNFINISHED = ".unfinished"
 """Behind the name of a copy that is being made: one that was broken off is no backup, and nobody takes it for one."""
 
@@ -35,16 +40,22 @@ def backup(options: argparse.Namespace) -> None:
             message = f"{one} is there already, and is not overwritten: give another name"
             raise Failure(message)
     try:
-        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
-        try:
-            copy(source, unfinished)
-            unfinished.rename(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with _stopped_by_sigterm():
+            _make(source, unfinished, target)
     except (OSError, sqlite3.Error) as error:
         message = f"the copy {target} cannot be made: {getattr(error, 'strerror', None) or error}"
         raise Failure(message) from None
     say(f"{target}: {target.stat().st_size:,} bytes")
+
+
+def _make(source: Path, unfinished: Path, target: Path) -> None:
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+    try:
+        copy(source, unfinished)
+        unfinished.rename(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    _sync(target.parent)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -52,7 +63,30 @@ def copy(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True)) as held, closing(sqlite3.connect(target)) as copy:
         held.execute("BEGIN")
         held.execute("SELECT * FROM sqlite_master").fetchone()
-        held.backup(copy, pages=PAGES_AT_ONCE, sleep=PAUSE_S)
+        held.backup(copy, pages=PAGES_AT_ONCE, progress=lambda *_: time.sleep(PAUSE_S))
         copy.execute("PRAGMA journal_mode=DELETE")
-    with target.open("rb") as written:
-        os.fsync(written.fileno())
+        copy.execute(f"{NAME} = {new_name()}")  # put back, it is another database than the one that was copied
+    _sync(target)
+
+
+def _sync(path: Path) -> None:
+    """A file, or the names in a folder, are on disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """As Ctrl-C does: by an exception, so that what is half is taken away. Both come through between two steps."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise Failure(STOPPED, 128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -10,7 +10,7 @@ from typing import Any
 
 from app import __version__
 from app.cli import audit, backup, issue, run, serving
-from app.cli.console import Failure, fail
+from app.cli.console import STOPPED, Failure, fail
 from app.kernel.errors import AppError
 from app.settings import SettingsError
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except AppError as error:
         fail(error.detail, 1)
     except KeyboardInterrupt:
-        fail("stopped", 130)
+        fail(STOPPED, 130)
 
 
 def _duration(text: str) -> timedelta:

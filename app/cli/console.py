@@ -20,6 +20,8 @@ from app.settings import Settings, SettingsError
 
 MAX_WORKERS_A_CORE = 8
 """More processes than that for each core of the machine are a slip of the pen: they would only wait for each other."""
+STOPPED = "stopped"
+"""What a command says that somebody has ended."""
 
 Answer = TypeVar("Answer")
 

@@ -31,8 +31,6 @@ end
 class RedisLineages:
     """`app.db.lineage.Lineages` in Redis."""
 
-    counts = True
-
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._note = client.register_script(_NOTE)

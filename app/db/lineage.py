@@ -1,14 +1,19 @@
 """Whether the database is still the one that it was: a restore puts another one in its place, or an older one.
 
 What pages were told since is in their screens and in the journal, and not in the database any more. So the journal begins anew, and
-pages are told `gap`. Nothing is written for it on PostgreSQL; on SQLite a number in the file's head is, where it must outlast us.
+pages are told `gap`. Nothing is written for it on PostgreSQL. A SQLite file has two numbers in its head that are the program's to
+use: one is its name, drawn once; the other counts looks. What the operator does to the tables (`CREATE INDEX`, `VACUUM`, a
+migration) leaves both as they are. Each copy that `wsx backup` makes has a name of its own; one that was made otherwise tells by
+its count that it is older.
 """
 
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, Protocol
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.session import Database
 
@@ -23,8 +28,9 @@ SELECT concat_ws('/',
 """The server, its timeline (a recovery to a point in time and the promotion of a standby begin another), the database, and one of
 its tables, which a restore makes anew; and how many transactions there have been, which only ever grows."""
 
-_SCHEMA: Final = text("PRAGMA schema_version")
-"""Of SQLite: what is restored into a file while it is open has another one there."""
+NAME: Final = "PRAGMA application_id"
+"""Of a SQLite file, which carries it in its head; 0: it has none yet."""
+_COUNT: Final = "PRAGMA user_version"
 
 _log = structlog.get_logger()
 
@@ -53,9 +59,6 @@ class Look(NamedTuple):
 class Lineages(Protocol):
     """What is known of the database by those who know the journal."""
 
-    counts: bool
-    """Whether that outlasts this process, so that the database must tell its age by itself."""
-
     async def read(self) -> Lineage | None:
         """How it was found last; None: never. Raises Unavailable."""
 
@@ -68,8 +71,6 @@ class Lineages(Protocol):
 
 class OwnLineages:
     """Of the only node, whose journal lives as long as it does."""
-
-    counts = False
 
     def __init__(self) -> None:
         self._known: Lineage | None = None
@@ -114,20 +115,46 @@ class LineageWatch:
         self._mine = left
 
 
-async def look_at(database: Database, *, counts: bool) -> Look:
-    """How it is now. `counts`: a SQLite file counts this look. Raises Unavailable."""
-    if counts and database.engine.dialect.name == "sqlite":
-        return await _count(database)
-    async with database.reading() as session:
-        if database.engine.dialect.name == "sqlite":
-            found = Lineage(str(await session.scalar(_SCHEMA)), 0)
-        else:
-            found = Lineage(*(await session.execute(_POSTGRESQL)).one())
-    return Look(found, found)
+def new_name() -> int:
+    """For a SQLite file: another one than that of any other."""
+    return secrets.randbelow(2**31 - 1) + 1
 
 
-async def _count(database: Database) -> Look:
-    async with database.transaction() as session:
-        word, progress = str(await session.scalar(_SCHEMA)), int(await session.scalar(text("PRAGMA user_version")) or 0)
-        await session.execute(text(f"PRAGMA user_version = {progress + 1}"))
-    return Look(Lineage(word, progress), Lineage(word, progress + 1))
+class Looks:
+    """At a database, as it is now."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counted_commits = -1
+        """How many had been made before the last look that counted."""
+
+    async def look(self) -> Look:
+        """Raises Unavailable.
+
+        A SQLite file counts the first look of each process, and those behind which something was written since the one before: a
+        copy that has missed nothing need not be told from it.
+        """
+        if self._database.engine.dialect.name != "sqlite":
+            async with self._database.reading() as session:
+                found = Lineage(*(await session.execute(_POSTGRESQL)).one())
+            return Look(found, found)
+        if self._database.commits != self._counted_commits:
+            return await self._count()
+        async with self._database.reading() as session:
+            found = await _head(session)
+        return Look(found, found)
+
+    async def _count(self) -> Look:
+        counted = self._database.commits + 1  # with this one
+        async with self._database.transaction() as session:
+            found = await _head(session)
+            left = Lineage(found.word if found.word != "0" else str(new_name()), found.progress + 1)
+            await session.execute(text(f"{NAME} = {left.word}"))
+            await session.execute(text(f"{_COUNT} = {left.progress}"))
+        self._counted_commits = counted
+        return Look(found, left)
+
+
+async def _head(session: AsyncSession) -> Lineage:
+    name, count = await session.scalar(text(NAME)), await session.scalar(text(_COUNT))
+    return Lineage(str(name), int(count or 0))

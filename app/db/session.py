@@ -36,6 +36,8 @@ class Database:
         self.engine = self._backend.make_engine(url)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self.writer = Writer(self._commit, self._backend.lanes)
+        self.commits = 0
+        """Transactions of this process that were committed."""
 
     async def write(self, kind: Kind[Job, Result], job: Job, *, rows: int = 1, lane: str = "") -> Result:
         """Store a job together with others, as `Writer.write` does. Publish only behind it."""
@@ -58,6 +60,7 @@ class Database:
                         if (before_commit := BEFORE_COMMIT.get()) is not None:
                             await (await session.connection()).run_sync(before_commit)
                         commit.has_begun = True
+                    self.commits += 1
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -90,7 +93,9 @@ class Database:
         commit = Commit()
         with self._told(commit):
             async with self._backend.turn():
-                return await self._backend.carry_out(self.engine, work, commit)
+                done = await self._backend.carry_out(self.engine, work, commit)
+        self.commits += 1
+        return done
 
     @contextmanager
     def _told(self, commit: Commit) -> Iterator[None]:

@@ -2,18 +2,17 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Final
 
 import structlog
 
-from app.db.lineage import Lineages, LineageWatch, look_at
+from app.db.lineage import Lineages, LineageWatch, Looks
 from app.db.session import Database
 from app.features.background import Rest, background
 from app.kernel.errors import Unavailable
 
 LOOK_EVERY_S: Final = 5.0
-"""Seconds between two looks. A copy of SQLite's file that is no older than that cannot be told from the file."""
+"""Seconds between two looks. A copy of SQLite's file that is no older, and not by `wsx backup`, cannot be told from the file."""
 
 _log = structlog.get_logger()
 
@@ -21,7 +20,7 @@ _log = structlog.get_logger()
 @asynccontextmanager
 async def restores_noticed(database: Database, lineages: Lineages) -> AsyncIterator[None]:
     """Look now, and again and again while the block runs. Enter it before the journal is followed."""
-    watch = LineageWatch(partial(look_at, database, counts=lineages.counts), lineages)
+    watch = LineageWatch(Looks(database).look, lineages)
 
     async def look() -> None:
         with suppress(Unavailable):  # others say so
@@ -30,7 +29,10 @@ async def restores_noticed(database: Database, lineages: Lineages) -> AsyncItera
     async def look_on(rest: Rest) -> None:
         while True:
             await rest.sleep(LOOK_EVERY_S)
-            await look()
+            try:
+                await look()
+            except Exception:
+                _log.exception("whether the database is restored could not be found out now")
 
     try:
         await look()

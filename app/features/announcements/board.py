@@ -4,12 +4,13 @@ A page that connects is shown what is in force at once, and no connect asks the 
 start, and follows the journal from then on: what is shown, edited or recalled, by whatever node, changes the board of every node in
 the same turn of the loop in which it is delivered to the pages there, and a page is shown the board in the turn in which it begins
 to hear. So each page gets each announcement from one of the two, and never from both. A change of another node that comes too late
-is told as the announcement is by then. When the journal has lost something, the board is read anew, and shown to every page.
+is told as the announcement is by then. When the journal has lost something, or the database was restored, the board is read anew,
+and shown to every page.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from sys import maxsize
@@ -134,6 +135,8 @@ class Board:
 
     def expire(self, announcement_id: UUID, version: int) -> bool:
         """Take one down whose time is over, as far as this version says. False: a newer one is there, which stands."""
+        if self._touched is not None:
+            self._touched.add(announcement_id)
         posted = self._posted.get(announcement_id)
         if posted is not None and posted.version > version:
             return False
@@ -221,14 +224,24 @@ class Board:
         touched = self._touched = set()
         async with self._services.database.reading() as session:
             rows = await store.newest_in_force(session, utc_now(), MAX_KEPT)
+            gone = await store.by_id(session, tuple(self._gone)) if self._gone else ()
         read: dict[UUID, Posted] = {}
         for row in reversed(rows):
             audience = await settled_audience(self._services, row)
             read[row.id] = Posted(view.item(row), row.concerned, audience, row.expires_at, row.version)
+        self._bring_back(row for row in gone if row.id not in touched)
         heard = {one: self._posted[one] for one in self._posted if one in touched}
         newer = {one: posted for one, posted in heard.items() if one not in read or posted.version >= read[one].version}
         self._posted = {one: posted for one, posted in (read | newer).items() if posted.version > self._gone.get(one, NEVER)}
         self._touched = None
+
+    def _bring_back(self, stored: Iterable[AnnouncementRow]) -> None:
+        """These were taken down before the board was read: where they are stored otherwise, the database is an older one."""
+        for row in stored:
+            if row.state == "expired":
+                self._gone[row.id] = row.version
+            else:
+                self._gone.pop(row.id, None)
 
     async def _show_all(self) -> None:
         """To every page: it may have missed anything, or have come while nothing was known."""

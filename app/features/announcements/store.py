@@ -1,6 +1,6 @@
 """Queries on announcements."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -20,6 +20,11 @@ async def find(session: AsyncSession, announcement_id: UUID, *, to_change: bool 
         message = "no announcement has this id"
         raise NotFound(message)
     return row
+
+
+async def by_id(session: AsyncSession, announcement_ids: Collection[UUID]) -> Sequence[AnnouncementRow]:
+    """Those of the announcements that there are."""
+    return (await session.scalars(select(AnnouncementRow).where(AnnouncementRow.id.in_(announcement_ids)))).all()
 
 
 async def page(

@@ -30,6 +30,7 @@ from app.hub.handlers import Handlers, Request
 from app.hub.hub import Hub
 from app.hub.publication import one
 from app.journal.memory import MemoryJournal
+from app.kernel.clock import monotonic
 from app.kernel.errors import AppError, Refused, Unavailable
 from app.kernel.ids import new_short_id
 from app.web.desk import Counter, Desk
@@ -42,7 +43,8 @@ LOOK_EVERY_S: Final = 0.2
 """Seconds between two looks at who is signed in still. A key that another node has revoked is looked up anew after 0.5 s
 (`app.auth.keys`), and the look behind that finds it out: its pages are closed within a second, on every node."""
 VIEW_WITHIN_S: Final = 1.0
-"""Seconds for what one page shows. Slower ones wait for the next turn."""
+"""Seconds for what one page shows. A slower one is not cut off, as whoever cancels a query of SQLite waits for its end: it is made
+to its end beside the next turns, nobody is shown it, and it is not made anew before."""
 MAX_VIEWS: Final = 32
 """Different things that the pages of one key are shown at a time: each asks the database, or all nodes. The page that would be one
 too many is told so, and asks again."""
@@ -121,6 +123,7 @@ class Live:
         """By connection; some have gone in this turn."""
         self._numbers = count()
         self._shown: dict[_View, _Shown] = {}
+        self._making: dict[_View, asyncio.Task[None]] = {}
         self.hub.on_connection(lambda _connection: self._some.set())
 
     @asynccontextmanager
@@ -131,6 +134,7 @@ class Live:
                 yield
         finally:
             self.close_all()
+            await asyncio.gather(*self._making.values())
             self.hub.stop()
 
     def close_all(self) -> None:
@@ -208,7 +212,11 @@ class Live:
         else:
             self.samples.rest()
         self._shown = {view: shown for view, shown in self._shown.items() if view in views}
-        await asyncio.gather(*(self._try_to_show(view, caller, frozenset(pages)) for view, (caller, pages) in views.items()))
+        for view, (caller, pages) in views.items():
+            if view not in self._making:
+                self._making[view] = asyncio.create_task(self._try_to_show(view, caller, frozenset(pages)))
+        if self._making:
+            await asyncio.wait(self._making.values(), timeout=VIEW_WITHIN_S)
 
     def _views(self, there: Mapping[str, Connection]) -> dict[_View, tuple[Caller, list[_Watching]]]:
         """What pages look at, in whose name, and which do."""
@@ -223,18 +231,21 @@ class Live:
     async def _try_to_show(self, view: _View, caller: Caller, pages: frozenset[_Watching]) -> None:
         """One that is slow or fails holds up neither the others nor the next look at who is signed in."""
         try:
-            async with asyncio.timeout(VIEW_WITHIN_S):
-                await self._show(view, caller, pages)
-        except TimeoutError:
-            _log.warning("a page of the console is slow, and is not kept up to date now", page=view.page)
+            await self._show(view, caller, pages)
         except Exception:
             _log.exception("a page of the console cannot be kept up to date", page=view.page)
+        finally:
+            del self._making[view]
 
     async def _show(self, view: _View, caller: Caller, pages: frozenset[_Watching]) -> None:
         page, before = self._pages[view.page], self._shown.get(view, _NEVER)
         if pages <= before.pages and self._turn_number - before.turn_number < page.every_turns:
             return
+        until = monotonic() + VIEW_WITHIN_S
         html = await self._part(page, caller, dict(parse_qsl(view.query)))
+        if monotonic() > until:
+            _log.warning("a page of the console is slow, and is not kept up to date now", page=view.page)
+            return
         if html is None:
             return
         hearers = pages if html != before.html else pages - before.pages

@@ -1,13 +1,14 @@
 """Use cases: say something in a room or to somebody, edit it, remove it, and what a page is shown that joins."""
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.features.away import Away, Waiting
@@ -206,15 +207,29 @@ class Retention:
         self._deleted_until = UUID(int=0)
         """Up to which id there is nothing left: PostgreSQL passes by all that was deleted until its next vacuum."""
 
-    def running(self) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
         """Delete while the block runs, if the operator wants it."""
         if not self._services.settings.message_retention_days:
-            return nullcontext()
-        return swept(self._services, "messages", self._delete_some, every_s=SWEEP_EVERY_S)
+            yield
+            return
+        self._services.hub.on_lost(self._look_at_all)
+        try:
+            async with swept(self._services, "messages", self._delete_some, every_s=SWEEP_EVERY_S):
+                yield
+        finally:
+            self._services.hub.on_lost.remove(self._look_at_all)
 
     async def _delete_some(self, session: AsyncSession, at_most: int) -> int:
         oldest_kept = utc_now() - timedelta(days=self._services.settings.message_retention_days)
         ids = await store.delete_older(session, oldest_kept, self._deleted_until, at_most)
         if ids:
-            self._deleted_until = ids[-1]
+            event.listen(session.sync_session, "after_commit", lambda _: self._have_deleted(ids[-1]))  # one that fails deletes none
         return len(ids)
+
+    def _have_deleted(self, until: UUID) -> None:
+        self._deleted_until = until
+
+    def _look_at_all(self) -> None:
+        """The database may be an older one, which has them still."""
+        self._deleted_until = UUID(int=0)

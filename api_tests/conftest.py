@@ -4,7 +4,6 @@
 """
 
 import gc
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -19,7 +18,7 @@ from api_tests.clock import Clock
 from api_tests.db.beside import SHORT_MS
 from api_tests.postgresql_server import Postgres, run_postgres
 from api_tests.redis_server import RedisServer, run_redis
-from api_tests.reliability import Figures
+from api_tests.reliability import Figures, long_forms
 from api_tests.server import ADMIN_KEY, SECRET, Running, run_server
 from api_tests.waiting import MS
 from app.auth import tokens
@@ -84,8 +83,7 @@ def figures() -> Iterator[Figures]:
     """Of what is measured; those of the long forms are written into the page."""
     measured = Figures()
     yield measured
-    if "long" in {os.environ.get("FAULTS"), os.environ.get("ABUSE")} or "SOAK_S" in os.environ:
-        measured.write()
+    measured.write(long_forms())
 
 
 @pytest.fixture

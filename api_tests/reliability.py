@@ -4,12 +4,13 @@ A row is written by the test that measured it, also when one of its bars was bro
 its date.
 """
 
+import os
 import platform
 import re
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -38,6 +39,20 @@ class Row(NamedTuple):
     fault: str
     bar: str
     command: str
+
+    @property
+    def form(self) -> str:
+        """The variable that asks for its long form."""
+        return "SOAK_S" if self.command == SOAK else self.command.strip("`").partition("=")[0]
+
+
+SOAK = "`make soak`"
+
+
+def long_forms() -> Collection[str]:
+    """The variables that ask for a long form now."""
+    asked = {name for name in ("FAULTS", "ABUSE") if os.environ.get(name) == "long"}
+    return asked | ({"SOAK_S"} if float(os.environ.get("SOAK_S", "0")) > 0 else set())
 
 
 def _faults(name: str) -> str:
@@ -86,9 +101,7 @@ ROWS = {
     ),
     "D4": Row("PostgreSQL is killed, and restarted", "well in 10 s; each call under a key once", _faults("postgresql_away")),
     **{f"A-{name}": Row(what, FLOOD, "`ABUSE=long pytest api_tests/abuse/test_floods.py`") for name, what in FLOODS.items()},
-    "soak": Row(
-        "2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", "`make soak`"
-    ),
+    "soak": Row("2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", SOAK),
 }
 
 
@@ -100,22 +113,32 @@ class Figures:
         self._broken = Counter[str]()
 
     @contextmanager
-    def bars(self, row: str, figures: Mapping[str, str | float]) -> Iterator[None]:
-        """Note the figures of one run of a row, by what they are, with their unit, its seed too; and whether the block fails."""
-        for name, figure in figures.items():
-            self._measured.setdefault(row, {}).setdefault(name, []).append(figure)
+    def bars(self, row: str, **known: str | float) -> Iterator[dict[str, str | float]]:
+        """Note one run of a row: what is `known` before, as its seed, and the figures that the block puts in, each with its unit.
+
+        A block that fails has broken a bar, also where it only waited in vain. What it had not measured by then is not noted.
+        """
+        figures = dict(known)
         try:
-            yield
+            yield figures
         except Exception:
             self._broken[row] += 1
+            self._note(row, figures)
             raise
+        self._note(row, figures)
 
-    def write(self, page: Path = PAGE) -> None:
-        """Put the measured rows into the page, in the order of the table."""
-        if not self._measured:
+    def _note(self, row: str, figures: dict[str, str | float]) -> None:
+        noted = self._measured.setdefault(row, {})
+        for name, figure in figures.items():
+            noted.setdefault(name, []).append(figure)
+
+    def write(self, forms: Collection[str], page: Path = PAGE) -> None:
+        """Put the rows whose long form ran into the page, in the order of the table. `forms`: as `long_forms()`."""
+        measured = {row: figures for row, figures in self._measured.items() if ROWS[row].form in forms}
+        if not measured:
             return
         lines = {found["row"]: found[0] for found in _LINE.finditer(page.read_text())} if page.exists() else {}
-        lines |= {row: _line(row, figures, self._broken[row]) for row, figures in self._measured.items()}
+        lines |= {row: _line(row, figures, self._broken[row]) for row, figures in measured.items()}
         page.write_text(HEAD + "".join(f"{lines[row]}\n" for row in ROWS if row in lines))
 
 

@@ -103,27 +103,27 @@ async def test_a_flood_costs_a_bounded_memory_and_nobody_else_is_disturbed(
 ) -> None:
     abused = server_under_abuse
     sockets_before, log_before = abused.sockets(), len(abused.log)
-    async with visitors(abused.url, VISITORS) as people:
-        before = await people.waits_s(BEFORE_S)
-        rss = abused.forget_peak()
-        async with flooding(flood.name, abused.port, flood.attackers, flood.surely) as happened:
-            await eventually(lambda: abused.sockets() > sockets_before + VISITORS)
-            during, _ = await asyncio.gather(people.waits_s(DURING_S), MEANWHILE.get(flood.name, nothing)(abused, people))
-        grown = abused.peak_bytes() - rss
-        disturbed = [visitor for visitor in people if visitor.was_disturbed]
-    report(
-        f"{flood.name}, {flood.attackers} attackers: visitors' p50 {median(before) / MS:.1f} -> {median(during) / MS:.1f} ms, "
-        f"p99 {p99(before) / MS:.1f} -> {p99(during) / MS:.1f} ms; {grown / MIB:.1f} MiB more; {dict(happened)}"
-    )
-    with figures.bars(
-        f"A-{flood.name}",
-        {
-            "MiB more": grown / MIB,
-            "others' p99 before ms": p99(before) / MS,
-            "others' p99 in it ms": p99(during) / MS,
-            "happened": ", ".join(f"{count:,} times {what}" for what, count in happened.items()),
-        },
-    ):
+    with figures.bars(f"A-{flood.name}") as found:
+        async with visitors(abused.url, VISITORS) as people:
+            before = await people.waits_s(BEFORE_S)
+            rss = abused.forget_peak()
+            async with flooding(flood.name, abused.port, flood.attackers, flood.surely) as happened:
+                await eventually(lambda: abused.sockets() > sockets_before + VISITORS)
+                during, _ = await asyncio.gather(people.waits_s(DURING_S), MEANWHILE.get(flood.name, nothing)(abused, people))
+            grown = abused.peak_bytes() - rss
+            disturbed = [visitor for visitor in people if visitor.was_disturbed]
+        report(
+            f"{flood.name}, {flood.attackers} attackers: visitors' p50 {median(before) / MS:.1f} -> {median(during) / MS:.1f} ms, "
+            f"p99 {p99(before) / MS:.1f} -> {p99(during) / MS:.1f} ms; {grown / MIB:.1f} MiB more; {dict(happened)}"
+        )
+        found.update(
+            {
+                "MiB more": grown / MIB,
+                "others' p99 before ms": p99(before) / MS,
+                "others' p99 in it ms": p99(during) / MS,
+                "happened": ", ".join(f"{count:,} times {what}" for what, count in happened.items()),
+            }
+        )
         assert flood.surely <= happened.keys() <= flood.outcomes, happened
         assert [] == disturbed
         assert grown <= BASE_BYTES + EACH_BYTES * flood.attackers

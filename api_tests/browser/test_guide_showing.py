@@ -188,6 +188,14 @@ async def test_javascript(page: Page, example: Example) -> None:
     await expect(page.locator("#outcome")).to_have_text("It said 1 like")
 
 
+async def test_twice(page: Page, example: Example) -> None:
+    peer = await example("twice")
+    for number, text in ((7, "Hello"), (8, "World")):
+        html = f'<div class="message" data-message-id="{number}">{text}</div>'
+        await peer.say(id=f"p{number}", target="#chat-messages", html=html, swap="beforeend")
+    await expect(page.locator("#chat-messages .message")).to_have_text(["Hello", "World"])
+
+
 async def test_gap(page: Page, example: Example, site: Site) -> None:
     peer = await example("gap")
     await page.evaluate("Math.random = () => 0")  # the wait

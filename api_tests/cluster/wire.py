@@ -26,13 +26,14 @@ class Wire:
         self._is_whole.set()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._is_whole.wait()
         try:
+            await self._is_whole.wait()
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to_port)
+            await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
         except OSError:
+            pass
+        finally:
             writer.close()
-            return
-        await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -51,7 +51,7 @@ class BackOffice:
             while more is not None:
                 answer = await self.read(more)
                 marks = set(MARK.findall(str(answer["items"])))
-                found |= marks
+                found.update(marks)
                 is_known = marks <= page.seen_at.keys()
                 more = (
                     None
@@ -71,7 +71,7 @@ class Burst:
     def __init__(self, office: BackOffice, pages: Sequence[Witness], chance: Chance) -> None:
         self.sent: list[Sent] = []
         self.statuses: list[tuple[str, int, float]] = []
-        """Of the back office: kind, status, seconds."""
+        """Of the back office: kind, status, seconds. Who got no answer waited as well: its status is 0."""
         self.told_when: set[bool] = set()
         """Whether those who were refused for now were told when to come again."""
         self.asked: dict[str, str] = {}
@@ -176,6 +176,7 @@ class Burst:
         try:
             answer = await node.post(path, json=body)
         except GONE:
+            self.statuses.append((kind, 0, monotonic() - asked_at))
             self._note(mark, hearers, asked_at, None, is_stored=is_stored)
             return
         answered_at = monotonic()

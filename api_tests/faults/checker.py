@@ -155,6 +155,21 @@ def _twice(page: History) -> Iterator[Violation]:
             seen.add(event.mark)
 
 
+def pushed_behind_a_list(page: History) -> int:
+    """How often a page that had read its lists anew was pushed something that was on one of them, for the first time.
+
+    It is no mistake of the server, to which nobody said what was read: the page knows it by `data-message-id`, or by its own id.
+    """
+    listed: set[str] = set()
+    seen: set[str] = set()
+    for event in page.events:
+        if isinstance(event, Seen):
+            seen.add(event.mark)
+        elif isinstance(event, Listed) and event.mark not in seen:
+            listed.add(event.mark)
+    return len(listed & seen)
+
+
 def _disorder(page: History, by_mark: dict[str, Sent], places: dict[str, set[str]]) -> Iterator[Violation]:
     """Places increase; and what was acknowledged before another was asked for is shown before it, unless a gap hid it."""
     newest, asked_at = "", 0.0

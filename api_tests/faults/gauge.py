@@ -33,10 +33,25 @@ class LoopGauge:
     def __init__(self, folder: Path, every_s: float) -> None:
         (folder / f"{NAME}.py").write_text(_SOURCE.replace("EVERY_S", str(every_s)))
         self._late = folder / "late"
+        self._every_s = every_s
 
-    def lates_s(self) -> Sequence[float]:
-        """By how much it was late, each time until now."""
-        return [float(line.split()[0]) for line in self._lines()]
+    def looks(self) -> int:
+        """How often it has looked until now."""
+        return len(self._lines())
+
+    def lates_s(self, since: int = 0) -> Sequence[float]:
+        """By how much it was late, each time after so many looks.
+
+        Who is held up for a second does not look meanwhile: the looks that it would have had are in it, each as late as it would
+        have been. Else a pause would be one look in a hundred, however long it is.
+        """
+        found = []
+        for line in self._lines()[since:]:
+            late_s = float(line.split()[0])
+            found.append(late_s)
+            while (late_s := late_s - self._every_s) > 0:
+                found.append(late_s)
+        return found
 
     def lates_while_draining_s(self) -> Sequence[float]:
         """Those while the server said its goodbyes."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from api_tests.cluster.processes import token_of
 from api_tests.faults.burst import ROOM, BackOffice, Burst
-from api_tests.faults.checker import Seen, Violation, check
+from api_tests.faults.checker import Seen, Violation, check, pushed_behind_a_list
 from api_tests.faults.crowd import RETRY_S
 from api_tests.faults.two_nodes import Node, two_nodes
 from api_tests.faults.witness import MARK, Witness
@@ -70,6 +70,11 @@ class Scene:
     async def all_ready(self) -> None:
         await eventually(lambda: all(page.ready.is_set() for page in self.pages), SETTLES_WITHIN_S)
 
+    def half_reads_no_lists(self) -> None:
+        """On both nodes, in the room and not: what these pages see was pushed to them."""
+        for page in self.pages[: len(self.pages) // 2]:
+            page.reads_anew = False
+
     def on(self, node: Node) -> Sequence[Witness]:
         """The pages that are with this node now."""
         return [page for page in self.pages if page.url == node.url]
@@ -95,6 +100,10 @@ class Scene:
         last = [await self.burst.say_to_all(node) for node in self.office.nodes]
         await eventually(lambda: all(page.is_quiet and page.seen_at.keys() >= set(last) for page in self.pages), SETTLES_WITHIN_S)
         return self.found()
+
+    def gaps_without_a_room(self) -> list[str]:
+        """Pages that were told a gap, and are in no room: of all that these missed the journal knows, whichever node has died."""
+        return [page.name for page in self.pages if page.gaps and not page.room_id]
 
     def caught_up_s(self, pages: Sequence[Witness], since: float) -> list[float]:
         """Of each page, how long after this it was back and had been shown all that was acknowledged by then."""
@@ -126,8 +135,9 @@ class Scene:
 
     @property
     def measured(self) -> dict[str, str | float]:
-        """The same, as figures."""
-        return {"seed": self.seed, "said": len(self.burst.sent), "acknowledged": self.acknowledged, "shown": self.shown}
+        """The same, as figures, and what pages that read anew were shown behind a list that had it already."""
+        counts = {"said": len(self.burst.sent), "acknowledged": self.acknowledged, "shown": self.shown}
+        return counts | {"on a list, and pushed": sum(map(pushed_behind_a_list, (page.history for page in self.pages)))}
 
     async def end(self) -> None:
         await self.burst.stop()

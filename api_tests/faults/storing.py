@@ -33,7 +33,9 @@ class Storing:
         self.answers = Counter[int]()
         self.told_when: set[bool] = set()
         """Whether those who were refused for now were told when to come again."""
-        self.waited_s: list[float] = []
+        self._waited_s: list[float] = []
+        self._asked_at: dict[int, float] = {}
+        """By number, of calls that are under way."""
         self.client = httpx.AsyncClient(
             base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=LONGEST_S, trust_env=False
         )
@@ -51,26 +53,32 @@ class Storing:
                 ("/notifications", {"user_ids": ["ada"], "title": marked(mark)}),
             )
         )
-        status = await self._post(path, body)
+        status = await self._post(path, body, number)
         if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
             self.acknowledged.append(mark)
         return status
 
-    async def _post(self, path: str, body: Any) -> int:
-        began = monotonic()
+    async def _post(self, path: str, body: Any, number: int) -> int:
+        self._asked_at[number] = monotonic()
         try:
             answer = await self.client.post(path, json=body)
         except GONE:
             return 0
-        self.waited_s.append(monotonic() - began)
+        finally:
+            self._waited_s.append(monotonic() - self._asked_at.pop(number))
         self.answers[answer.status_code] += 1
         if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
             self.told_when.add("retry-after" in answer.headers)
         return answer.status_code
 
+    def waits_s(self) -> list[float]:
+        """How long each call waited for its answer, in vain or not, and for how long those that are under way wait by now."""
+        now = monotonic()
+        return [*self._waited_s, *(now - asked_at for asked_at in self._asked_at.values())]
+
     async def begin(self) -> None:
         """Make the room in which is spoken."""
-        assert HTTPStatus.CREATED == await self._post("/rooms", {"id": ROOM, "name": "Lobby"})
+        assert HTTPStatus.CREATED == await self._post("/rooms", {"id": ROOM, "name": "Lobby"}, 0)
 
     async def on_and_on(self) -> None:
         """Until cancelled; who is refused waits for a moment."""

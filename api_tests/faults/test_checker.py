@@ -2,7 +2,7 @@
 
 import pytest
 
-from api_tests.faults.checker import Event, Gap, History, Listed, Seen, Sent, Violation, Wrong, check
+from api_tests.faults.checker import Event, Gap, History, Listed, Seen, Sent, Violation, Wrong, check, pushed_behind_a_list
 
 ADA, BOB = "ada", "bob"
 FEED = "#feed"
@@ -125,3 +125,13 @@ def test_what_one_sees_who_was_not_to_see_it_is_found():
     said = [*SENT[:2], sent("c", 3, BOB)]
     assert [Violation(Wrong.FOREIGN, "c", ADA)] == found(A, B, C, said=said)
     assert [Violation(Wrong.FOREIGN, "x", ADA)] == found(A, B, Listed("x"), said=said)
+
+
+@pytest.mark.parametrize(
+    ("events", "count"),
+    [((A, B, C), 0), ((Listed("b"), B), 1), ((B, Listed("b")), 0), ((A, Listed("a"), Listed("b"), Listed("b"), B, Listed("b")), 1)],
+    ids=["no list", "pushed behind it", "on it afterwards", "one of two"],
+)
+def test_what_was_on_a_list_and_is_pushed_behind_it_is_counted_and_not_wrong(events: tuple[Event, ...], count: int):
+    assert count == pushed_behind_a_list(of(ADA, *events))
+    assert Wrong.TWICE not in {one.wrong for one in found(*events)}

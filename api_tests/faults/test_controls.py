@@ -75,6 +75,28 @@ async def forget(unsent, _push, again):
 
 Unsent._push_again = forget
 """
+EVERY_OTHER = """
+from itertools import count
+from app.features.unsent import Unsent
+
+push_again, numbers = Unsent._push_again, count()
+
+async def push_some(unsent, push, again):
+    if next(numbers) % 2:
+        unsent.done(again.id)
+    else:
+        await push_again(unsent, push, again)
+
+Unsent._push_again = push_some
+"""
+ONLY_GAPS = """
+from app.hub.catch_up import CatchUp
+
+async def begin(catch_up, *, is_sure):
+    return catch_up._tell_gap(catch_up._returning.journal.head(), None)
+
+CatchUp._begin = begin
+"""
 TO_ANYBODY = """
 from app.features.notifications import service
 from app.hub.audience import signed_in
@@ -98,9 +120,12 @@ async def one_is_away_while_all_talk(here: Scene, _redis: RedisServer) -> None:
     await here.pages[0].connect()
 
 
-async def redis_is_away_while_all_talk(here: Scene, redis: RedisServer) -> None:
+async def redis_comes_back_empty(here: Scene, redis: RedisServer) -> None:
+    """Every page is told a gap, and half of them read no lists: those see what they are pushed."""
+    here.half_reads_no_lists()
     here.burst.in_order = False
     await redis.stop()
+    redis.empty()
     await here.burst.run(40, 1.0)
     await redis.start()
     for node in here.nodes:
@@ -114,7 +139,8 @@ async def redis_is_away_while_all_talk(here: Scene, redis: RedisServer) -> None:
         (BEFORE_ITS_COMMIT, all_talk_until_a_node_is_killed, Wrong.LOST),
         (BEFORE_THE_APPEND, all_talk_until_a_node_is_killed, Wrong.MISSING),
         (WITHOUT_THE_NEWEST, one_is_away_while_all_talk, Wrong.MISSING),
-        (NEVER_AGAIN, redis_is_away_while_all_talk, Wrong.MISSING),
+        (NEVER_AGAIN, redis_comes_back_empty, Wrong.MISSING),
+        pytest.param(EVERY_OTHER, redis_comes_back_empty, Wrong.MISSING, marks=pytest.mark.long),
         (TO_ANYBODY, one_is_away_while_all_talk, Wrong.FOREIGN),
     ],
     ids=[
@@ -123,6 +149,7 @@ async def redis_is_away_while_all_talk(here: Scene, redis: RedisServer) -> None:
         "answers before the append",
         "replays all but the newest",
         "pushes nothing again",
+        "pushes every other thing again",
         "tells it to anybody",
     ],
 )
@@ -133,3 +160,15 @@ async def test_a_broken_server_is_found_out(tmp_path: Path, postgresql_url: str,
     async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED, handlers="broken") as here:
         await what_happens(here, redis)
         assert wrong in {one.wrong for one in await here.is_over()}
+
+
+@pytest.mark.long
+async def test_a_server_that_replays_nothing_and_tells_a_gap_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
+    """To the checker a gap excuses what is not stored, so that it finds nothing wrong."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "broken.py").write_text(ONLY_GAPS)
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED, handlers="broken") as here:
+        await all_talk_until_a_node_is_killed(here, redis)
+        assert [] == await here.is_over()
+        assert here.gaps_without_a_room()

@@ -87,11 +87,12 @@ async def test_nothing_that_was_acknowledged_is_lost_by_a_power_cut(
 ):
     chance = Chance(SEED)
     async with victim(operator, disk, *PROGRAM) as here:
-        missing = [await here.lost_by_a_cut(chance.randint(5, 60)) for _ in range(CUTS)]
-        acknowledged = len(here.office.acknowledged)
-    report(f"D1 seed {SEED}: {CUTS} cuts, {acknowledged} acknowledged by the last one")
-    with figures.bars("D1", {"seed": SEED, "cuts": CUTS, "acknowledged by the last": acknowledged, "lost": sum(map(len, missing))}):
-        assert [[]] * CUTS == missing
+        with figures.bars("D1", seed=SEED, cuts=CUTS) as found:
+            missing = [await here.lost_by_a_cut(chance.randint(5, 60)) for _ in range(CUTS)]
+            acknowledged = len(here.office.acknowledged)
+            report(f"D1 seed {SEED}: {CUTS} cuts, {acknowledged} acknowledged by the last one")
+            found.update({"acknowledged by the last": acknowledged, "lost": sum(map(len, missing))})
+            assert [[]] * CUTS == missing
 
 
 @pytest.mark.long

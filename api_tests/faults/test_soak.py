@@ -63,17 +63,22 @@ class Reader(Page):
         super().__init__([url], RETRY_S, token=token_of(f"user{number}", f"g{number % GROUPS}"))
         self.group = number % GROUPS
         self.last: int | None = None
-        self.heard = self.missed = 0
+        self.heard = self.missed = self.twice = self.disordered = 0
         self.is_told_of_a_gap = False
 
     def _received(self, message: Any, _known: str) -> None:
         self.is_told_of_a_gap |= message.get("type") == "gap"
         for found in NUMBER.findall(message.get("html", "")):
-            number = int(found)
-            if self.last is not None:
-                self.missed += number - self.last - 1
-            self.last = number
-            self.heard += 1
+            self._counted(int(found))
+
+    def _counted(self, number: int) -> None:
+        """None makes up for another: what is missed stays missed when something comes twice."""
+        self.heard += 1
+        if self.last is not None:
+            self.missed += max(0, number - self.last - 1)
+            self.twice += number == self.last
+            self.disordered += number < self.last
+        self.last = number if self.last is None else max(number, self.last)
 
 
 class Day:
@@ -172,8 +177,13 @@ class Day:
         before, after = tenths(self.rss)
         opened, open_at_last = tenths(self.descriptors)
         mistakes = [line for line in self._running.log.splitlines() if "Traceback" in line or '"level":"error"' in line]
+        missed, twice, disordered = (
+            sum(counts) for counts in zip(*((page.missed, page.twice, page.disordered) for page in everybody), strict=True)
+        )
         found = {
-            f"{sum(page.missed for page in everybody)} missed": any(page.missed for page in everybody),
+            f"{missed} missed": missed > 0,
+            f"{twice} heard twice": twice > 0,
+            f"{disordered} heard out of order": disordered > 0,
             "a gap": any(page.is_told_of_a_gap for page in everybody),
             f"closed with {sorted({code for page in everybody for code in page.codes})}": any(page.codes for page in everybody),
             f"memory went from {before / MIB:.1f} to {after / MIB:.1f} MiB": after > before * (1 + MAX_GROWN),
@@ -218,26 +228,38 @@ async def day(operator: Operator, **settings: str) -> AsyncIterator[Day]:
 
 
 async def test_memory_and_descriptors_stay_as_they_are(operator: Operator, report: Callable[[str], None], figures: Figures):
-    async with day(operator) as over:
-        wrong, (before, after), (opened, open_at_last) = over.wrong, tenths(over.rss), tenths(over.descriptors)
-    report(
-        f"soak {LASTS_S:g} s, {SOCKETS} sockets: {before / MIB:.1f} -> {after / MIB:.1f} MiB, at most {max(over.rss) / MIB:.1f}; "
-        f"{opened:.0f} -> {open_at_last:.0f} descriptors; {over.published} publications, {over.heard} heard, "
-        f"{len(over.left)} left for good"
-    )
-    with figures.bars(
-        "soak",
-        {
-            "minutes": LASTS_S / 60,
-            "MiB behind the first quarter": before / MIB,
-            "MiB at the end": after / MIB,
-            "descriptors": f"{opened:.0f}, then {open_at_last:.0f}",
-            "publications": over.published,
-            "heard": over.heard,
-            "wrong": len(wrong),
-        },
-    ):
+    with figures.bars("soak", minutes=LASTS_S / 60) as found:
+        async with day(operator) as over:
+            wrong, (before, after), (opened, open_at_last) = over.wrong, tenths(over.rss), tenths(over.descriptors)
+        report(
+            f"soak {LASTS_S:g} s, {SOCKETS} sockets: {before / MIB:.1f} -> {after / MIB:.1f} MiB, at most "
+            f"{max(over.rss) / MIB:.1f}; {opened:.0f} -> {open_at_last:.0f} descriptors; {over.published} publications, "
+            f"{over.heard} heard, "
+            f"{len(over.left)} left for good"
+        )
+        found.update(
+            {
+                "MiB behind the first quarter": before / MIB,
+                "MiB at the end": after / MIB,
+                "descriptors": f"{opened:.0f}, then {open_at_last:.0f}",
+                "publications": over.published,
+                "heard": over.heard,
+                "wrong": len(wrong),
+            }
+        )
         assert [] == wrong
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [((4, 5, 6), (0, 0, 0)), ((0, 1, 1, 3), (1, 1, 0)), ((0, 2, 1, 3), (1, 0, 1)), ((0, 3), (2, 0, 0))],
+    ids=["all, from wherever it came", "one twice and one never", "two the wrong way round", "two never"],
+)
+def test_a_reader_counts_what_it_missed_apart_from_what_came_again(numbers: tuple[int, ...], found: tuple[int, int, int]):
+    reader = Reader("http://nowhere:1", 0)
+    for number in numbers:
+        reader._received({"html": f"<p>~{number}~</p>"}, "")
+    assert found == (reader.missed, reader.twice, reader.disordered)
 
 
 @pytest.mark.long

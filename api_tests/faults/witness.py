@@ -51,6 +51,8 @@ class Witness(Page):
         super().__init__(urls, retry_s, token=token)
         self.history = History(name, FEED)
         self.room_id = room_id
+        self.reads_anew = True
+        """Else it counts on what it is pushed, whatever it is told."""
         self.ready = asyncio.Event()
         """It is connected, in its room, and has read what it must."""
         self.ready_at = 0.0
@@ -110,7 +112,8 @@ class Witness(Page):
         self.ready.set()
 
     async def _read(self) -> None:
-        self._list(await self._read_anew(self))
+        if self.reads_anew:
+            self._list(await self._read_anew(self))
 
     def _received(self, message: Any, known: str) -> None:
         publication_id = message.get("id", "")

@@ -111,6 +111,21 @@ async def test_a_redis_that_is_back_empty_is_another_life_and_every_follower_is_
     await eventually(lambda: one.texts == other.texts == ["1", "2", "3"])
 
 
+async def test_a_node_that_finds_another_life_later_than_others_hears_all_of_it(redis: RedisServer, quick: None):
+    async with redis_node(redis) as one, proxy_to(redis.port) as proxy, redis_node(url=proxy.url) as other:
+        await say(one, "1")
+        await eventually(lambda: other.texts == ["1"])
+        proxy.refuse()
+        await eventually(lambda: other.state == "away")
+        await redis.restart_empty()
+        await eventually(lambda: len(one.lost_before) == 2)
+        await one.until_reached()
+        await say(one, "2", "3")
+        proxy.accept()
+        await eventually(lambda: other.texts == ["1", "2", "3"])
+        assert one.lost_before[1:] == other.lost_before[1:]
+
+
 async def test_a_redis_that_was_emptied_under_way_is_noticed(nodes: tuple[RedisNode, RedisNode], redis: RedisServer):
     one, other = nodes
     await say(one, "1", "2")

@@ -185,14 +185,14 @@ class RedisJournal:
 
     async def _look(self) -> None:
         """See whether the journal is the one that this node knows, and whether it has all that comes next."""
-        known = self._place
-        keys = [LIFE, stream_of(known.epoch)]
+        known, keys = self._place, [LIFE, stream_of(self._place.epoch)]
         answer = await self._look_script(keys=keys, args=[known.epoch, known.number, known.id, next_epoch(known.epoch)])
         epoch, last, following, now_us = answer
         self._lag.heard(int(now_us))
         newest = Place.of(epoch.decode(), last)
         if newest.epoch != known.epoch or (newest.number > known.number and not following):
-            self._lose(newest)
+            is_another = NOWHERE.epoch < known.epoch < newest.epoch  # others may have pushed again in it what is stored
+            self._lose(Place(newest.epoch, 0, 0) if is_another else newest)
 
     async def _read_next(self, block_ms: int | None = None) -> None:
         """Deliver the next entries, if there are any."""

@@ -56,7 +56,7 @@ def long_forms() -> Collection[str]:
 
 
 def _faults(name: str) -> str:
-    return f"`FAULTS=long pytest api_tests/faults/test_{name}.py`"
+    return f"`FAULTS=long .venv/bin/pytest api_tests/faults/test_{name}.py`"
 
 
 NONE_WRONG = "none lost, missing, twice, out of order, or shown to others"
@@ -100,7 +100,7 @@ ROWS = {
         "another process locks the database for 30 s", "loop held 50 ms at most (p99); 503 with Retry-After", _faults("locked")
     ),
     "D4": Row("PostgreSQL is killed, and restarted", "well in 10 s; each call under a key once", _faults("postgresql_away")),
-    **{f"A-{name}": Row(what, FLOOD, "`ABUSE=long pytest api_tests/abuse/test_floods.py`") for name, what in FLOODS.items()},
+    **{f"A-{name}": Row(what, FLOOD, "`ABUSE=long .venv/bin/pytest api_tests/abuse/test_floods.py`") for name, what in FLOODS.items()},
     "soak": Row("2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", SOAK),
 }
 

@@ -30,12 +30,21 @@ async def swept(services: Services, what: str, delete_some: DeleteSome, *, every
         while True:
             await rest.sleep(every_s)
             try:
-                while services.lease.owner is Owner.HERE and await step() == AT_ONCE:
-                    await rest.sleep(REST_S)
+                if deleted := await sweep_once(rest):
+                    _log.info("deleted what is too old", what=what, count=deleted)
             except Unavailable as error:
                 _log.warning("swept later", what=what, error=error.detail)
             except Exception:
                 _log.exception("could not be swept", what=what)
+
+    async def sweep_once(rest: Rest) -> int:
+        deleted = 0
+        while services.lease.owner is Owner.HERE:
+            deleted += (some := await step())
+            if some < AT_ONCE:
+                break
+            await rest.sleep(REST_S)
+        return deleted
 
     async def step() -> int:
         async with services.database.transaction() as session:

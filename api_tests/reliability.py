@@ -55,6 +55,9 @@ def long_forms() -> Collection[str]:
     return asked | ({"SOAK_S"} if float(os.environ.get("SOAK_S", "0")) > 0 else set())
 
 
+_FLOODS = "`ABUSE=long .venv/bin/pytest api_tests/abuse/test_floods.py`"
+
+
 def _faults(name: str) -> str:
     return f"`FAULTS=long .venv/bin/pytest api_tests/faults/test_{name}.py`"
 
@@ -100,7 +103,7 @@ ROWS = {
         "another process locks the database for 30 s", "loop held 50 ms at most (p99); 503 with Retry-After", _faults("locked")
     ),
     "D4": Row("PostgreSQL is killed, and restarted", "well in 10 s; each call under a key once", _faults("postgresql_away")),
-    **{f"A-{name}": Row(what, FLOOD, "`ABUSE=long .venv/bin/pytest api_tests/abuse/test_floods.py`") for name, what in FLOODS.items()},
+    **{f"A-{name}": Row(what, FLOOD, _FLOODS) for name, what in FLOODS.items()},
     "soak": Row("2,000 sockets, 20 leave and come a second, 50 publications a second", "memory and descriptors flat", SOAK),
 }
 

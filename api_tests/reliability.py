@@ -137,7 +137,7 @@ class Figures:
 
     def write(self, forms: Collection[str], page: Path = PAGE) -> None:
         """Put the rows whose long form ran into the page, in the order of the table. `forms`: as `long_forms()`."""
-        measured = {row: figures for row, figures in self._measured.items() if ROWS[row].form in forms}
+        measured = {row: figures for row, figures in self._measured.items() if forms and ROWS[row].form in forms}
         if not measured:
             return
         lines = {found["row"]: found[0] for found in _LINE.finditer(page.read_text())} if page.exists() else {}

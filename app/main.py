@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
@@ -76,6 +76,7 @@ from app.web.health import health_routes
 from app.web.metrics import metrics_routes
 from app.web.operation import GIVEN
 from app.web.options import options_routes
+from app.web.router import OwnRouter
 
 ROUTES = [route for feature in FEATURES for route in feature.routes]
 
@@ -146,9 +147,9 @@ def create_app(settings: Settings, *, demo: bool = False, place: WorkerPlace | N
     talk = Talk(parts.hub, handlers, settings.socket_rate_per_s, settings.socket_burst, running, set(), outcomes)
     office = _office(parts, services)
     answers = [answering(office)]
-    routes: list[Router | HTTPRouteHandler] = [
+    routes: list[OwnRouter | HTTPRouteHandler] = [
         _api_router(answers),
-        Router("/", route_handlers=metrics_routes(parts.monitoring.page), middleware=answers, include_in_schema=False),
+        OwnRouter("/", route_handlers=metrics_routes(parts.monitoring.page), middleware=answers, include_in_schema=False),
         *health_routes(parts.watch, parts.hub, parts.drain),
         *docs_routes(describe),
         *client_routes(),
@@ -240,10 +241,10 @@ def _build(settings: Settings, place: WorkerPlace | None) -> Parts:
     )
 
 
-def _api_router(middleware: Sequence[Middleware] = ()) -> Router:
+def _api_router(middleware: Sequence[Middleware] = ()) -> OwnRouter:
     """All operations. `answering` gives their functions what they ask for by name; Litestar wants to know the names."""
     names = {name: Provide(lambda: None, sync_to_thread=False) for name in GIVEN}
-    return Router("/api/v1", route_handlers=[*options_routes(ROUTES), *ROUTES], dependencies=names, middleware=middleware)
+    return OwnRouter("/api/v1", route_handlers=[*options_routes(ROUTES), *ROUTES], dependencies=names, middleware=middleware)
 
 
 def _office(parts: Parts, services: Services) -> Office:

@@ -152,8 +152,8 @@ async def test_one_that_is_pushed_again_stays_below_what_was_announced_since(nod
     await service.PUSHES_AGAIN[what](b.services, Again("the same", what, [str(old.id)], None))
     await a.heard(b)
     for page in (*pages, a.tab("ada"), b.tab("ada")):
+        await eventually(lambda page=page: 2 - (page not in pages) == len(page.heard))
         await shows(page, "new", "old")
-        assert 2 - (page not in pages) == len(page.heard)
 
 
 # -- what is lost -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import groupby
 
 import pytest
 
@@ -226,7 +227,7 @@ async def test_a_notification_that_two_nodes_changed_at_once_is_shown_as_it_is_s
         await mark(a.services, row.id, "archived", on=True)
     await overtake(lambda node: MARKS[first](node, row), lambda node: MARKS[second](node, row))
     await eventually(lambda: look == looks(page, row)[-1] and ("1" if look else "") == badges(page)[-1])
-    assert look != looks(page, row)[-2]
+    assert len([one for one, _ in groupby(looks(page, row))]) > 2  # for a moment it looked otherwise
 
 
 async def test_one_that_was_only_seen_changes_in_its_place(nodes: list[Node], overtake: Overtake):

@@ -101,7 +101,7 @@ def test_notes_of_handlers_are_made_at_first_use():
 @pytest.mark.parametrize("why", list(Close))
 def test_every_reason_fits_into_a_close_frame(why: Close):
     assert len(why.reason.encode()) <= 123
-    assert why.code in range(1008, 1014) or why.code in range(4400, 4500)
+    assert why.code in {1002, *range(1007, 1014), *range(4400, 4500)}
 
 
 async def test_a_socket_that_breaks_at_its_last_words_is_closed_all_the_same(logged: Callable[[], str]):

@@ -84,7 +84,7 @@ def test_a_server_that_does_not_start_says_why(bench: Bench):
         (("--app", "/nonexistent"), {}, "/nonexistent is no checkout of this project"),
         (("--before", "/nonexistent"), {}, "/nonexistent is no checkout of this project"),
         (("--recall", "/etc/passwd"), {}, "these are not files that --json wrote"),
-        (("--only", "room", "--runs", "1", "--alone"), {"CC": "/nonexistent"}, "CC=/nonexistent: there is no such compiler"),
+        (("--only", "requests", "--runs", "1", "--alone"), {"CC": "/nonexistent"}, "CC=/nonexistent: there is no such compiler"),
     ],
     ids=["no turns", "no such scenario", "no checkout", "no checkout before", "no figures", "no compiler"],
 )

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 from api_tests.missing import missing
 from api_tests.server import run_server
 from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
-from api_tests.waiting import SOON_S, eventually
+from api_tests.waiting import MS, SOON_S, eventually
 from app import wsx
 from app.hub import delivery
 from app.serving import run, stalls
@@ -159,6 +159,23 @@ async def test_who_has_connected_before_the_stop_is_answered_for_the_last_time(s
                 assert (200, 1) == (status, text.count(b"connection: close")), text
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", server.port)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_before_the_last_are_accepted_nobody_else_can_connect_where_the_socket_is_not_of_a_supervisor(is_shared: bool):
+    with socket.socket() as listener, socket.socket() as early, socket.socket() as late:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_shared)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        early.connect(listener.getsockname())
+        run._let_nobody_in(listener)
+        late.settimeout(100 * MS)
+        with nullcontext() if is_shared else pytest.raises(TimeoutError):
+            late.connect(listener.getsockname())
+        accepted, _ = listener.accept()
+        with accepted:
+            early.sendall(b"asked")
+            assert b"asked" == accepted.recv(9)
 
 
 async def test_who_has_connected_and_asks_nothing_holds_up_no_stop(settings: Settings):

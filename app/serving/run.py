@@ -5,8 +5,10 @@ import gc
 import logging
 import resource
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from ctypes import addressof, create_string_buffer
 from math import ceil
 from typing import Any
 
@@ -36,6 +38,11 @@ TURNS_TO_ACCEPT = 2
 """Of the loop: in the first it accepts all who wait to be, in the second it knows them. Closing before would cut them off."""
 MAX_USER_TIMEOUT_S = 2_147_483.0
 """More milliseconds than that the kernel cannot count: 24 days."""
+
+_ATTACH_FILTER = 26
+"""SO_ATTACH_FILTER of Linux (socket(7)), which Python has no name for: a program of the Berkeley Packet Filter, for what comes."""
+_RETURN = 0x06
+"""The instruction of that which ends it, with how many bytes of a packet are taken."""
 
 _log = logging.getLogger("wsx.serving")
 
@@ -83,6 +90,19 @@ def user_timeout_s(settings: Settings) -> float:
     return min(2 * (heartbeat_s + MAX_STALL_S + CLOSE_TIMEOUT_S), MAX_USER_TIMEOUT_S)
 
 
+def _let_nobody_in(listener: socket.socket) -> None:
+    """Who connects from now on is not heard, tries again after a second, and is refused then: no proxy takes that for an answer.
+
+    Whoever is in the kernel's queue when the socket is closed is cut off, with what was asked. So the queue must be empty by then.
+    The socket of one of several processes is left as it is: it belongs to their supervisor, and the next one accepts from it.
+    """
+    if listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):
+        return
+    drop_all = create_string_buffer(struct.pack("HBBI", _RETURN, 0, 0, 0))
+    with suppress(OSError):  # another system than Linux
+        listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, addressof(drop_all)))
+
+
 class Server(uvicorn.Server):
     """Lets the application drain while its sockets are open: uvicorn closes them before it tells the application.
 
@@ -124,11 +144,13 @@ class Server(uvicorn.Server):
                 await self._drain()
             except Exception:
                 _log.exception("draining failed")
-        await self._hear_last_calls()
+        await self._hear_last_calls(sockets or ())
         self.config.timeout_graceful_shutdown = max(1, ceil(until - monotonic()))
         await super().shutdown(sockets)
 
-    async def _hear_last_calls(self) -> None:
+    async def _hear_last_calls(self, listeners: Iterable[socket.socket]) -> None:
+        for listener in listeners:
+            _let_nobody_in(listener)
         for _ in range(TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         for server in self.servers:

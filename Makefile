@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests lock client openapi bench faults soak abuse hostile autobahn pictures clean
+.PHONY: help install run test check tests debug lock client openapi bench faults soak abuse hostile autobahn pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -18,7 +18,7 @@ run: install ## serve, with the demo page, on http://127.0.0.1:8000
 
 test: .venv/.tested-with ## set up everything that the tests need, then all gates and tests
 	@api_tests/system-packages.sh
-	@$(MAKE) --no-print-directory check tests
+	@$(MAKE) --no-print-directory tests GATES=check
 
 check: .venv/.tested-with ## the gates that run nothing: style, types, import contracts, security
 	$(BIN)/ruff check $(SOURCES)
@@ -29,7 +29,7 @@ check: .venv/.tested-with ## the gates that run nothing: style, types, import co
 
 tests: .venv/.tested-with ## only the tests, with coverage; three parts at once
 	@rm -rf .coverage .coverage.* .build/tests && mkdir -p .build/tests
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(PARTS:%=tests-of-%)
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target $(GATES) $(PARTS:%=tests-of-%)
 	@$(MAKE) --no-print-directory --jobs=1 $(PARTS:%=again-%)
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='app/hub/*,app/wire/*,app/journal/*,app/serving/*' --fail-under=100
@@ -37,7 +37,8 @@ tests: .venv/.tested-with ## only the tests, with coverage; three parts at once
 
 PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 
-# Coverage and asyncio's debug mode each double the time of a test: each part has one of them, or none, where other processes serve.
+# Coverage doubles the time of a test, and so does asyncio's debug mode (`make debug`): parts where other processes serve, or that run a
+# second time on PostgreSQL, have neither.
 MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
 HOW.processes-1 := $(BIN)/python
@@ -45,8 +46,8 @@ HOW.processes-2 := $(MEASURED)
 HOW.processes-3 := $(BIN)/python
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
-HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
-HOW.postgresql-2 := $(HOW.postgresql-1)
+HOW.postgresql-1 := $(BIN)/python
+HOW.postgresql-2 := $(BIN)/python
 # The longest first: what is started last must not be what is waited for.
 PARTS := processes-1 rest processes-2 processes-3 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
@@ -75,6 +76,10 @@ again-%:
 	  echo "once more, alone: what failed of $*"; \
 	  $(PYTEST) --last-failed --last-failed-no-failures=none --maxfail=1; \
 	fi
+
+debug: .venv/.tested-with ## the tests of what is stored, on PostgreSQL, in asyncio's debug mode; ten minutes
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(PART.postgresql-1)
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(PART.postgresql-2)
 
 client: .venv/.tested-with ## rewrite what /wsx.js sends from app/assets/wsx.js
 	$(BIN)/python -m api_tests.web.minified

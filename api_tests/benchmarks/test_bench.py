@@ -66,7 +66,7 @@ def test_messages_are_committed_in_both_ways(bench: Bench, how: str):
 
 
 def test_a_history_is_made_and_read(bench: Bench):
-    figures = read_history(bench, "product", store="SQLite", messages=2_000, asked=3)
+    figures = read_history(bench, "product", store="SQLite", messages=2_000, asked=3, warm_up=1)
     assert {f"{kind}_p99" for kind in KINDS} | {"ready_s", "ready_empty_s"} <= figures.keys()
     assert 0 < figures["inbox_p50"] <= figures["inbox_p99"]
 

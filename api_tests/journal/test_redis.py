@@ -31,6 +31,7 @@ async def test_every_node_hears_all_in_the_same_order(nodes: tuple[RedisNode, Re
 async def test_a_page_that_comes_to_another_node_reads_there_what_it_missed(nodes: tuple[RedisNode, RedisNode]):
     one, other = nodes
     first, *_ = await say(one, "1", "2", "3")
+    await eventually(lambda: other.head() == one.head())
     assert ["2", "3"] == [entry.payload.decode() for entry in await other.read(first, 10)]
 
 

@@ -116,14 +116,14 @@ def _kinds(size: Size, chance: Chance) -> Mapping[str, Callable[[], Ask]]:
     }
 
 
-def _measure(client: _Client, size: Size, asked: int) -> dict[str, float]:
+def _measure(client: _Client, size: Size, asked: int, warm_up: int = WARM_UP) -> dict[str, float]:
     """In turn one of each kind."""
     kinds = _kinds(size, Chance(size.messages))
     took: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for number in range(WARM_UP + asked):
+    for number in range(warm_up + asked):
         for kind, make in kinds.items():
             one = client.timed_ms(*make())
-            if number >= WARM_UP:
+            if number >= warm_up:
                 took[kind].append(one)
     return {
         f"{kind}_{name}": _percentile(times, part) for kind, times in took.items() for name, part in (("p50", 0.5), ("p99", 0.99))
@@ -134,14 +134,16 @@ def _percentile(times: Sequence[float], part: float) -> float:
     return sorted(times)[int(part * len(times))]
 
 
-def read_history(bench: Bench, server: str, *, store: str, messages: int = MESSAGES, asked: int = ASKED) -> Figures:
+def read_history(
+    bench: Bench, server: str, *, store: str, messages: int = MESSAGES, asked: int = ASKED, warm_up: int = WARM_UP
+) -> Figures:
     """A server on the history, and how long it took to start beside one whose tables are empty."""
     with STORES[store](bench, size := _size(bench, messages)) as url:
         extra = {"WSX_DATABASE_URL": url}
         began = time.perf_counter()
         with serving(bench, server, extra) as running, closing(_Client(bench, running)) as client:
             ready = time.perf_counter() - began
-            figures = _measure(client, size, asked)
+            figures = _measure(client, size, asked, warm_up)
     empty = {"WSX_DATABASE_URL": f"sqlite+aiosqlite:///{bench.folder}/empty.db"}
     with serving(bench, server, empty):
         pass

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 SOURCES := app migrations api_tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check tests debug lock client openapi bench faults soak abuse hostile autobahn pictures clean
+.PHONY: help install run test check tests lock client openapi bench faults soak abuse hostile autobahn pictures clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -37,8 +37,7 @@ tests: .venv/.tested-with ## only the tests, with coverage; three parts at once
 
 PYTEST = $(HOW.$*) -m pytest -o cache_dir=.build/tests/$* $(PART.$*)
 
-# Coverage doubles the time of a test, and so does asyncio's debug mode (`make debug`): parts where other processes serve, or that run a
-# second time on PostgreSQL, have neither.
+# Coverage and asyncio's debug mode each double the time of a test: each part has one of them, or none, where other processes serve.
 MEASURED := $(BIN)/coverage run --parallel-mode
 HOW.rest := $(MEASURED)
 HOW.processes-1 := $(BIN)/python
@@ -46,8 +45,8 @@ HOW.processes-2 := $(MEASURED)
 HOW.processes-3 := $(BIN)/python
 HOW.features-1 := $(MEASURED)
 HOW.features-2 := $(MEASURED)
-HOW.postgresql-1 := $(BIN)/python
-HOW.postgresql-2 := $(BIN)/python
+HOW.postgresql-1 := PYTHONASYNCIODEBUG=1 $(BIN)/python
+HOW.postgresql-2 := $(HOW.postgresql-1)
 # The longest first: what is started last must not be what is waited for.
 PARTS := processes-1 rest processes-2 processes-3 features-1 features-2 postgresql-1 postgresql-2
 # What starts processes, and mostly waits for them.
@@ -77,10 +76,6 @@ again-%:
 	  $(PYTEST) --last-failed --last-failed-no-failures=none --maxfail=1; \
 	fi
 
-debug: .venv/.tested-with ## the tests of what is stored, on PostgreSQL, in asyncio's debug mode; ten minutes
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(PART.postgresql-1)
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest $(PART.postgresql-2)
-
 client: .venv/.tested-with ## rewrite what /wsx.js sends from app/assets/wsx.js
 	$(BIN)/python -m api_tests.web.minified
 
@@ -93,7 +88,7 @@ bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ON
 faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; an hour, alone on the machine, as root
 	FAULTS=long $(BIN)/python -m pytest --timeout=600 api_tests/faults
 
-soak: .venv/.tested-with ## an hour with 2,000 sockets that come and go; SECONDS=180 for less
+soak: .venv/.tested-with ## an hour with 2,000 sockets that come and go; SECONDS=1500 for less: until the journal is full, memory grows
 	SOAK_S=$(or $(SECONDS),3600) $(BIN)/python -m pytest --timeout=7200 api_tests/faults/test_soak.py -k stay
 
 hostile: .venv/.tested-with ## every hostile string into every field, judged in Chromium; some minutes; needs Debian's wfuzz

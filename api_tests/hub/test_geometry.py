@@ -110,7 +110,7 @@ def check_is_found(circle: tuple[float, float, float], place: Place) -> None:
 @example(((0.0, 180.0, 10.0), Place(0.05, -180)))
 @example(((90.0, 0.0, 10.0), Place(89.95, -180)))
 @example(((89.9999, 0.0, 0.02), Place(89.99995, 180)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 def test_whoever_is_within_a_circle_is_in_one_of_its_cells(circle_and_place: tuple[tuple[float, float, float], Place]):
     check_is_found(*circle_and_place)
 
@@ -128,7 +128,7 @@ def coarse_map():
 @example(((0.0, 0.0, MAX_RADIUS_KM), Place(0, 180)))
 @example(((52.52, 13.405, MAX_RADIUS_KM), Place(-52.52, -166.595)))
 @example(((0.0, 5e-7, HALF_WAY_KM / 2 - 1e-5), Place(0, 90)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_circles_as_large_as_the_globe_too(coarse_map: None, circle_and_place: tuple[tuple[float, float, float], Place]):
     check_is_found(*circle_and_place)
 
@@ -139,7 +139,7 @@ def test_circles_as_large_as_the_globe_too(coarse_map: None, circle_and_place: t
 @example(((90.0, 0.0, 10.0), Place(89.95, -180)))
 @example(((0.0, 0.0, MAX_RADIUS_KM), Place(0, 180)))
 @example(((-89.95, 30.0, 12.0), Place(-89.95, -150)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1_000, deadline=None)
 def test_a_circle_holds_just_those_whose_distance_is_within_it(circle_and_place: tuple[tuple[float, float, float], Place]):
     (latitude, longitude, radius_km), place = circle_and_place
     assert (distance_km(latitude, longitude, place) <= radius_km) is Circle(latitude, longitude, radius_km).holds(place)

@@ -1,7 +1,7 @@
 """An hour of an ordinary day: pages come and go, all are told much. Memory and descriptors stay as they are, nothing is missing.
 
-`make soak` runs the hour; `make soak SECONDS=1500` less of it: until the journal is full, memory grows. A few seconds of it run with
-the other tests.
+`make soak` runs the hour; `make soak SECONDS=1500` less of it: until the journal is full, memory grows. A few seconds of
+it run with the other tests.
 """
 
 import asyncio

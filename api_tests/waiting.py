@@ -19,11 +19,11 @@ async def eventually(holds: Callable[[], object], within: float = SOON_S) -> Non
         await asyncio.sleep(2 * MS)
 
 
-async def eventually_told(holds: Callable[[], Awaitable[object]], within: float = SOON_S) -> None:
-    """The same for what must be asked for."""
+async def eventually_told(holds: Callable[[], Awaitable[object]], within: float = SOON_S, *, every_s: float = 2 * MS) -> None:
+    """The same for what must be asked for; so often."""
     until = time.monotonic() + within
     while not await holds():
         if time.monotonic() > until:
             message = "it did not become true in time"
             raise TimeoutError(message)
-        await asyncio.sleep(2 * MS)
+        await asyncio.sleep(every_s)

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+from api_tests.abuse.sockets import in_process
 from api_tests.cli.command import Operator, Serving
 from api_tests.server import ADMIN_KEY, SECRET
 
@@ -21,7 +22,8 @@ class Victim:
         self._serving = serving
         self.url = serving.url
         self.port = int(serving.url.rpartition(":")[2])
-        self._proc = Path(f"/proc/{serving.process.pid}")
+        self.pid = serving.process.pid
+        self._proc = Path(f"/proc/{self.pid}")
 
     @property
     def log(self) -> str:
@@ -47,11 +49,7 @@ class Victim:
 
     def sockets(self) -> int:
         """Descriptors of sockets that it has open, the listening one included."""
-        found = 0
-        for link in (self._proc / "fd").iterdir():
-            with suppress(FileNotFoundError):  # closed meanwhile
-                found += link.readlink().name.startswith("socket:")
-        return found
+        return in_process(self.pid)
 
     def _status(self, name: str) -> int:
         return int(re.search(rf"{name}:\s+(\d+) kB", (self._proc / "status").read_text())[1]) * 1024

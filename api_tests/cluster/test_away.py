@@ -162,7 +162,7 @@ async def _send_and_move(nodes: list[Node]) -> None:
         node = nodes[number % 2]
         page = node.tab("ada")
         await asyncio.sleep(number % 4 * 10 * MS)
-        await node.hub.delivery.until_written()
+        await node.hub.delivery.writing.until_written()
         seen.update(_shown(page))
         node.close(page)
     over.set()

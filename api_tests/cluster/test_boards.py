@@ -67,7 +67,7 @@ async def test_whoever_connects_while_it_is_published_is_shown_it_once_on_each_n
         await asyncio.gather(*connecting)
     for node, other in (nodes, nodes[::-1]):
         await node.heard(other)
-        await node.hub.delivery.until_written()
+        await node.hub.delivery.writing.until_written()
     assert {tuple(seen(page)) for page in pages} == {("4", "3", "2", "1", "0")}
 
 

@@ -61,7 +61,7 @@ async def test_whoever_joins_here_while_it_is_talked_there_shows_exactly_what_is
         over.set()
         await asyncio.gather(*talking)
         await b.heard(a)
-        await b.hub.delivery.until_written()
+        await b.hub.delivery.writing.until_written()
         stored = await _all_stored(a)
         for page in pages:
             shown = _shown(page)
@@ -135,5 +135,5 @@ async def test_a_page_that_joins_while_it_catches_up_shows_what_is_said_meanwhil
     await join
     await send_to_room(a.services, ROOM, "since", sender=None, author="A")
     await b.heard(a)
-    await b.hub.delivery.until_written()
+    await b.hub.delivery.writing.until_written()
     assert ["missed", "meanwhile", "since"] == _shown(page).texts

@@ -65,7 +65,7 @@ def overtake(nodes: list[Node], monkeypatch: pytest.MonkeyPatch) -> Overtake:
         held.may_go_on.set()
         await changing
         await b.heard(a)
-        await b.hub.delivery.until_written()
+        await b.hub.delivery.writing.until_written()
 
     return run
 
@@ -181,7 +181,7 @@ async def test_a_private_message_that_is_removed_at_once_is_taken_away_once(node
     row = await send_to_user(node.services, "ada", "written", sender=User("bob", "Bob"))
     await remove(node.services, row.id)
     await eventually(lambda: not is_looking(node))
-    await node.hub.delivery.until_written()
+    await node.hub.delivery.writing.until_written()
     assert ["beforeend", "delete"] == [message["swap"] for message in page.sink.messages]
 
 

@@ -1,21 +1,26 @@
 """Whether those who will say nothing more are gone: from what the server counts, from its descriptors, and from the kernel."""
 
-from pathlib import Path
+import asyncio
+import sys
 
 from api_tests.abuse.victim import Victim
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY
-from api_tests.waiting import eventually, eventually_told
+from api_tests.waiting import MS, eventually_told
 from app.kernel.clock import monotonic
 
-_LISTENING, _TIME_WAIT = "0A", "06"
-_ENDED = {_LISTENING, _TIME_WAIT}
+LOOKS_EVERY_S = 100 * MS
+"""The server is asked no oftener: whoever else uses it is measured meanwhile."""
 
 
-def in_kernel(port: int) -> int:
-    """TCP connections of this port of ours, also those that no process has any more. (`man 5 proc`, /proc/net/tcp)"""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(int(local.partition(":")[2], 16) == port and state not in _ENDED for _, local, _, state, *_ in lines)
+async def until_counted(victim: Victim, connections: int, within: float) -> None:
+    """Return when the server counts just so many. Raises TimeoutError."""
+    async with ApiClient(victim.url, ADMIN_KEY) as api:
+
+        async def are_counted() -> bool:
+            return connections == (await api.get("/connections/count")).json()["connections"]
+
+        await eventually_told(are_counted, within, every_s=LOOKS_EVERY_S)
 
 
 async def gone_s(victim: Victim, sockets_before: int, stay: int, within: float, *, callers: int = 0) -> tuple[float, float]:
@@ -24,14 +29,22 @@ async def gone_s(victim: Victim, sockets_before: int, stay: int, within: float, 
     `callers`: connections of callers of the REST interface that were made since `sockets_before`, and stay as well.
     """
     began = monotonic()
-    async with ApiClient(victim.url, ADMIN_KEY) as api:
-
-        async def counts_none() -> bool:
-            return stay == (await api.get("/connections/count")).json()["connections"]
-
-        await eventually_told(counts_none, within)
-        uncounted_s = monotonic() - began
-    await eventually(
-        lambda: victim.sockets() <= sockets_before + callers and in_kernel(victim.port) <= stay + callers, within - uncounted_s
-    )
+    await until_counted(victim, stay, within)
+    uncounted_s = monotonic() - began
+    await _until_closed(victim, sockets_before + callers, stay + callers, within - uncounted_s)
     return uncounted_s, monotonic() - began
+
+
+async def _until_closed(victim: Victim, sockets: int, connections: int, within: float) -> None:
+    wanted = map(str, (victim.pid, victim.port, sockets, connections))
+    looking = await asyncio.create_subprocess_exec(sys.executable, "-m", "api_tests.abuse.sockets", *wanted)
+    try:
+        async with asyncio.timeout(within):
+            assert 0 == await looking.wait()
+    except TimeoutError as error:
+        message = "process and kernel have not let go of them in time"
+        raise TimeoutError(message) from error
+    finally:
+        if looking.returncode is None:
+            looking.kill()
+            await looking.wait()

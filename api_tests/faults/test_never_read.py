@@ -12,11 +12,11 @@ from api_tests.abuse.victim import MIB, Victim, victim
 from api_tests.abuse.visitors import Visitors, visitors
 from api_tests.cli.command import Operator
 from api_tests.client import ApiClient
-from api_tests.faults.leaving import gone_s
+from api_tests.faults.leaving import gone_s, until_counted
 from api_tests.faults.scene import IS_LONG, p99
 from api_tests.reliability import Figures
 from api_tests.server import ADMIN_KEY
-from api_tests.waiting import MS, SOON_S, eventually
+from api_tests.waiting import MS, SOON_S
 
 COUNTS = (50, 2_000) if IS_LONG else (20,)
 VISITORS, BEFORE_S, DURING_S = (40, 20.0, 40.0) if IS_LONG else (4, 0.5, 0.5)
@@ -74,7 +74,7 @@ async def stall(running: Victim, people: Visitors, count: int) -> Told:
         told.before_s = await people.waits_s(BEFORE_S)
     rss = running.forget_peak()
     async with flooding("stalled", running.port, count):
-        await eventually(lambda: running.sockets() >= sockets + count, GONE_WITHIN_S)
+        await until_counted(running, len(people) + count, GONE_WITHIN_S)
         async with broadcasts(running):
             (told.uncounted_s, told.gone_s), told.during_s = await asyncio.gather(
                 gone_s(running, sockets, len(people), GONE_WITHIN_S, callers=1), people.waits_s(DURING_S)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from api_tests.hub.recording import Tab, make_hub, tab, turns
-from app.hub import delivery
+from app.hub import writing
 from app.hub.audience import everyone, users
 from app.hub.close import Close
 from app.hub.hub import Hub
@@ -179,19 +179,19 @@ async def test_who_is_closed_over_the_total_may_read_why_while_there_is_room_for
 
 
 async def test_a_publisher_waits_while_many_are_still_to_be_written_to(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
-    monkeypatch.setattr(delivery, "MAX_AHEAD", 100)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_AHEAD", 100)
     hub = make_hub()
-    pages = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
+    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
     await hub.publish(one(everyone, Update("#a", "1", "beforeend")))
     assert [1] * len(pages) == [len(page.heard) for page in pages]
 
 
 async def test_one_who_publishes_in_the_middle_of_a_round_waits_for_the_end_of_the_next(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
-    monkeypatch.setattr(delivery, "MAX_AHEAD", 100)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_AHEAD", 100)
     hub = make_hub()
-    pages = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
+    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
     first = asyncio.create_task(hub.publish(one(everyone, Update("#a", "1", "beforeend"))))
     await begun(pages)
     second = asyncio.create_task(hub.publish(one(everyone, Update("#a", "2", "beforeend"))))
@@ -203,10 +203,10 @@ async def test_one_who_publishes_in_the_middle_of_a_round_waits_for_the_end_of_t
 
 
 async def test_one_whose_hearers_are_all_still_to_come_is_done_with_this_round(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
-    monkeypatch.setattr(delivery, "MAX_AHEAD", 100)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_AHEAD", 100)
     hub = make_hub()
-    pages = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
+    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
     last = tab(hub, "ada")
     first = asyncio.create_task(hub.publish(one(everyone, Update("#a", "1", "beforeend"))))
     await begun(pages)
@@ -216,10 +216,10 @@ async def test_one_whose_hearers_are_all_still_to_come_is_done_with_this_round(m
 
 
 async def test_one_who_no_longer_waits_keeps_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
-    monkeypatch.setattr(delivery, "MAX_AHEAD", 100)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_AHEAD", 100)
     hub = make_hub()
-    pages = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
+    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
     both = [asyncio.create_task(hub.publish(one(everyone, Update("#a", word, "beforeend")))) for word in "12"]
     await turns()
     both[0].cancel()
@@ -232,10 +232,10 @@ async def test_publishers_wait_when_very_many_publish_at_once():
     page = tab(hub)
     publishers = [
         asyncio.create_task(hub.publish(one(everyone, Update("#a", str(number), "beforeend"))))
-        for number in range(delivery.MAX_JOINED + 10)
+        for number in range(writing.MAX_JOINED + 10)
     ]
     await turns()
-    assert (delivery.MAX_JOINED, 0) == (sum(publisher.done() for publisher in publishers), len(page.heard))
+    assert (writing.MAX_JOINED, 0) == (sum(publisher.done() for publisher in publishers), len(page.heard))
     await turns(3)
     assert all(publisher.done() for publisher in publishers)
     assert [str(number) for number in range(len(publishers))] == page.heard
@@ -243,5 +243,5 @@ async def test_publishers_wait_when_very_many_publish_at_once():
 
 async def test_publishers_of_what_nobody_hears_never_wait():
     hub = make_hub()
-    for _ in range(2 * delivery.MAX_JOINED):
+    for _ in range(2 * writing.MAX_JOINED):
         await hub.publish(one(everyone, Update("#a", "x")))

@@ -6,7 +6,7 @@ import pytest
 
 from api_tests.counting import counted
 from api_tests.hub.recording import PLAIN, V1, make_hub
-from app.hub import delivery
+from app.hub import writing
 from app.hub.audience import everyone
 from app.hub.hub import Hub
 from app.hub.pending import Pending
@@ -23,7 +23,7 @@ FEW, MANY = 100, 300
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A round is one stretch, however slow the machine: else it is cut where its time is up, and the rest is counted by nobody."""
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 3600.0)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 3600.0)
 
 
 class BareSink:
@@ -42,7 +42,7 @@ def crowd(count: int, forms: tuple[Dialect, ...] = (PLAIN,)) -> Hub:
     hub = make_hub()
     for number in range(count):
         hub.connect(BareSink(), forms[number % len(forms)], None, address="", user_agent="")
-    hub.delivery._flush()
+    hub.delivery.writing._flush()
     return hub
 
 
@@ -50,7 +50,7 @@ def broadcast(hub: Hub, times: int = 1) -> None:
     """All that happens between the journal and the sockets, in one turn of the loop."""
     for _ in range(times):
         hub.deliver_local(Entry("c", encode(one(everyone, Update("#a", "x", "beforeend")))))
-    hub.delivery._flush()
+    hub.delivery.writing._flush()
 
 
 async def per_connection(act: Callable[[Hub], None]) -> tuple[float, float]:

@@ -9,8 +9,8 @@ import pytest
 
 from api_tests.hub.recording import PLAIN, V1, Tab, make_hub, tab, turns
 from api_tests.waiting import eventually
-from app.hub import delivery
 from app.hub import receipts as receipts_module
+from app.hub import writing
 from app.hub.audience import Connections, everyone, roles, users
 from app.hub.hub import Hub
 from app.hub.publication import Part, Publication, one
@@ -128,9 +128,9 @@ async def test_the_bound_closes_in_a_batch_too():
 
 
 async def test_a_long_flush_gives_the_loop_back_and_loses_nothing(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
     hub = make_hub()
-    tabs = [tab(hub) for _ in range(5 * delivery.CHECK_EVERY)]
+    tabs = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
     await hub.publish(one(everyone, Update("#a", "1", "beforeend")))
     await turns()
     written = sum(len(one.sink.writes) for one in tabs)
@@ -148,16 +148,16 @@ async def test_other_work_runs_while_many_are_written_to():
         one_tab.sink.write = lambda _message: time.sleep(write_s) or True
     await hub.publish(one(everyone, Update("#a", "1")))
     written = []  # in each turn: on a slow machine less
-    while ahead := hub.delivery.ahead:
+    while ahead := hub.delivery.writing.ahead:
         await asyncio.sleep(0)
-        written.append(ahead - hub.delivery.ahead)
-    assert max(written) <= delivery.MAX_HOLD_S / write_s + delivery.CHECK_EVERY
+        written.append(ahead - hub.delivery.writing.ahead)
+    assert max(written) <= writing.MAX_HOLD_S / write_s + writing.CHECK_EVERY
 
 
 async def test_a_flush_that_went_on_does_not_write_to_who_has_closed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
     hub = make_hub()
-    tabs = [tab(hub) for _ in range(3 * delivery.CHECK_EVERY)]
+    tabs = [tab(hub) for _ in range(3 * writing.CHECK_EVERY)]
     await hub.publish(one(everyone, Update("#a", "1")))
     await turns()
     left = tabs[-1]
@@ -185,13 +185,13 @@ async def test_a_socket_that_cannot_even_be_dropped_keeps_nothing_from_the_other
     monkeypatch.setattr(broken.sink, "abort", lambda: broken.sink.write(None))
     for word in ("1", "2"):
         await hub.publish(one(everyone, Update("#a", word, "beforeend")))
-        await hub.delivery.until_written()
-    assert (["1", "2"], 0) == (page.heard, hub.delivery.ahead)
+        await hub.delivery.writing.until_written()
+    assert (["1", "2"], 0) == (page.heard, hub.delivery.writing.ahead)
 
 
 async def test_a_flush_that_fails_goes_on_in_the_next_turn(monkeypatch: pytest.MonkeyPatch):
     hub = make_hub()
-    tabs = [tab(hub) for _ in range(3 * delivery.CHECK_EVERY)]
+    tabs = [tab(hub) for _ in range(3 * writing.CHECK_EVERY)]
     real, failures = hub.delivery._write, []
 
     def fail_once(outboxes: object) -> None:
@@ -203,15 +203,15 @@ async def test_a_flush_that_fails_goes_on_in_the_next_turn(monkeypatch: pytest.M
     monkeypatch.setattr(hub.delivery, "_write", fail_once)
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     await hub.publish(one(everyone, Update("#a", "1", "beforeend")))
-    await hub.delivery.until_written()
-    assert [["1"]] * (2 * delivery.CHECK_EVERY) == [page.heard for page in tabs[delivery.CHECK_EVERY :]]
+    await hub.delivery.writing.until_written()
+    assert [["1"]] * (2 * writing.CHECK_EVERY) == [page.heard for page in tabs[writing.CHECK_EVERY :]]
 
 
 async def test_more_publications_at_once_than_receipts_are_kept_all_have_theirs(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(receipts_module, "KEPT", 10)
     hub = make_hub()
     page = tab(hub)
-    many = [one(everyone, Update("#a", str(number), "beforeend")) for number in range(2 * delivery.MAX_JOINED)]
+    many = [one(everyone, Update("#a", str(number), "beforeend")) for number in range(2 * writing.MAX_JOINED)]
     receipts = await asyncio.gather(*map(hub.publish, many))
     assert [(said.id, 1, 1) for said in many] == receipts
     assert len(many) == len(page.heard)

@@ -30,10 +30,10 @@ class Stream:
         self.connection = self.hub.connect(self.sink, STREAMS[self.name], ADA, address="", user_agent="", back=back)
         if room:
             self.hub.registry.join(self.connection, room)
-        await self.hub.delivery.until_written()
+        await self.hub.delivery.writing.until_written()
         for task in tuple(self.hub.returning.running):
             await task
-        await self.hub.delivery.until_written()
+        await self.hub.delivery.writing.until_written()
         return self
 
     @property
@@ -63,7 +63,7 @@ async def publish(hub: Hub, *audiences: Audience) -> None:
     updates = [Update("#a", first, "outerHTML"), *(Update("#b", html, "beforeend") for html in others)]
     parts = [Part(audience, update) for audience, update in zip(audiences, updates, strict=True)]
     await hub.publish(Publication("p1", tuple(parts), is_batch=True))
-    await hub.delivery.until_written()
+    await hub.delivery.writing.until_written()
 
 
 @pytest.mark.parametrize("name", ["htmx", "turbo"])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from api_tests.hub.recording import V1, make_hub, tab, turns
-from app.hub import delivery
+from app.hub import writing
 from app.hub.audience import everyone, users
 from app.hub.publication import encode, one
 from app.journal.port import Entry
@@ -25,7 +25,7 @@ async def test_bytes_are_those_of_all_that_was_given_to_sockets():
         await hub.publish(one(everyone, Update("#a", "x", "beforeend")))
         await turns()
     given = [sum(len(write.data) for write in one.sink.writes) for one in tabs]
-    assert sum(given) == hub.delivery.sent_bytes
+    assert sum(given) == hub.delivery.writing.sent_bytes
     assert given[2] < given[0]
 
 
@@ -55,15 +55,15 @@ async def test_refused_updates_are_those_that_were_to_be_heard_and_were_not_take
 
 
 async def test_the_time_of_a_publication_ends_with_its_last_write(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)  # each stretch of writing is as short as can be
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)  # each stretch of writing is as short as can be
     hub = make_hub()
-    for _ in range(3 * delivery.CHECK_EVERY):
+    for _ in range(3 * writing.CHECK_EVERY):
         tab(hub)
-    await hub.delivery.until_written()
+    await hub.delivery.writing.until_written()
     publishing = asyncio.create_task(hub.publish(one(everyone, Update("#a", "x"))))
     await turns(2)
     assert publishing.done()
-    while hub.delivery.ahead:
+    while hub.delivery.writing.ahead:
         assert 0 == values(hub.latency.here)
         await turns()
     assert (1, 0) == (values(hub.latency.here), values(hub.latency.elsewhere))
@@ -72,7 +72,7 @@ async def test_the_time_of_a_publication_ends_with_its_last_write(monkeypatch: p
 async def test_what_is_published_during_a_round_is_timed_to_the_end_of_the_next():
     hub = make_hub()
     tab(hub)
-    await hub.delivery.until_written()
+    await hub.delivery.writing.until_written()
     first, second = (encode(one(everyone, Update("#a", word, "beforeend"))) for word in "12")
     hub.deliver_local(Entry("c", first))
     await turns()

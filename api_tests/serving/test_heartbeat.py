@@ -10,10 +10,11 @@ import pytest
 
 from api_tests.serving.raw import Ear, Frame, detaching, frame, serving
 from api_tests.waiting import eventually
+from app.kernel.stretches import Stretches
 from app.serving import heartbeat, stalls
 from app.serving.heartbeat import SLOTS, Heartbeat
 from app.serving.protocol import WsxProtocol
-from app.serving.stretches import MAX_HOLD_S, Stretches
+from app.serving.stretches import MAX_HOLD_S
 from app.wire.prepared import Prepared
 
 TEXT, PING, PONG = 1, 9, 10

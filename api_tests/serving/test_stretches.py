@@ -6,7 +6,8 @@ from collections import Counter
 
 from api_tests.serving.raw import Ear, RawPeer, serving
 from api_tests.waiting import MS, eventually
-from app.serving.stretches import MAX_HOLD_S, Stretches
+from app.kernel.stretches import Stretches
+from app.serving.stretches import MAX_HOLD_S
 
 CALL_S = 2 * MS
 

@@ -101,7 +101,7 @@ class CatchUp:
         """Write this behind what was taken up already. Before its hello a page is told nothing."""
         if self._outbox.sent_count or self._missed is not NOTHING:
             self._tell(payload)
-            self._delivery.write_missed(self._outbox, self._take_missed())
+            self._delivery.writing.write_missed(self._outbox, self._take_missed())
 
     def stop(self) -> None:
         """The connection is closed."""
@@ -262,7 +262,7 @@ class CatchUp:
         """Write what was taken up, and wait until the socket takes more."""
         missed = self._take_missed()
         self._woken.clear()
-        if not self._delivery.write_missed(self._outbox, missed):
+        if not self._delivery.writing.write_missed(self._outbox, missed):
             try:
                 async with asyncio.timeout(MAX_WAIT_S):
                     await self._woken.wait()

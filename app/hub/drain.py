@@ -88,7 +88,7 @@ class Drain:
         """Whoever queued it was told that it will be heard."""
         for queue in self._hub.paced_queues:
             await queue.drain()
-        await self._hub.delivery.until_written()
+        await self._hub.delivery.writing.until_written()
 
     async def _say_goodbye(self, connections: Iterable[Connection]) -> None:
         connections = tuple(connections)

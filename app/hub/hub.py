@@ -17,6 +17,7 @@ from app.hub.gap import tell_gap
 from app.hub.geometry import Place
 from app.hub.hooks import Hooks
 from app.hub.latency import Latency
+from app.hub.leaving import Leaving
 from app.hub.news import Listeners
 from app.hub.outbox import Outbox
 from app.hub.paced import MAX_WAITING, Paced, add_queue
@@ -74,7 +75,8 @@ class Hub:
         self.presence = Presence(
             self.events, presence_grace_s, self.registry.of_user, roster=self.roster, left_elsewhere=self.returning.just_left.add
         )
-        self.delivery = Delivery(self.registry, lambda connection: self.close(connection, Close.SLOW), outbox_total_bytes)
+        self._leaving = Leaving(self.registry, self.returning, self.presence)
+        self.delivery = Delivery(self.registry, self._leaving.hang_up_slow, outbox_total_bytes)
         self.on_connection: Hooks[Connection] = Hooks("connection")
         self.on_arrival: Hooks[Connection] = Hooks("arrival")
         """Somebody hears: at each connect, once what was missed is shown; again when an open connection has said who it is."""
@@ -92,7 +94,7 @@ class Hub:
         self._outbox_bytes = outbox_bytes
         self.receipts = Receipts()
         self.latency = Latency()
-        self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.until_few_wait)
+        self._unfollow = journal.follow(self.deliver_local, lost=self._lost, until_ready=self.delivery.writing.until_few_wait)
 
     async def publish(self, publication: Publication) -> Receipt:
         """Give the publication its place in the journal; every node delivers it. Returns what this node's share was.
@@ -110,7 +112,7 @@ class Hub:
         finally:
             self.latency.began.pop(publication.id, None)
         receipt = self.receipts[publication.id]  # now: it may be forgotten while this waits
-        await self.delivery.until_few_wait()
+        await self.delivery.writing.until_few_wait()
         return receipt
 
     def deliver_local(self, entry: Entry) -> None:
@@ -124,7 +126,7 @@ class Hub:
         receipt = self._deliver(publication, entry.cursor)
         self.receipts.add(receipt)
         if receipt.queued:
-            self.delivery.time(self.latency.timing(publication.id, came_at))
+            self.delivery.writing.time(self.latency.timing(publication.id, came_at))
 
     def deliver_here(self, publication: Publication) -> Receipt:
         """Deliver to the connections here alone, past the journal, which is away: no page's place moves. Settled audiences only."""
@@ -247,7 +249,7 @@ class Hub:
     def disconnect(self, connection: Connection, code: int, reason: str) -> None:
         """Forget a connection whose socket is gone."""
         self.delivery.forget(connection.outbox)
-        if not self._forget(connection) and connection.closed_at is not None:
+        if not self._leaving.forget(connection) and connection.closed_at is not None:
             return
         connection.closed_at = utc_now()
         self.on_disconnection.fire(connection)
@@ -267,11 +269,9 @@ class Hub:
         """Say why and hang up. The connection hears nothing more from this moment on."""
         if connection.outbox.closed:
             return
-        connection.closed_as = why
         self.delivery.write_last(connection.outbox)
         self.delivery.close(connection.outbox)
-        self._forget(connection)
-        connection.outbox.sink.close(why.code, reason or why.reason)
+        self._leaving.hang_up(connection, why, reason or why.reason)
 
     @property
     def running(self) -> set[asyncio.Task[None]]:
@@ -283,16 +283,3 @@ class Hub:
         """Follow the journal no longer, and tell nothing more."""
         self.presence.stop()
         self._unfollow()
-
-    def _forget(self, connection: Connection) -> bool:
-        """Take the connection out of the registry, and its user offline if it was the last one. False: it was out already."""
-        if self.registry.get(connection.id) is None:
-            return False
-        self.returning.left(connection)
-        self.registry.remove(connection)
-        user = connection.user
-        if user is not None:
-            if not self.registry.is_connected(user.id):
-                self.returning.just_left.add(user.id)
-            self.presence.left(user)
-        return True

@@ -36,9 +36,9 @@ class Rounds:
         self._next_timings.append(timing)
 
     def begin(self) -> None:
-        """The next round begins."""
-        self._waits, self._next_waits = self._next_waits, []
-        self._timings, self._next_timings = self._next_timings, []
+        """The next round begins. One that was not ended ends with it."""
+        self._waits, self._next_waits = self._waits + self._next_waits, []
+        self._timings, self._next_timings = self._timings + self._next_timings, []
 
     def end(self, *, is_last: bool) -> None:
         """It has ended. `is_last`: nothing is left for another one, also not of what came meanwhile."""

@@ -61,12 +61,12 @@ class HubCollector(Collector):
         refused = "Updates that connections did not take: they were leaving, or too far behind and closed"
         yield CounterMetricFamily("wsx_deliveries_refused", refused, receipts.refused)
         sent = "Bytes of messages that were given to sockets, as if nothing were compressed"
-        yield CounterMetricFamily("wsx_sent_bytes", sent, delivery.sent_bytes)
+        yield CounterMetricFamily("wsx_sent_bytes", sent, delivery.writing.sent_bytes)
         superseded = "Updates that newer ones made invisible before they could be written, so they were not"
         yield CounterMetricFamily("wsx_superseded", superseded, delivery.superseded)
         held = "Bytes that wait for connections that take nothing at the moment"
         yield GaugeMetricFamily("wsx_outbox_held_bytes", held, delivery.held_bytes)
-        yield GaugeMetricFamily("wsx_outbox_waiting", "Connections that are to be written to next", delivery.ahead)
+        yield GaugeMetricFamily("wsx_outbox_waiting", "Connections that are to be written to next", delivery.writing.ahead)
         took = "Seconds from a publication to its last write on this node, by where it was published"
         family = HistogramMetricFamily("wsx_publish_to_write_seconds", took, labels=["published"])
         add_histogram(family, ["here"], latency.here)

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from app.kernel.clock import monotonic
+from app.kernel.stretches import Stretches
 from app.serving.shared import one_per_server
-from app.serving.stretches import Stretches, stretches_of
+from app.serving.stretches import stretches_of
 
 SLOTS = 100
 """Parts of an interval. Ten thousand sockets are pinged a hundred at a time: 3 ms each time, not 250 ms at once."""

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from app.kernel.stretches import Stretches
 from app.serving.heartbeat import Heartbeat
-from app.serving.stretches import Stretches
 
 CUT_AFTER_S = 10.0
 """Seconds that a peer may take for its last bytes once we have hung up: else who reads nothing would live on for minutes."""

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from socket import SO_LINGER, SOL_SOCKET
 
 from app.hub.close import Close
@@ -215,9 +216,12 @@ class SocketSink(asyncio.Protocol):
         self._close_timer = asyncio.get_running_loop().call_later(seconds, self.abort)
 
     def _look_again(self, until: float) -> None:
-        self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._cut_unless_spared, until)
+        cut = partial(self._cut_unless_spared, until)  # in turn: thousands may have been closed at once
+        self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.in_turn, cut)
 
     def _cut_unless_spared(self, until: float) -> None:
+        if self._state is State.CLOSED:
+            return
         if monotonic() < until and self._spare():
             self._look_again(until)
         else:

@@ -82,7 +82,7 @@ class Samples:
                 publications_per_s=(counted[1] - before[1]) / passed_s,
                 late_ms=round(worst_s * 1_000, 1),
                 held_bytes=self._hub.delivery.held_bytes,
-                waiting=sum(queue.counts().waiting for queue in self._hub.paced_queues) + self._hub.delivery.ahead,
+                waiting=sum(queue.counts().waiting for queue in self._hub.paced_queues) + self._hub.delivery.writing.ahead,
                 memory_bytes=memory_bytes(),
                 connections=len(self._hub.registry),
             )

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from api_tests.hub.recording import Tab, make_hub, tab, turns
+from api_tests.waiting import eventually
 from app.hub import writing
 from app.hub.audience import everyone, users
 from app.hub.close import Close
@@ -114,7 +115,7 @@ async def test_the_total_is_kept_when_sockets_fill_while_they_are_written_to():
     for page in pages:
         page.sink.accepts, page.sink.stuck_bytes = 0, 400
     await tell(hub)
-    assert 2 == sum(page.sink.closed_with is not None for page in pages)
+    await eventually(lambda: 2 == sum(page.sink.closed_with is not None for page in pages))
     assert 800 == hub.delivery.held_bytes
 
 
@@ -131,7 +132,8 @@ async def test_one_that_is_over_the_total_all_alone_is_closed():
     page = tab(hub)
     page.sink.accepts, page.sink.stuck_bytes = 0, 2_000
     await tell(hub)
-    assert (Close.SLOW.code, 0) == (page.sink.closed_with and page.sink.closed_with[0], hub.delivery.held_bytes)
+    await eventually(lambda: page.sink.closed_with is not None)
+    assert (Close.SLOW.code, 0) == (page.sink.closed_with[0], hub.delivery.held_bytes)
 
 
 async def test_what_is_stuck_in_a_socket_that_was_closed_counts_until_it_is_gone():

@@ -7,6 +7,7 @@ import pytest
 
 from api_tests.hub.recording import make_hub, turns
 from api_tests.hub.returned import Returned, behind, hub_ahead, say
+from api_tests.waiting import eventually
 from app.hub import catch_up as module
 from app.hub.audience import users
 from app.hub.close import Close
@@ -87,8 +88,8 @@ async def test_too_much_that_is_sent_past_the_journal_closes_it_as_slow():
     await journal.reading.wait()
     for _ in range(3):
         page.connection.send(Update("#a", "x" * 30_000, "beforeend"))
-    assert Close.SLOW.code == page.sink.closed_with[0]
-    assert 0 == hub.delivery.held_bytes
+    await eventually(lambda: page.sink.closed_with is not None)
+    assert (Close.SLOW.code, 0) == (page.sink.closed_with[0], hub.delivery.held_bytes)
     journal.may_read.set()
     await page.done()
 

@@ -21,7 +21,7 @@ from api_tests.server import run_server
 from api_tests.serving.raw import Ear, RawPeer, detaching, frame, request, serving
 from api_tests.waiting import MS, SOON_S, eventually
 from app import wsx
-from app.hub import delivery
+from app.hub import writing
 from app.serving import run, stalls
 from app.serving.run import MAX_UNSENT_BYTES, listen, make_server, take_all_descriptors, tune_garbage_collector
 from app.serving.sink import CLOSE_TIMEOUT_S, GOODBYE_S
@@ -128,9 +128,9 @@ async def test_what_is_said_while_draining_reaches_open_sockets_and_a_drain_that
 
 async def test_last_words_that_take_many_turns_reach_all(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wsx, "_queues", [])
-    monkeypatch.setattr(delivery, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
     async with run_server(settings) as server, AsyncExitStack() as stack:
-        pages = [await stack.enter_async_context(server.socket()) for _ in range(4 * delivery.CHECK_EVERY)]
+        pages = [await stack.enter_async_context(server.socket()) for _ in range(4 * writing.CHECK_EVERY)]
         queue = wsx.paced(name="prices", max_per_s=0.001)
         for word in ("first", "last"):
             queue.broadcast("#a", word)

@@ -26,8 +26,10 @@ class Stretches:
     def _go_on(self) -> None:
         until = monotonic() + self._hold_s
         try:
-            while self._waiting and monotonic() < until:
+            while self._waiting:
                 self._make_first()
+                if monotonic() >= until:
+                    break
         finally:
             if self._waiting:
                 asyncio.get_running_loop().call_soon(self._go_on)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from api_tests.cluster.nodes import Cluster, Node, told
 from api_tests.redis_server import RedisServer
 from api_tests.waiting import MS, eventually
+from app.cluster import clerk
 from app.cluster.replica import STRETCH
 from app.hub.audience import users
 
@@ -143,6 +146,16 @@ async def test_users_of_a_node_that_is_killed_are_offline_after_a_while_told_by_
         await eventually(lambda: len(cluster.told) == 2 * len(names) - 1)
         assert sorted(f"-{name}" for name in names[1:]) == sorted(cluster.told[len(names) :])
         await eventually(lambda: {"b", "c"} == {*b.roster.nodes} and len(c.roster._replica.books) == 1)
+
+
+async def test_a_node_that_comes_is_known_before_the_next_beat_with_what_it_says_of_itself(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(clerk, "BEAT_S", AN_HOUR_S)
+    async with cluster.node("b") as b, cluster.node("a") as a:
+        await eventually(lambda: {"a", "b"} == set(b.roster.nodes) == set(a.roster.nodes))
+        assert a.roster.has_database_elsewhere
+        await eventually(lambda: b.roster.has_database_elsewhere)
 
 
 async def test_a_node_that_left_is_no_alarm_and_who_comes_later_is_told_of_none(

@@ -7,14 +7,37 @@ from typing import Any
 import pytest
 
 from api_tests.cluster.processes import Process, two_processes
-from api_tests.redis_server import RedisServer
-from api_tests.waiting import SOON_S
+from api_tests.redis_server import RedisServer, run_redis
+from api_tests.waiting import SOON_S, eventually_told
+
+
+@pytest.fixture(scope="module")
+async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Process]]:
+    folder = tmp_path_factory.mktemp("both")
+    async with run_redis(folder / "redis") as redis, two_processes(folder, redis.url) as both:
+        yield both
 
 
 @pytest.fixture
-async def nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[list[Process]]:
-    async with two_processes(tmp_path, redis.url) as both:
-        yield both
+async def nodes(both: list[Process]) -> AsyncIterator[list[Process]]:
+    """They live through many tests, and know nothing of the one before: nobody is connected, and no room has a member."""
+    a, _ = both
+    yield both
+    for node in both:
+        await eventually_told(lambda node=node: _is_empty(node))
+    for room in (await ok(a.api.get("/rooms")))["items"]:
+        await ok(a.api.delete(f"/rooms/{room['id']}"), 204)
+
+
+async def _is_empty(node: Process) -> bool:
+    return [] == await node.connections()
+
+
+@pytest.fixture
+async def own_nodes(redis: RedisServer, tmp_path: Path) -> AsyncIterator[list[Process]]:
+    """For what nobody else could live with."""
+    async with two_processes(tmp_path, redis.url) as processes:
+        yield processes
 
 
 async def ok(call: Any, status: int = 200) -> Any:
@@ -160,8 +183,8 @@ async def test_somebody_else_gets_none_of_it(nodes: list[Process], is_closed: bo
             assert [again.id] == await b.connections("room_id=lobby")
 
 
-async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes: list[Process]):
-    a, b = nodes
+async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(own_nodes: list[Process]):
+    a, b = own_nodes
     async with a.socket("ada") as ada, b.socket("ada") as there:
         node = (await ok(a.api.get(f"/connections/{there.id}")))["node"]
         await b.hangs()
@@ -188,8 +211,8 @@ async def test_a_node_that_hangs_is_named_and_nothing_is_said_to_be_whole(nodes:
         assert (4409, "closed by the back office") == await there.closed(SOON_S)
 
 
-async def test_while_redis_is_away_a_node_tells_of_itself_and_says_that_it_is_not_all(nodes: list[Process], redis: RedisServer):
-    a, _ = nodes
+async def test_while_redis_is_away_a_node_tells_of_itself_and_says_that_it_is_not_all(own_nodes: list[Process], redis: RedisServer):
+    a, _ = own_nodes
     async with a.socket("ada") as ada:
         await redis.stop()
         page = await ok(a.api.get("/connections"))

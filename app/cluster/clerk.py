@@ -241,7 +241,7 @@ class Clerk:
 
     def _hear(self, said: bytes) -> None:
         if not said:
-            self._look_now()  # a node leaves
+            self._look_now()  # a node comes, or leaves
             return
         change = decode_change(said)
         if change.life != self._life and not self._replica.apply(change):

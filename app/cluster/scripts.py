@@ -80,6 +80,7 @@ BEAT: Final = (
     + """
 -- life, dead after ms, keep for ms, away for ms, admins, database (1), fingerprint
 -- -> 0, or for each life: itself, version, lives (1), heir, left (1), admins, database, fingerprint
+-- at its first beat the others look at once
 local was = redis.call('HMGET', me, 'version', 'heir')
 if not was[1] or was[2] then return 0 end
 local newest = redis.call('ZRANGE', beats, -1, -1, 'WITHSCORES')[2] or 0
@@ -92,6 +93,7 @@ local function is_beating(life)
   local beat = tonumber(redis.call('ZSCORE', beats, life) or 0)
   return beat > 0 and math.max(beat, back) + ARGV[2] >= now
 end
+if redis.call('HEXISTS', me, 'database') == 0 then redis.call('PUBLISH', KEYS[1], '') end
 redis.call('HSET', me, 'admins', ARGV[5], 'database', ARGV[6], 'fingerprint', ARGV[7])
 redis.call('PEXPIRE', me, ARGV[3])
 redis.call('PEXPIRE', users, ARGV[3])

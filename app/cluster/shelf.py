@@ -76,7 +76,7 @@ class Shelf:
     async def beat(self, life: str, condition: Condition, *, dead_after_s: float, away_s: float) -> list[Row] | None:
         """Say that the life goes on, and in what condition. Returns all lives; None: it is over."""
         own = condition.admins, int(condition.has_database), condition.fingerprint
-        rows = await self._beat(args=[life, _ms(dead_after_s), _ms(KEEP_S), _ms(away_s), *own])
+        rows = await self._beat(keys=[self.channel], args=[life, _ms(dead_after_s), _ms(KEEP_S), _ms(away_s), *own])
         return [_row(row) for row in rows] if rows else None
 
     async def leave(self, life: str) -> None:

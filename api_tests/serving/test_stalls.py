@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -157,6 +157,19 @@ async def test_a_page_that_is_closed_is_not_waited_for_when(
     async with sleeping(**NEVER) as page:
         page.socket.close(code, reason)
         await eventually(lambda: [(code, reason)] == page.ear.ends)
+
+
+async def test_one_that_has_left_before_its_turn_to_be_looked_at_is_not_looked_at(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sink, "CLOSE_TIMEOUT_S", 0.1)
+    turns: list[Callable[[], None]] = []
+    monkeypatch.setattr(WsxProtocol, "in_turn", lambda _one, call: turns.append(call))
+    async with sleeping(**NEVER) as page:
+        page.socket.close(1013, "too slow")
+        await eventually(lambda: 1 == len(turns))
+        page.socket.abort()
+        await eventually(lambda: [(1013, "too slow")] == page.ear.ends)
+        turns[0]()
+        assert page.socket._close_timer is None
 
 
 async def test_a_server_that_stops_waits_for_no_sleeper(monkeypatch: pytest.MonkeyPatch):

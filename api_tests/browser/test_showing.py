@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 
 from api_tests.browser.conftest import Console, Visit
 from api_tests.browser.page_guide import answer_next
-from api_tests.browser.reading import asked_until_now, events, inner
+from api_tests.browser.reading import events, inner
 from api_tests.browser.scripted import Site
 from api_tests.npm import package
 
@@ -72,44 +72,6 @@ async def test_a_form_waits_for_its_swap_whatever_its_fields_are_called_and_no_f
         await peer.update(target, html, "beforeend swap:10ms settle:1m")
     await expect(page.locator("#a")).to_have_text("12")
     await expect(page.locator("#f")).to_have_text("x")
-
-
-ROW = "<p>news</p><button id=b wx-send=follow>Follow</button> <a id=a href='#there'>Go</a>"
-
-
-@pytest.mark.parametrize(
-    ("becomes", "asks"),
-    [
-        (ROW.replace("news", "more"), 1),
-        (ROW.replace("=follow", "=unfollow"), 0),
-        (ROW.replace("<p>news</p>", "<button style='width:100%;height:200px'>another</button>"), 0),
-        (None, 1),
-    ],
-    ids=["the same again", "something else", "elsewhere", "nothing"],
-)
-async def test_a_press_counts_once_where_the_same_is_there_again_and_only_there(
-    page: Page, visit: Visit, becomes: str | None, asks: int
-) -> None:
-    peer = await visit(f"<div id=list>{ROW}</div><p id=told></p>")
-    await page.hover("#b")
-    await page.mouse.down()
-    if becomes is not None:
-        await peer.update("#list", becomes)
-    await peer.update("#told", "all")
-    await expect(page.locator("#told")).to_have_text("all")
-    await page.mouse.up()
-    assert ["follow"] * asks == [request["handler"] for request in await asked_until_now(page, peer)]
-
-
-async def test_a_press_of_a_link_counts_and_one_of_another_button_of_the_mouse_does_not(page: Page, visit: Visit) -> None:
-    peer = await visit(f"<div id=list>{ROW}</div>")
-    for button, place in (("right", ""), ("left", "#there")):
-        await page.hover("#a")
-        await page.mouse.down(button=button)
-        await peer.update("#list", ROW.replace("news", button))
-        await expect(page.locator("#list p")).to_have_text(button)
-        await page.mouse.up(button=button)
-        assert place == await page.evaluate("location.hash")
 
 
 async def test_morph_without_its_library_replaces(page: Page, visit: Visit) -> None:

@@ -734,19 +734,6 @@
       } else element.addEventListener(event, handle, { signal });
     }
 
-    // A press counts also where what was pressed is replaced by the same before it is let go: browsers then make no click of it.
-    function keepPresses() {
-      const PRESSED = "a[href],button,[wx-send]";
-      const options = { passive: true, capture: true };
-      let pressed;
-      document.addEventListener("pointerdown", ({ target, button }) => void (pressed = !button && target.closest(PRESSED)), options);
-      document.addEventListener("pointerup", ({ clientX, clientY }) => {
-        const element = document.elementFromPoint(clientX, clientY)?.closest(PRESSED);
-        if (pressed && !pressed.isConnected && pressed.isEqualNode(element)) element.click();
-        pressed = null;
-      }, options);
-    }
-
     function log(...words) {
       if (debug) console.debug("wsx:", ...words);
     }
@@ -764,7 +751,6 @@
       observer.observe(document, { childList: true, subtree: true, attributeFilter: ["wx-send", "wx-trigger"] });
       owner = () => bindNew(observer.takeRecords());
       bindAll(document.documentElement);
-      keepPresses();
     }
   }
 

@@ -14,7 +14,8 @@ def settings(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, presence_grace_s=0.3)
 
 
-async def follow(page: Page, name: str) -> None:
+async def follow(town: Town, page: Page, name: str) -> None:
+    await town.all_are_shown(page)
     await page.get_by_role("button", name=f"Follow {name}", exact=True).click()
     await expect(page.locator("#people-answer")).to_have_text("Now following user")
 
@@ -22,7 +23,7 @@ async def follow(page: Page, name: str) -> None:
 async def test_who_is_followed_is_notified_on_both_tabs_and_reads_it_on_both(town: Town, api: ApiClient) -> None:
     ada, bob = await town.visit("Ada"), await town.visit("Bob")
     tabs = bob, await town.another_tab(bob)
-    await follow(ada, "Bob")
+    await follow(town, ada, "Bob")
     for tab in tabs:
         await expect(tab.locator("#notifications .notification.info")).to_contain_text("Ada started following you")
         await expect(tab.locator("#notification-count")).to_have_text("1")
@@ -53,9 +54,10 @@ async def test_who_is_followed_is_notified_on_both_tabs_and_reads_it_on_both(tow
 
 async def test_the_page_knows_whom_one_follows_also_when_it_is_loaded_anew(town: Town) -> None:
     ada, bob = await town.visit("Ada"), await town.visit("Bob")
-    await follow(ada, "Bob")
+    await follow(town, ada, "Bob")
     await expect(ada.get_by_role("button", name="Follow Bob", exact=True)).to_be_hidden()
     await ada.reload()
+    await town.all_are_shown(ada)
     await ada.get_by_role("button", name="Unfollow Bob").click()
     await expect(ada.locator("#people-answer")).to_have_text("No longer following user")
     await expect(ada.get_by_role("button", name="Follow Bob", exact=True)).to_be_visible()
@@ -64,9 +66,9 @@ async def test_the_page_knows_whom_one_follows_also_when_it_is_loaded_anew(town:
 
 async def test_friends_see_each_other_come_and_go_and_others_do_not(town: Town, api: ApiClient) -> None:
     ada, bob, cleo = [await town.visit(name) for name in ("Ada", "Bob", "Cleo")]
-    await follow(ada, "Bob")
-    await follow(bob, "Ada")
-    await follow(cleo, "Ada")
+    await follow(town, ada, "Bob")
+    await follow(town, bob, "Ada")
+    await follow(town, cleo, "Ada")
     second = await town.another_tab(ada)
     await second.close()
     await ada.close()

@@ -75,6 +75,10 @@ class Town:
         await is_live(tab)
         return tab
 
+    async def all_are_shown(self, page: Page) -> None:
+        """Wait until the page's list of people is that of all who are here: it is drawn anew whenever somebody comes."""
+        await expect(page.locator("#who-count")).to_have_text(str(sum(not one.is_closed() for one in self._pages)))
+
     async def _open(self, context: BrowserContext) -> Page:
         page = await context.new_page()
         self._pages.append(page)

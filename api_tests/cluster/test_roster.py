@@ -158,6 +158,43 @@ async def test_a_node_that_comes_is_known_before_the_next_beat_with_what_it_says
         await eventually(lambda: b.roster.has_database_elsewhere)
 
 
+async def test_a_look_that_is_asked_for_during_a_beat_is_another_one(cluster: Cluster, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(clerk, "BEAT_S", AN_HOUR_S)
+    async with cluster.node("b") as b:
+        beat, beats = b.clerk._shelf.beat, []
+
+        async def beat_and_hear_of_another(*args: object, **how: object) -> object:
+            beats.append(await beat(*args, **how))
+            if len(beats) == 1:
+                b.clerk._hear(b"")
+            return beats[-1]
+
+        monkeypatch.setattr(b.clerk._shelf, "beat", beat_and_hear_of_another)
+        b.clerk._look_now()
+        await eventually(lambda: 2 == len(beats))
+
+
+@pytest.mark.parametrize(("heard_s", "is_missed"), [(0.0, True), (AN_HOUR_S, False)])
+async def test_what_was_said_a_moment_ago_is_not_missed_though_beats_come_shortly_one_after_the_other(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, heard_s: float, is_missed: bool
+):
+    monkeypatch.setattr(clerk, "HEARD_S", heard_s)
+    async with cluster.node("b") as b, cluster.node("a") as a:
+        a.tab("ada")
+        await b.knows("ada")
+        (book,) = b.roster._replica.books.values()
+        subscribed, beaten = b.clerk.deafness.is_over, b.clerk._shelf.beat
+        anew, beats = [], []
+        monkeypatch.setattr(b.clerk.deafness, "is_over", lambda: anew.append(subscribed()))
+        monkeypatch.setattr(b.clerk._shelf, "beat", lambda *args, **how: beats.append(1) or beaten(*args, **how))
+        book.version -= 1  # as if the last change was on its way
+        for number in range(1, 4):
+            b.clerk._look_now()
+            await eventually(lambda number=number: number <= len(beats))
+        await eventually(lambda: anew or not is_missed)
+        assert is_missed == bool(anew)
+
+
 async def test_a_node_that_left_is_no_alarm_and_who_comes_later_is_told_of_none(
     cluster: Cluster, quick: None, logged: Callable[[], str]
 ):

@@ -20,7 +20,7 @@ async def both(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[P
 
 @pytest.fixture
 async def nodes(both: list[Process]) -> AsyncIterator[list[Process]]:
-    """They live through many tests, and know nothing of the one before: nobody is connected, and no room has a member."""
+    """They live through many tests. Of the one before nobody is connected, and no room is left."""
     a, _ = both
     yield both
     for node in both:

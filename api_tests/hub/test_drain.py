@@ -72,6 +72,21 @@ async def test_whoever_looks_sees_that_the_node_stops_before_pages_are_sent_away
     assert {(1012, "restarting")} == {page.sink.closed_with, plain.sink.closed_with}
 
 
+async def test_a_page_that_takes_nothing_and_has_no_room_for_its_slot_does_not_hold_the_stop():
+    hub = make_hub(outbox_bytes=300)
+    page, *others = [tab(hub, form=V1) for _ in range(3)]
+    await hub.delivery.writing.until_written()
+    page.sink.accepts = 0
+    for _ in range(2):
+        await hub.publish(one(everyone, Update("#a", "x" * 150, "beforeend")))
+        await hub.delivery.writing.until_written()
+    assert 200 < page.connection.outbox.queued_bytes <= 300
+    async with asyncio.timeout(LONG_S):
+        await Drain(hub, 0.0).run()
+    assert {(1012, "restarting")} == {one_of_all.sink.closed_with for one_of_all in (page, *others)}
+    assert 0 == len(hub.registry)
+
+
 async def test_the_lead_is_a_part_of_the_drain_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(drain, "LEAD_SHARE", 50 * MS / LONG_S)
     monkeypatch.setattr(drain, "PAGES_PER_S", 1.0)

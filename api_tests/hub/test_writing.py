@@ -56,11 +56,13 @@ async def test_answers_without_end_do_not_keep_what_all_are_told():
     asking = [tab(hub) for _ in range(4 * writing.CHECK_EVERY)]
     pages = [tab(hub) for _ in range(4 * writing.CHECK_EVERY)]
     await all_are_told(hub, "to all")
-    for _ in range(20):
+    publisher = asyncio.create_task(hub.delivery.writing.until_written())
+    for _ in range(100):
         for page in asking:
             hub.send(page.connection, ANSWER)
         await turns()
     assert hub.delivery.writing.ahead
+    assert publisher.done()
     assert all(page.heard == ["to all"] for page in pages)
     assert all(page.heard[:2] == ["to all", "an answer"] for page in asking)
 
@@ -146,6 +148,27 @@ async def test_one_that_is_gone_before_it_is_closed_for_slowness_is_told_of_once
     (page,) = await stalled(hub, 1)
     await all_are_told(hub, "x" * 2_000)
     hub.disconnect(page.connection, 1006, "")
-    await eventually(lambda: page.sink.closed_with is not None)
+    await turns(5)
     hub.disconnect(page.connection, 1006, "")
-    assert ([page.connection.id], 0) == (gone, hub.delivery.held_bytes)
+    assert ([page.connection.id], 0, None) == (gone, hub.delivery.held_bytes, page.sink.closed_with)
+
+
+@pytest.mark.usefixtures("short_stretches")
+async def test_what_one_page_is_told_in_one_turn_counts_once_as_waiting():
+    hub = make_hub()
+    page = tab(hub)
+    await hub.delivery.writing.until_written()
+    for _ in range(2 * writing.MAX_AHEAD):
+        hub.send(page.connection, ANSWER)
+    assert 1 == hub.delivery.writing.ahead
+
+
+async def test_one_that_is_too_slow_is_closed_at_once_where_somebody_else_closes_it():
+    hub = make_hub(outbox_bytes=1_000)
+    (page,) = await stalled(hub, 1)
+    await all_are_told(hub, "x" * 2_000)
+    hub.close(page.connection, Close.NOT_ALLOWED, "it is back by another connection")
+    closed_with = (Close.NOT_ALLOWED.code, "it is back by another connection")
+    assert (closed_with, 0) == (page.sink.closed_with, len(hub.registry))
+    await turns(5)
+    assert (closed_with, Close.NOT_ALLOWED) == (page.sink.closed_with, page.connection.closed_as)

@@ -31,6 +31,8 @@ PAUSE_S = 0.02
 """Seconds in which changes are gathered into one batch."""
 RETURN_S = 2.0
 """Seconds after the last failure for which nobody is told as offline: another node may be about to enter the user."""
+HEARD_S = 1.0
+"""Seconds after which a change that Redis has taken was heard, or never will be. Beats may come shortly one after the other."""
 SHARED = "WSX_TOKEN_SECRET, WSX_TOKEN_PUBLIC_KEY, WSX_TOKEN_ISSUER, WSX_TOKEN_AUDIENCE"
 """The settings of which a node tells the others a fingerprint."""
 LISTEN_S = 1.0
@@ -77,7 +79,9 @@ class Clerk:
         self._unlike: set[str] = set()
         """Lives of nodes whose settings are not those of this one."""
         self._promised: dict[str, int] = {}
-        """By life, the version that the beat before saw: by the next one it has been heard of."""
+        """By life, the version that a beat saw."""
+        self._promised_until = 0.0
+        """By then it has been heard of."""
 
     @property
     def is_stale(self) -> bool:
@@ -137,20 +141,26 @@ class Clerk:
         self._beat_at = 0.0
 
     async def _beat(self, life: str) -> None:
+        self._beat_at = monotonic() + BEAT_S  # before: a look that is asked for meanwhile is another one
         condition = self.condition()
-        rows = await self._shelf.beat(life, condition, dead_after_s=DEAD_AFTER_S, away_s=self._away_s)
+        try:
+            rows = await self._shelf.beat(life, condition, dead_after_s=DEAD_AFTER_S, away_s=self._away_s)
+        except BaseException:
+            self._beat_at = 0.0
+            raise
         if rows is None:
             self._life = None
             return
         self._beaten_at = monotonic()
-        self._beat_at = self._beaten_at + BEAT_S
         self._estates.take(row for row in rows if row.heir == life)
         self._compare_settings(rows, condition.fingerprint)
         await self._forget_all_but({row.life for row in rows})
+        is_promised = self._beaten_at >= self._promised_until
         for row in rows:
             if row.life != life:
-                await self._compare(row)
-        self._promised = {row.life: row.version for row in rows}
+                await self._compare(row, is_promised=is_promised)
+        if is_promised:
+            self._promised, self._promised_until = {row.life: row.version for row in rows}, self._beaten_at + HEARD_S
 
     async def _forget_all_but(self, lives: set[str]) -> None:
         """Those that are not in Redis any more. If it has lost them, they are entered anew soon."""
@@ -168,14 +178,14 @@ class Clerk:
             _log.error("another node has other settings, and refuses whom this one lets in", peer=node_of(life), settings=SHARED)
         self._unlike = unlike
 
-    async def _compare(self, row: Row) -> None:
-        """Look whether all that was said of a life has been heard."""
+    async def _compare(self, row: Row, *, is_promised: bool) -> None:
+        """Look whether all that was said of a life has been heard. `is_promised`: what is promised must have been."""
         is_news = row.life in self._replica.books
         book = self._replica.book_of(row.life)
         book.condition = row.condition
         if book.version is None:
             self._unread.add(row.life)
-        elif row.life not in self._unread and book.version < self._promised.get(row.life, 0):
+        elif is_promised and row.life not in self._unread and book.version < self._promised.get(row.life, 0):
             self._is_deaf = True
         if book.is_living and not row.is_living:
             if is_news and row.has_left:

@@ -82,6 +82,7 @@ class Drain:
             _log.error("not all that waited could be sent before the stop", waiting=left)
         while connections := tuple(self._hub.registry):  # again: handshakes were under way
             await self._say_goodbye(connections)
+            await asyncio.sleep(0)
         self._hub.on_drained.fire()
 
     async def _send_what_waits(self) -> None:

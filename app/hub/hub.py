@@ -268,6 +268,8 @@ class Hub:
     def close(self, connection: Connection, why: Close = Close.BACK_OFFICE, reason: str | None = None) -> None:
         """Say why and hang up. The connection hears nothing more from this moment on."""
         if connection.outbox.closed:
+            if self.registry.get(connection.id) is not None:  # it read too slowly, and waits for its turn to be hung up on
+                self._leaving.hang_up(connection, why, reason or why.reason)
             return
         self.delivery.write_last(connection.outbox)
         self.delivery.close(connection.outbox)

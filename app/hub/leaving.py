@@ -43,6 +43,10 @@ class Leaving:
         connection.outbox.sink.close(why.code, reason)
 
     def hang_up_slow(self, connection: Connection) -> None:
-        """The same when its turn comes: it read too slowly."""
+        """The same when its turn comes, unless somebody else did it until then: it read too slowly."""
         connection.closed_as = Close.SLOW
-        self._slow.add(partial(self.hang_up, connection, Close.SLOW, Close.SLOW.reason))
+        self._slow.add(partial(self._hang_up_slow, connection))
+
+    def _hang_up_slow(self, connection: Connection) -> None:
+        if self._registry.get(connection.id) is not None:
+            self.hang_up(connection, Close.SLOW, Close.SLOW.reason)

@@ -42,6 +42,8 @@ class Writing:
         self._held = held
         self._told: deque[Outbox] = deque()
         """Outboxes with what one page alone is told, as an answer: they do not wait for the round."""
+        self._told_before = 0
+        """How many of them were there when the round began: with them it ends."""
         self._round: list[Outbox] = []
         self._at = 0
         """How far the round that is going on has come."""
@@ -50,7 +52,7 @@ class Writing:
 
     @property
     def ahead(self) -> int:
-        """How many connections wait to be written to."""
+        """How many connections wait to be written to. One that is told something while it waits for the round counts twice."""
         return len(self._told) + len(self.waiting) + len(self._round) - self._at
 
     async def until_few_wait(self) -> None:
@@ -73,7 +75,8 @@ class Writing:
 
     def tell(self, outbox: Outbox) -> None:
         """Write to it ahead of the others. It may be in the round as well."""
-        self._told.append(outbox)
+        if not self._told or self._told[-1] is not outbox:
+            self._told.append(outbox)
         self.flush_soon()
 
     def schedule(self, outbox: Outbox) -> None:
@@ -93,22 +96,30 @@ class Writing:
         What is published meanwhile is joined to what waits for those whom this round still comes to; for the others it makes the
         next round. What one page alone is told goes ahead, for half of the time where there is so much.
         """
-        if self._at >= len(self._round):
+        if self._is_over:
             self._round, self.waiting, self._at = self.waiting, [], 0
+            self._told_before = len(self._told)
             self._rounds.begin()
         now = monotonic()
         try:
-            self._write_told(now + MAX_HOLD_S / 2)
+            self._write_told(now + (MAX_HOLD_S / 2 if self._round else MAX_HOLD_S))
             self._write_round(now + MAX_HOLD_S)
-            if self._at >= len(self._round) and not self._told:
+            if self._is_over:
                 self._end_round()
         finally:
             self._flush_comes = False
             self.flush_soon()
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether the round has come to its end, and to all that pages were told before it began."""
+        return self._at >= len(self._round) and self._told_before <= 0
+
     def _write_told(self, until: float) -> None:
         while self._told:
-            self.write([self._told.popleft() for _ in range(min(CHECK_EVERY, len(self._told)))])
+            share = [self._told.popleft() for _ in range(min(CHECK_EVERY, len(self._told)))]
+            self._told_before -= len(share)
+            self.write(share)
             if monotonic() > until:
                 break
 
@@ -123,7 +134,7 @@ class Writing:
 
     def _end_round(self) -> None:
         self._round, self._at, self.joined = [], 0, 0
-        self._rounds.end(is_last=not self.waiting)
+        self._rounds.end(is_last=not self.waiting and not self._told)
 
     def write(self, outboxes: Sequence[Outbox]) -> None:
         """One write each. Most wait for the same messages, which are looked up once: 0.3 µs beside the write itself."""

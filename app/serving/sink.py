@@ -220,7 +220,7 @@ class SocketSink(asyncio.Protocol):
         self._close_timer = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.in_turn, cut)
 
     def _cut_unless_spared(self, until: float) -> None:
-        if self._state is State.CLOSED:
+        if self._state is not State.CLOSING:  # it has ended, or is about to
             return
         if monotonic() < until and self._spare():
             self._look_again(until)

@@ -15,6 +15,7 @@ from app.hub.hub import Hub
 from app.hub.publication import one
 from app.wire.update import Update
 
+AN_HOUR_S = 3_600.0
 ANSWER = Update("#answer", "an answer", "beforeend")
 
 
@@ -22,6 +23,7 @@ ANSWER = Update("#answer", "an answer", "beforeend")
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn of the loop has room for as little as can be."""
     monkeypatch.setattr(writing, "MAX_HOLD_S", 0.0)
+    monkeypatch.setattr(writing, "HOLD_WHILE_ASKED_S", 0.0)
     monkeypatch.setattr(leaving, "MAX_HOLD_S", 0.0)
 
 
@@ -98,6 +100,20 @@ async def test_a_page_that_takes_nothing_behind_its_answer_is_not_written_to_aga
     hub.delivery.unblock(full.connection.outbox)
     await hub.delivery.writing.until_written()
     assert (["to all", "an answer", "an answer"], 0) == (full.heard, hub.delivery.held_bytes)
+
+
+@pytest.mark.parametrize(("asked_s", "is_short"), [(AN_HOUR_S, True), (0.0, False)], ids=["lately", "long ago"])
+async def test_stretches_are_short_while_pages_ask(monkeypatch: pytest.MonkeyPatch, asked_s: float, is_short: bool):
+    monkeypatch.setattr(writing, "MAX_HOLD_S", AN_HOUR_S)
+    monkeypatch.setattr(writing, "HOLD_WHILE_ASKED_S", 0.0)
+    monkeypatch.setattr(writing, "ASKED_S", asked_s)
+    hub = make_hub()
+    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
+    hub.send(pages[0].connection, ANSWER)
+    await hub.delivery.writing.until_written()
+    await all_are_told(hub, "to all")
+    await turns()
+    assert (writing.CHECK_EVERY if is_short else len(pages)) == sum("to all" in page.heard for page in pages)
 
 
 async def stalled(hub: Hub, count: int) -> list[Tab]:

@@ -9,7 +9,7 @@ from app.hub.registry import Registry
 from app.hub.returning import Returning
 from app.kernel.stretches import Stretches
 
-MAX_HOLD_S = 0.002
+MAX_HOLD_S = 0.001
 """Seconds for which the slow ones hold the loop at a time. All that read nothing are found out by one and the same publication, and
 each takes 35 µs: 2,000 held it for 70 ms."""
 

@@ -85,7 +85,7 @@ openapi: install ## rewrite openapi/ from the code
 bench: .venv/.tested-with ## measure every bar beside its peer, half an hour; ONLY="connects room" RUNS=1 for less
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(RUNS),--runs $(RUNS))
 
-faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; an hour, alone on the machine, as root
+faults: .venv/.tested-with ## the long form of the tests of faults, with their figures; an hour and a half, alone on the machine, as root
 	FAULTS=long $(BIN)/python -m pytest --timeout=600 api_tests/faults
 
 soak: .venv/.tested-with ## an hour with 2,000 sockets that come and go; SECONDS=1500 for less: until the journal is full, memory grows

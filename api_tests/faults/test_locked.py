@@ -57,15 +57,15 @@ async def blocking(database):
 Database.transaction = blocking
 """,
     "with others": """
-from app.db.sqlite import Sqlite
+from app.db.session import Database
 
-carry_out = Sqlite.carry_out
+commit = Database._commit
 
-async def blocking(database, engine, work, commit):
+async def blocking(database, work, **how):
     wait_in_the_loop()
-    return await carry_out(database, engine, work, commit)
+    return await commit(database, work, **how)
 
-Sqlite.carry_out = blocking
+Database._commit = blocking
 """,
 }
 """The product, as if it asked the database in its loop: by the way in which something is stored."""

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from api_tests.faults.scene import IS_LONG, Scene, p99, scene
+from api_tests.faults.scene import IS_LONG, SEEDS, Scene, p99, scene
 from api_tests.redis_server import RedisServer
 from api_tests.reliability import Figures
 from api_tests.waiting import SOON_S, eventually
 from app.journal.appends import APPEND_S
 from app.kernel.clock import monotonic
 
-PAGES, SEED = 8, 1
-PER_S = 20
+PAGES, PER_S = (20, 60) if IS_LONG else (8, 20)
 GONE_S, STILL_S = (30.0, 20.0) if IS_LONG else (3.0, 4.0)
 LEVEL_WITHIN_S = 5.0 if IS_LONG else SOON_S
 ANSWERED_WITHIN_S = APPEND_S + (1.0 if IS_LONG else SOON_S)
@@ -70,13 +69,14 @@ async def are_told(here: Scene, seconds: float) -> list[str]:
     return stored
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_redis_is_killed_and_comes_back_empty(
-    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None], figures: Figures
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, seed: int, report: Callable[[str], None], figures: Figures
 ):
-    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED) as here:
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=seed) as here:
         here.half_reads_no_lists()
         await here.burst.run(PER_S, 1)
-        with figures.bars("R4", seed=SEED) as found:
+        with figures.bars("R4", seed=seed) as found:
             here.burst.in_order = False
             await redis.stop()
             redis.empty()
@@ -105,12 +105,13 @@ async def test_redis_is_killed_and_comes_back_empty(
             assert level_s < LEVEL_WITHIN_S
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_redis_stands_still(
-    tmp_path: Path, postgresql_url: str, redis: RedisServer, report: Callable[[str], None], figures: Figures
+    tmp_path: Path, postgresql_url: str, redis: RedisServer, seed: int, report: Callable[[str], None], figures: Figures
 ):
-    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=SEED) as here:
+    async with scene(tmp_path, postgresql_url, redis.url, pages=PAGES, seed=seed) as here:
         await here.burst.run(PER_S, 1)
-        with figures.bars("R5", seed=SEED) as found:
+        with figures.bars("R5", seed=seed) as found:
             here.burst.in_order = False
             redis.pause()
             talk = here.burst.start(PER_S, STILL_S)
@@ -131,7 +132,7 @@ async def test_redis_stands_still(
 @pytest.mark.long
 async def test_a_server_that_waits_for_redis_for_ever_is_found_out(tmp_path: Path, postgresql_url: str, redis: RedisServer):
     program = (sys.executable, "-c", NEVER_TOO_LATE)
-    async with scene(tmp_path, postgresql_url, redis.url, pages=2, seed=SEED, program=program) as here:
+    async with scene(tmp_path, postgresql_url, redis.url, pages=2, seed=SEEDS[0], program=program) as here:
         redis.pause()
         here.burst.start(PER_S, 0.5)
         began = monotonic()

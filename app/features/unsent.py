@@ -35,6 +35,8 @@ AGAIN_AFTER_S = 5.0
 """Seconds after which a push that was not done by then is done again. Pages that lost their server with it are back by then."""
 LOOK_EVERY_S = 2.0
 """Seconds between two looks for such."""
+BACK_EVERY_S = 0.1
+"""The same whether the journal is back: what has waited for it leaves at once."""
 FORGET_PAUSE_S = 0.5
 """Seconds in which deletions are gathered into one statement."""
 AT_ONCE = 200
@@ -147,8 +149,8 @@ class Unsent:
         async def look(rest: Rest) -> None:
             while True:
                 await rest.sleep(LOOK_EVERY_S)
-                if self._services.hub.journal.health().state in _AWAY:
-                    continue  # what is claimed here is kept from a node that can push it
+                while self._services.hub.journal.health().state in _AWAY:
+                    await rest.sleep(BACK_EVERY_S)  # what is claimed here is kept from a node that can push it
                 try:
                     await self._push_old(pushes_again)
                 except Unavailable as error:

@@ -274,3 +274,22 @@ async def test_a_look_that_fails_is_told_and_the_next_one_is_made(
             broken.setattr(unsent, "timedelta", None)
             await eventually(lambda: "looking for what is to be pushed again failed" in logged())
         await nothing_is_noted(services.settings)
+
+
+async def test_what_waits_for_the_journal_leaves_at_once_when_that_is_back(
+    soon: None, services: Services, monkeypatch: pytest.MonkeyPatch
+):
+    looked = []
+    page = tab(services.hub)
+    await note(services)
+    async with services.of(Unsent).running({IT_HAPPENED: say_again}):
+        with monkeypatch.context() as gone:
+            gone.setattr(services.hub.journal, "health", lambda: looked.append(1) or Health("away"))
+            await eventually(lambda: looked)
+            monkeypatch.setattr(unsent, "LOOK_EVERY_S", 3_600)
+            before = len(looked)
+            await eventually(lambda: len(looked) > before + 2)
+            await asyncio.sleep(unsent.AGAIN_AFTER_S)
+            assert not page.heard
+        await eventually(lambda: ["again "] == page.heard)
+        await nothing_is_noted(services.settings)

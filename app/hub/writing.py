@@ -53,6 +53,7 @@ class Writing:
         """How far the round that is going on has come."""
         self._rounds = Rounds()
         self._told_at = -ASKED_S
+        """When a page was last told something alone."""
         self._flush_comes = False
 
     @property

@@ -94,6 +94,24 @@ async def test_a_full_socket_is_not_written_to_until_it_says_so():
     assert 2 == len(slow.sink.writes)
 
 
+async def test_of_those_who_stopped_at_different_times_each_is_shown_all_that_it_could_still_see():
+    hub = make_hub()
+    pages = [tab(hub, form=form) for form in (PLAIN, V1, V1, PLAIN) * 4]
+    for place, page in enumerate(pages):
+        page.sink.accepts = place % 6 or 1_000
+    for number in range(8):
+        receipt = await hub.publish(one(everyone, Update("#a", str(number), "beforeend" if number < 6 else "innerHTML")))
+        await turns()
+        assert (16, 16) == (receipt.matched, receipt.queued)
+    for page in pages:
+        page.sink.accepts = 1_000
+        hub.delivery.unblock(page.connection.outbox)
+    await turns()
+    assert [[*"0123457"] if place % 6 else [*"01234567"] for place in range(16)] == [page.heard for page in pages]
+    assert sum(8 - len(page.heard) for page in pages) == hub.delivery.superseded
+    assert 0 == hub.delivery.held_bytes
+
+
 async def test_unblocked_before_the_flush_of_the_same_turn():
     hub = make_hub()
     page = tab(hub)

@@ -55,11 +55,11 @@ async def test_an_answer_goes_ahead_of_what_all_are_told_and_behind_what_its_pag
 @pytest.mark.usefixtures("short_stretches")
 async def test_answers_without_end_do_not_keep_what_all_are_told():
     hub = make_hub()
-    asking = [tab(hub) for _ in range(4 * writing.CHECK_EVERY)]
+    asking = [tab(hub) for _ in range(10)]
     pages = [tab(hub) for _ in range(4 * writing.CHECK_EVERY)]
     await all_are_told(hub, "to all")
     publisher = asyncio.create_task(hub.delivery.writing.until_written())
-    for _ in range(100):
+    for _ in range(200):
         for page in asking:
             hub.send(page.connection, ANSWER)
         await turns()
@@ -114,6 +114,16 @@ async def test_stretches_are_short_while_pages_ask(monkeypatch: pytest.MonkeyPat
     await all_are_told(hub, "to all")
     await turns()
     assert (writing.CHECK_EVERY if is_short else len(pages)) == sum("to all" in page.heard for page in pages)
+
+
+@pytest.mark.usefixtures("short_stretches")
+async def test_a_stretch_has_few_writes_that_are_large():
+    hub = make_hub()
+    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
+    await all_are_told(hub, "x" * writing.LARGE_BYTES)
+    await turns()
+    assert writing.CHECK_LARGE_EVERY == sum(bool(page.heard) for page in pages)
+    await eventually(lambda: all(page.heard for page in pages))
 
 
 async def stalled(hub: Hub, count: int) -> list[Tab]:

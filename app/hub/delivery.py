@@ -11,7 +11,7 @@ from app.hub.audience import Audience
 from app.hub.connection import Connection
 from app.hub.held import Held
 from app.hub.messages import prepared
-from app.hub.outbox import CatchingUp, Offer, Outbox
+from app.hub.outbox import CatchingUp, Outbox
 from app.hub.pending import NOTHING, Pending
 from app.hub.publication import Publication, Receipt
 from app.hub.registry import Registry
@@ -76,23 +76,28 @@ class Delivery:
             if connection.dialect is not dialect:
                 dialect = connection.dialect
                 if dialect not in forms:
-                    forms[dialect] = NOTHING.then(prepared(dialect, publication, publication.parts, cursor)), {}
+                    first = NOTHING.then(prepared(dialect, publication, publication.parts, cursor))
+                    forms[dialect] = first, {NOTHING: first}
                 first, grown = forms[dialect]
-                seen = NOTHING
+                seen, longer, dropped = NOTHING, first, 0
             outbox = connection.outbox
             pending = outbox.pending
-            if outbox.blocked:
-                refused += outbox.catch_up is None and not self.offer(connection, first.whole(), grown)
-            elif pending is NOTHING:
+            if pending is NOTHING and not outbox.blocked:
                 outbox.pending = first
                 waiting.append(outbox)
-            else:
-                if pending is not seen:
-                    seen, longer = pending, grown.get(pending) or grown.setdefault(pending, pending.then(first.whole()))
-                    dropped = pending.count + 1 - longer.count
+                continue
+            if outbox.catch_up is not None:
+                continue
+            if pending is not seen:
+                seen, longer = pending, grown.get(pending) or grown.setdefault(pending, pending.then(first.whole()))
+                dropped = pending.count + 1 - longer.count
+            if not outbox.blocked:
                 outbox.pending = longer
-                if dropped:
-                    superseded += dropped
+                superseded += dropped
+            elif self._keep(connection, longer):
+                superseded += dropped
+            else:
+                refused += 1
         self.superseded += superseded
         self.writing.flush_soon()
         return Receipt(publication.id, len(hearers), len(hearers) - refused)
@@ -100,26 +105,32 @@ class Delivery:
     def offer(self, connection: Connection, message: Prepared, grown: dict[Pending, Pending] | None = None) -> bool:
         """Put one message into the outbox of one connection. False: it was not taken.
 
-        `grown`: as for `Outbox.offer`, of what several are told. None: this one alone is told, and does not wait for the others.
+        `grown`: what the message has made of other connections' pending messages, where several are told it. None: this one alone
+        is told, and does not wait for the others.
         """
         outbox = connection.outbox
         pending = outbox.pending
-        match outbox.offer(message, grown):
-            case Offer.QUEUED | Offer.REPLACED:
-                self.superseded += pending.count + 1 - outbox.pending.count
-                if outbox.blocked:
-                    self._held.more(outbox.pending.size_bytes - pending.size_bytes)
-                    return not outbox.closed  # it may be the fullest
-                if grown is None:
-                    self.writing.tell(outbox)
-                elif pending is NOTHING:
-                    self.writing.schedule(outbox)
-                return True
-            case Offer.CLOSED:
-                return False
-            case Offer.OVERFLOW:
-                self._give_up(connection)
-                return False
+        longer = pending.then(message) if grown is None else grown.get(pending) or grown.setdefault(pending, pending.then(message))
+        if outbox.blocked:
+            is_taken = self._keep(connection, longer)
+        else:
+            is_taken = outbox.take(longer)
+            if grown is None:
+                self.writing.tell(outbox)
+            elif pending is NOTHING:
+                self.writing.schedule(outbox)
+        self.superseded += is_taken and pending.count + 1 - longer.count
+        return is_taken
+
+    def _keep(self, connection: Connection, longer: Pending) -> bool:
+        """Let this wait for a socket that takes nothing, in place of what waited. False: it is leaving, or now has to."""
+        outbox = connection.outbox
+        more_bytes = longer.size_bytes - outbox.pending.size_bytes
+        if outbox.take(longer):
+            self._held.more(more_bytes)
+        elif not outbox.closed:
+            self._give_up(connection)
+        return not outbox.closed  # of all it may be the fullest
 
     def unblock(self, outbox: Outbox) -> None:
         """The socket takes more again: write what has waited."""

@@ -1,23 +1,9 @@
-"""What waits to be written to one connection: bounded, and a full one answers with a word."""
+"""What waits to be written to one connection: bounded, and a full one says so."""
 
-from enum import Enum
 from typing import Protocol
 
 from app.hub.pending import NOTHING, Pending
 from app.hub.port import Sink
-from app.wire.prepared import Prepared
-
-
-class Offer(Enum):
-    """What became of a message that was offered. The caller must match."""
-
-    QUEUED = "queued"
-    REPLACED = "replaced"
-    """Queued, and older messages that it makes invisible were thrown away."""
-    CLOSED = "closed"
-    """The connection is leaving; it could not have read it."""
-    OVERFLOW = "overflow"
-    """The peer reads too slowly: not queued. Close the connection."""
 
 
 class CatchingUp(Protocol):
@@ -74,24 +60,16 @@ class Outbox:
         """Bytes that wait for a socket that takes nothing."""
         return self.stuck_bytes + self.pending.size_bytes if self.blocked else 0
 
-    def offer(self, message: Prepared, grown: dict[Pending, Pending] | None = None) -> Offer:
-        """Queue the message, or say why not.
+    def take(self, longer: Pending) -> bool:
+        """Let this wait in place of what waited. False, and nothing has changed: it is closed, or the peer reads too slowly.
 
         The bound holds for a socket that does not take what it is given: what arrives in one turn for a healthy one is written
-        at the end of the turn, however much it is. `grown`: what this message has made of other connections' pending messages.
+        at the end of the turn, however much it is.
         """
-        if self.closed:
-            return Offer.CLOSED
-        pending = self.pending
-        longer = None if grown is None else grown.get(pending)
-        if longer is None:
-            longer = pending.then(message)
-            if grown is not None:
-                grown[pending] = longer
-        if self.blocked and longer.size_bytes > self.max_bytes:
-            return Offer.OVERFLOW
+        if self.blocked and (self.closed or longer.size_bytes > self.max_bytes):
+            return False
         self.pending = longer
-        return Offer.QUEUED if longer.count > pending.count else Offer.REPLACED
+        return True
 
     def close(self) -> None:
         """Take nothing more, and forget what waits: nobody will read it. What is stuck in the socket stays until that is gone."""

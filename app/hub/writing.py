@@ -24,7 +24,10 @@ HOLD_WHILE_ASKED_S = 0.0005
 ASKED_S = 0.1
 """Seconds after an answer for which others are expected."""
 CHECK_EVERY = 32
-"""Writes between two looks at the clock: 0.2 ms, or 8 ms where each must compress 20 KB of its own."""
+"""Writes between two looks at the clock: 0.2 ms."""
+LARGE_BYTES = 4 * 1024
+CHECK_LARGE_EVERY = 4
+"""The same where what waits is larger than that: 16 KiB for a page that reads nothing, or to be compressed, take 0.1 ms each."""
 MAX_AHEAD = 2_000
 """Connections that wait to be written to, past which a publisher waits with them: some 10 ms of writing."""
 MAX_JOINED = 64
@@ -125,16 +128,16 @@ class Writing:
 
     def _write_told(self, until: float) -> None:
         while self._told:
-            share = [self._told.popleft() for _ in range(min(CHECK_EVERY, len(self._told)))]
-            self._told_before -= len(share)
-            self.write(share)
+            self._told_before -= 1
+            self.write((self._told.popleft(),))
             if monotonic() > until:
                 break
 
     def _write_round(self, until: float) -> None:
         """At least some, so that it comes to its end."""
         while self._at < len(self._round):
-            share = self._round[self._at : self._at + CHECK_EVERY]
+            is_large = self._round[self._at].pending.size_bytes > LARGE_BYTES
+            share = self._round[self._at : self._at + (CHECK_LARGE_EVERY if is_large else CHECK_EVERY)]
             self._at += len(share)
             self.write(share)
             if monotonic() > until:

@@ -55,11 +55,11 @@ async def test_an_answer_goes_ahead_of_what_all_are_told_and_behind_what_its_pag
 @pytest.mark.usefixtures("short_stretches")
 async def test_answers_without_end_do_not_keep_what_all_are_told():
     hub = make_hub()
-    asking = [tab(hub) for _ in range(10)]
+    asking = [tab(hub) for _ in range(4 * writing.CHECK_EVERY)]
     pages = [tab(hub) for _ in range(4 * writing.CHECK_EVERY)]
     await all_are_told(hub, "to all")
     publisher = asyncio.create_task(hub.delivery.writing.until_written())
-    for _ in range(200):
+    for _ in range(100):
         for page in asking:
             hub.send(page.connection, ANSWER)
         await turns()
@@ -116,13 +116,17 @@ async def test_stretches_are_short_while_pages_ask(monkeypatch: pytest.MonkeyPat
     assert (writing.CHECK_EVERY if is_short else len(pages)) == sum("to all" in page.heard for page in pages)
 
 
+@pytest.mark.parametrize(("slow_s", "at_once"), [(0.0, writing.CHECK_SLOW_EVERY), (AN_HOUR_S, writing.CHECK_EVERY)])
 @pytest.mark.usefixtures("short_stretches")
-async def test_a_stretch_has_few_writes_that_are_large():
+async def test_a_stretch_has_few_writes_while_they_are_slow(monkeypatch: pytest.MonkeyPatch, slow_s: float, at_once: int):
+    monkeypatch.setattr(writing, "SLOW_WRITE_S", slow_s)
     hub = make_hub()
     pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
-    await all_are_told(hub, "x" * writing.LARGE_BYTES)
+    await all_are_told(hub, "to all")
+    await begun(pages)
+    assert writing.CHECK_EVERY == sum(bool(page.heard) for page in pages)
     await turns()
-    assert writing.CHECK_LARGE_EVERY == sum(bool(page.heard) for page in pages)
+    assert writing.CHECK_EVERY + at_once == sum(bool(page.heard) for page in pages)
     await eventually(lambda: all(page.heard for page in pages))
 
 

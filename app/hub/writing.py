@@ -25,9 +25,9 @@ ASKED_S = 0.1
 """Seconds after an answer for which others are expected."""
 CHECK_EVERY = 32
 """Writes between two looks at the clock: 0.2 ms."""
-LARGE_BYTES = 4 * 1024
-CHECK_LARGE_EVERY = 4
-"""The same where what waits is larger than that: 16 KiB for a page that reads nothing, or to be compressed, take 0.1 ms each."""
+SLOW_WRITE_S = 0.00004
+CHECK_SLOW_EVERY = 4
+"""The same while a write takes longer than that: 16 KiB take 0.1 ms where the page reads nothing, or where they are compressed."""
 MAX_AHEAD = 2_000
 """Connections that wait to be written to, past which a publisher waits with them: some 10 ms of writing."""
 MAX_JOINED = 64
@@ -54,6 +54,8 @@ class Writing:
         self._round: list[Outbox] = []
         self._at = 0
         """How far the round that is going on has come."""
+        self._at_once = CHECK_EVERY
+        """Writes until the next look at the clock."""
         self._rounds = Rounds()
         self._told_at = -ASKED_S
         """When a page was last told something alone."""
@@ -128,19 +130,22 @@ class Writing:
 
     def _write_told(self, until: float) -> None:
         while self._told:
-            self._told_before -= 1
-            self.write((self._told.popleft(),))
+            share = [self._told.popleft() for _ in range(min(CHECK_EVERY, len(self._told)))]
+            self._told_before -= len(share)
+            self.write(share)
             if monotonic() > until:
                 break
 
     def _write_round(self, until: float) -> None:
         """At least some, so that it comes to its end."""
+        now = monotonic()
         while self._at < len(self._round):
-            is_large = self._round[self._at].pending.size_bytes > LARGE_BYTES
-            share = self._round[self._at : self._at + (CHECK_LARGE_EVERY if is_large else CHECK_EVERY)]
-            self._at += len(share)
+            share = self._round[self._at : self._at + self._at_once]
+            self._at += (writes := len(share))
             self.write(share)
-            if monotonic() > until:
+            before, now = now, monotonic()
+            self._at_once = CHECK_SLOW_EVERY if now - before > SLOW_WRITE_S * writes else CHECK_EVERY
+            if now > until:
                 break
 
     def _end_round(self) -> None:

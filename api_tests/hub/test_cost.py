@@ -17,7 +17,7 @@ from app.wire.prepared import Prepared
 from app.wire.update import Update
 from app.wire.wsx import Wsx
 
-FEW, MANY = 100, 300
+FEW, MANY = (writing.CHECK_SLOW_EVERY + shares * writing.CHECK_EVERY for shares in (3, 9))
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +77,19 @@ async def test_a_second_publication_in_the_same_turn_costs_a_connection_no_call_
     python, others = await per_connection(lambda hub: broadcast(hub, times=10))
     assert python < 1.1
     assert others < 1.1
+
+
+def tell_who_take_nothing(hub: Hub) -> None:
+    if not hub.delivery.held_bytes:
+        for connection in hub.registry:
+            connection.outbox.blocked = True
+    broadcast(hub)
+
+
+async def test_a_connection_that_takes_nothing_costs_three_calls():
+    python, others = await per_connection(tell_who_take_nothing)
+    assert python < 3.1
+    assert others < 0.1
 
 
 @pytest.mark.parametrize("forms", [(PLAIN,), (PLAIN, V1)])

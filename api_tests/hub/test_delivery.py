@@ -112,6 +112,18 @@ async def test_of_those_who_stopped_at_different_times_each_is_shown_all_that_it
     assert 0 == hub.delivery.held_bytes
 
 
+async def test_what_is_thrown_away_for_one_is_not_counted_for_the_next_that_speaks_otherwise():
+    hub = make_hub()
+    plain, other = tab(hub, "ada", form=PLAIN), tab(hub, form=V1)
+    await turns()
+    for page in (plain, other):
+        page.connection.outbox.blocked = True
+    await hub.publish(one(users("ada"), Update("#a", "older")))
+    await hub.publish(one(everyone, Update("#a", "newer")))
+    assert 1 == hub.delivery.superseded
+    assert [1, 1] == [page.connection.outbox.pending.count for page in (plain, other)]
+
+
 async def test_unblocked_before_the_flush_of_the_same_turn():
     hub = make_hub()
     page = tab(hub)

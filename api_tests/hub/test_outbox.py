@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_tests.hub.recording import RecordingSink
-from app.hub.outbox import Outbox
+from app.hub.outbox import Offer, Outbox
 from app.wire.prepared import Prepared
 from app.wire.swap import STYLES
 from app.wire.update import Fragment, Update
@@ -25,37 +25,36 @@ def blocked_outbox(max_bytes: int = 1_000) -> Outbox:
     return outbox
 
 
-def offer(outbox: Outbox, message: Prepared) -> bool:
-    """Whether it was taken."""
-    return outbox.take(outbox.pending.then(message))
+def offer(outbox: Outbox, message: Prepared) -> Offer:
+    return outbox.offer(outbox.pending.then(message))
 
 
 def test_a_blocked_one_takes_its_bytes_and_no_more():
     first = message("#a", "x" * 300, "beforeend")
     outbox = blocked_outbox(2 * len(first))
-    assert [True, True, False] == [offer(outbox, first) for _ in range(3)]
+    assert [Offer.QUEUED, Offer.QUEUED, Offer.OVERFLOW] == [offer(outbox, first) for _ in range(3)]
     assert 2 * len(first) == outbox.queued_bytes
 
 
 def test_a_healthy_one_takes_what_comes_in_one_turn():
     outbox = Outbox(RecordingSink(), 10)
-    assert all(offer(outbox, message(swap="beforeend")) for _ in range(50))
-    assert 50 == outbox.pending.count
+    assert [Offer.QUEUED] * 50 == [offer(outbox, message(swap="beforeend")) for _ in range(50)]
 
 
 def test_a_closed_one_takes_nothing_and_holds_nothing():
     outbox = blocked_outbox()
     offer(outbox, message())
     outbox.close()
-    assert not offer(outbox, message())
+    assert Offer.CLOSED == offer(outbox, message())
     assert ([], 0) == (list(outbox.pending), outbox.queued_bytes)
 
 
 def test_the_newest_of_a_replaced_target_is_enough_for_who_reads_slowly():
     newest = message(html="9")
     outbox = blocked_outbox(2 * len(newest))
-    assert all(offer(outbox, message(html=str(number % 9))) for number in range(101))
-    assert offer(outbox, newest)
+    assert Offer.QUEUED == offer(outbox, message(html="0"))
+    assert [Offer.REPLACED] * 100 == [offer(outbox, message(html=str(number % 9))) for number in range(100)]
+    assert Offer.REPLACED == offer(outbox, newest)
     assert ([newest], len(newest)) == (list(outbox.pending), outbox.queued_bytes)
 
 
@@ -73,8 +72,8 @@ def test_the_newest_of_a_replaced_target_is_enough_for_who_reads_slowly():
 )
 def test_what_a_page_could_still_see_stays(waiting: Prepared, newer: Prepared):
     outbox = blocked_outbox()
-    assert offer(outbox, waiting)
-    assert offer(outbox, newer)
+    offer(outbox, waiting)
+    assert Offer.QUEUED == offer(outbox, newer)
     assert [waiting, newer] == list(outbox.pending)
 
 

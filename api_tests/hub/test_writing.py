@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -13,6 +14,7 @@ from app.hub.audience import everyone
 from app.hub.close import Close
 from app.hub.hub import Hub
 from app.hub.publication import one
+from app.wire.prepared import Prepared
 from app.wire.update import Update
 
 AN_HOUR_S = 3_600.0
@@ -113,21 +115,56 @@ async def test_stretches_are_short_while_pages_ask(monkeypatch: pytest.MonkeyPat
     await hub.delivery.writing.until_written()
     await all_are_told(hub, "to all")
     await turns()
-    assert (writing.CHECK_EVERY if is_short else len(pages)) == sum("to all" in page.heard for page in pages)
+    assert (writing.CHECK_SLOW_EVERY if is_short else len(pages)) == sum("to all" in page.heard for page in pages)
 
 
-@pytest.mark.parametrize(("slow_s", "at_once"), [(0.0, writing.CHECK_SLOW_EVERY), (AN_HOUR_S, writing.CHECK_EVERY)])
-@pytest.mark.usefixtures("short_stretches")
-async def test_a_stretch_has_few_writes_while_they_are_slow(monkeypatch: pytest.MonkeyPatch, slow_s: float, at_once: int):
-    monkeypatch.setattr(writing, "SLOW_WRITE_S", slow_s)
-    hub = make_hub()
-    pages = [tab(hub) for _ in range(5 * writing.CHECK_EVERY)]
+class Clock:
+    """Stands still but for what is written, each time for `write_s`."""
+
+    def __init__(self) -> None:
+        self.now = self.write_s = 0.0
+
+    def passes_at(self, page: Tab) -> None:
+        """While something is written to the page."""
+        write = page.sink.write
+
+        def timed(message: Prepared) -> bool:
+            self.now += self.write_s
+            return write(message)
+
+        page.sink.write = timed
+
+
+async def each_is_told(hub: Hub, pages: list[Tab]) -> None:
+    for page in pages:
+        hub.send(page.connection, ANSWER)
+
+
+async def all_at_once(hub: Hub, _pages: list[Tab]) -> None:
     await all_are_told(hub, "to all")
+
+
+@pytest.mark.parametrize("tell", [each_is_told, all_at_once])
+@pytest.mark.usefixtures("short_stretches")
+async def test_a_stretch_has_few_writes_while_they_are_slow(
+    monkeypatch: pytest.MonkeyPatch, tell: Callable[[Hub, list[Tab]], Awaitable[None]]
+):
+    clock = Clock()
+    monkeypatch.setattr(writing, "monotonic", lambda: clock.now)
+    fast_s, slow_s = 0.75 * writing.SLOW_WRITE_S, 1.25 * writing.SLOW_WRITE_S
+    few, many = writing.CHECK_SLOW_EVERY, writing.CHECK_EVERY
+    hub = make_hub()
+    pages = [tab(hub) for _ in range(5 * many)]
+    for page in pages:
+        clock.passes_at(page)
+    clock.write_s = slow_s
+    await tell(hub, pages)
     await begun(pages)
-    assert writing.CHECK_EVERY == sum(bool(page.heard) for page in pages)
-    await turns()
-    assert writing.CHECK_EVERY + at_once == sum(bool(page.heard) for page in pages)
-    await eventually(lambda: all(page.heard for page in pages))
+    written = [sum(bool(page.heard) for page in pages)]
+    for clock.write_s in (slow_s, fast_s, fast_s, fast_s, slow_s, slow_s):
+        await turns()
+        written.append(sum(bool(page.heard) for page in pages) - sum(written))
+    assert [few, few, few, many, many, many, few] == written
 
 
 async def stalled(hub: Hub, count: int) -> list[Tab]:

@@ -11,7 +11,7 @@ from app.hub.audience import Audience
 from app.hub.connection import Connection
 from app.hub.held import Held
 from app.hub.messages import prepared
-from app.hub.outbox import CatchingUp, Outbox
+from app.hub.outbox import CatchingUp, Offer, Outbox
 from app.hub.pending import NOTHING, Pending
 from app.hub.publication import Publication, Receipt
 from app.hub.registry import Registry
@@ -94,7 +94,7 @@ class Delivery:
             if not outbox.blocked:
                 outbox.pending = longer
                 superseded += dropped
-            elif self._keep(connection, longer):
+            elif self._put(connection, longer):
                 superseded += dropped
             else:
                 refused += 1
@@ -103,7 +103,7 @@ class Delivery:
         return Receipt(publication.id, len(hearers), len(hearers) - refused)
 
     def offer(self, connection: Connection, message: Prepared, grown: dict[Pending, Pending] | None = None) -> bool:
-        """Put one message into the outbox of one connection. False: it was not taken.
+        """Put one message into the outbox of one connection. False: it will not hear it.
 
         `grown`: what the message has made of other connections' pending messages, where several are told it. None: this one alone
         is told, and does not wait for the others.
@@ -111,26 +111,31 @@ class Delivery:
         outbox = connection.outbox
         pending = outbox.pending
         longer = pending.then(message) if grown is None else grown.get(pending) or grown.setdefault(pending, pending.then(message))
+        if not self._put(connection, longer):
+            return False
+        self.superseded += pending.count + 1 - longer.count
         if outbox.blocked:
-            is_taken = self._keep(connection, longer)
-        else:
-            is_taken = outbox.take(longer)
-            if grown is None:
-                self.writing.tell(outbox)
-            elif pending is NOTHING:
-                self.writing.schedule(outbox)
-        self.superseded += is_taken and pending.count + 1 - longer.count
-        return is_taken
+            return True
+        if grown is None:
+            self.writing.tell(outbox)
+        elif pending is NOTHING:
+            self.writing.schedule(outbox)
+        return True
 
-    def _keep(self, connection: Connection, longer: Pending) -> bool:
-        """Let this wait for a socket that takes nothing, in place of what waited. False: it is leaving, or now has to."""
+    def _put(self, connection: Connection, longer: Pending) -> bool:
+        """Let this wait in place of what waited. False: the connection is leaving, or now has to."""
         outbox = connection.outbox
         more_bytes = longer.size_bytes - outbox.pending.size_bytes
-        if outbox.take(longer):
-            self._held.more(more_bytes)
-        elif not outbox.closed:
-            self._give_up(connection)
-        return not outbox.closed  # of all it may be the fullest
+        match outbox.offer(longer):
+            case Offer.QUEUED | Offer.REPLACED:
+                if outbox.blocked:
+                    self._held.more(more_bytes)
+                return not outbox.closed  # of all it may be the fullest
+            case Offer.CLOSED:
+                return False
+            case Offer.OVERFLOW:
+                self._give_up(connection)
+                return False
 
     def unblock(self, outbox: Outbox) -> None:
         """The socket takes more again: write what has waited."""

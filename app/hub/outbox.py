@@ -1,9 +1,22 @@
-"""What waits to be written to one connection: bounded, and a full one says so."""
+"""What waits to be written to one connection: bounded, and a full one answers with a word."""
 
+from enum import Enum
 from typing import Protocol
 
 from app.hub.pending import NOTHING, Pending
 from app.hub.port import Sink
+
+
+class Offer(Enum):
+    """What became of what was offered. The caller must match."""
+
+    QUEUED = "queued"
+    REPLACED = "replaced"
+    """Queued, and older messages that it makes invisible were thrown away."""
+    CLOSED = "closed"
+    """The connection is leaving; it could not have read it."""
+    OVERFLOW = "overflow"
+    """The peer reads too slowly: not queued. Close the connection."""
 
 
 class CatchingUp(Protocol):
@@ -60,16 +73,19 @@ class Outbox:
         """Bytes that wait for a socket that takes nothing."""
         return self.stuck_bytes + self.pending.size_bytes if self.blocked else 0
 
-    def take(self, longer: Pending) -> bool:
-        """Let this wait in place of what waited. False, and nothing has changed: it is closed, or the peer reads too slowly.
+    def offer(self, longer: Pending) -> Offer:
+        """Let this wait in place of `pending`, of which it was made by `Pending.then`; or say why not.
 
         The bound holds for a socket that does not take what it is given: what arrives in one turn for a healthy one is written
         at the end of the turn, however much it is.
         """
-        if self.blocked and (self.closed or longer.size_bytes > self.max_bytes):
-            return False
+        if self.closed:
+            return Offer.CLOSED
+        if self.blocked and longer.size_bytes > self.max_bytes:
+            return Offer.OVERFLOW
+        is_more = longer.count > self.pending.count
         self.pending = longer
-        return True
+        return Offer.QUEUED if is_more else Offer.REPLACED
 
     def close(self) -> None:
         """Take nothing more, and forget what waits: nobody will read it. What is stuck in the socket stays until that is gone."""

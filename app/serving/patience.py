@@ -28,17 +28,20 @@ class Wait:
 
     def __init__(self, clock: Heartbeat, give_up: Callable[[], None]) -> None:
         self._clock = clock
-        self._give_up = give_up
+        self._give_up: Callable[[], None] | None = give_up
         self._slot = clock.add(self)
 
     def end(self) -> None:
-        """What was owed is here, or nobody is there to give it."""
+        """What was owed is here, or nobody is there to give it. Whoever waited is let go: else the two would hold each other."""
         self._clock.discard(self, self._slot)
+        self._give_up = None
 
     def ping(self) -> bool:
         """The time is over."""
+        give_up = self._give_up
         self.end()
-        self._give_up()
+        if give_up is not None:
+            give_up()
         return False
 
     def check_pong(self) -> None:

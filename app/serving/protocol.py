@@ -133,10 +133,14 @@ class WsxProtocol(SocketSink):
         stretches_of(self._config).add(self._tell_end)
 
     def _tell_end(self) -> None:
-        """The one place where the listener hears of the end."""
+        """The one place where the listener hears of the end.
+
+        It is let go: it holds us as well, and what holds itself stays until the garbage collector comes, half an hour later.
+        """
         self._server_state.connections.discard(self)
         if hasattr(self, "_listener"):
             self.tell(self._listener.closed, self._close_code, self._close_reason)
+            del self._listener
 
     def shutdown(self) -> None:
         """The server stops: say so, and do not wait long."""
@@ -206,7 +210,7 @@ class WsxProtocol(SocketSink):
                 self.abort()
 
     def _leave_open(self, state: State) -> None:
-        """Let go of what was read: the object itself is only freed when the garbage collector comes."""
+        """Let go of what was read: nobody reads on."""
         super()._leave_open(state)
         if state is not State.CLOSING:
             self._reader = None

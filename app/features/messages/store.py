@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Integer, Select, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.dialects import is_sqlite
-from app.db.ids import among, bound_one, in_order_of
+from app.db.ids import among, among_bound, bound, bound_one, in_order_of
 from app.db.many import inserting
 from app.db.page import NewestFirst, Slice
 from app.db.writes import Kind
@@ -114,10 +114,17 @@ async def undelivered(session: AsyncSession, user_ids: Collection[str], after: U
 
     Nobody changes it until the transaction ends.
     """
+    values = {**bound(session, user_ids), "after": after, "limit": limit}
+    return (await session.scalars(_undelivered(on_sqlite=is_sqlite(session)), values)).all()
+
+
+@cache
+def _undelivered(*, on_sqlite: bool) -> Select[MessageRow]:
     table = MessageRow
     recipient = cast("InstrumentedAttribute[str]", table.recipient_id)  # those without one are not among any
-    query = select(table).where(among(session, recipient, user_ids), table.delivered_at.is_(None), table.id > after)
-    return (await session.scalars(query.order_by(table.id).limit(limit).with_for_update(read=True))).all()
+    to_users = among_bound(recipient, on_sqlite=on_sqlite)
+    query = select(table).where(to_users, table.delivered_at.is_(None), table.id > bindparam("after", type_=table.id.type))
+    return query.order_by(table.id).limit(bindparam("limit", type_=Integer())).with_for_update(read=True)
 
 
 async def count_since(session: AsyncSession, moment: datetime) -> int:

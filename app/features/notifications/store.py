@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db.dialects import is_sqlite
-from app.db.ids import among, among_bound, bound, bound_one, in_order_of
+from app.db.ids import among_bound, bound, bound_one, in_order_of
 from app.db.many import Row, inserting
 from app.db.page import NewestFirst, Slice
 from app.db.writes import Kind
@@ -176,10 +176,17 @@ def _behind_unread(*, on_sqlite: bool) -> Select[UUID]:
 
 async def undelivered(session: AsyncSession, user_ids: Collection[str], after: UUID, limit: int) -> Sequence[NotificationRow]:
     """What was never pushed to these users, and neither read nor archived meanwhile, oldest first, behind this one."""
+    values = {**bound(session, user_ids), "after": after, "limit": limit}
+    return (await session.scalars(_undelivered(on_sqlite=is_sqlite(session)), values)).all()
+
+
+@cache
+def _undelivered(*, on_sqlite: bool) -> Select[NotificationRow]:
     table = NotificationRow
+    of_users = among_bound(table.user_id, on_sqlite=on_sqlite)
     is_waiting = table.delivered_at.is_(None), table.read_at.is_(None), table.archived_at.is_(None)
-    query = select(table).where(among(session, table.user_id, user_ids), *is_waiting, table.id > after)
-    return (await session.scalars(query.order_by(table.id).limit(limit))).all()
+    query = select(table).where(of_users, *is_waiting, table.id > bindparam("after", type_=table.id.type))
+    return query.order_by(table.id).limit(bindparam("limit", type_=Integer()))
 
 
 def _listed(query: Select[Found], listed: Listed) -> Select[Found]:

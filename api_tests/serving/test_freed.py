@@ -1,4 +1,4 @@
-"""What has ended is freed at once: the garbage collector comes to what has lived for long every half hour."""
+"""What has ended is freed at once: the garbage collector comes seldom to what has lived for long."""
 
 import gc
 from collections import Counter

@@ -135,7 +135,7 @@ class WsxProtocol(SocketSink):
     def _tell_end(self) -> None:
         """The one place where the listener hears of the end.
 
-        It is let go: it holds us as well, and what holds itself stays until the garbage collector comes, half an hour later.
+        It is let go: it holds us as well, and what holds itself stays until the garbage collector comes, which may be much later.
         """
         self._server_state.connections.discard(self)
         if hasattr(self, "_listener"):

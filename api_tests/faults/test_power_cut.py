@@ -22,21 +22,17 @@ MOST_CUTS = 10
 """Within so many the weaker setting has lost something: it did so in each of ten tries."""
 AT_ONCE = 8
 NORMAL = """
-import re, runpy, sqlite3
+import runpy
 
-class Cursor(sqlite3.Cursor):
-    def execute(self, text, *more):
-        return super().execute(re.sub(r"(?i)(synchronous *= *)(full|2|extra|3)", r"\\1NORMAL", text), *more)
+from app.db import sqlite
 
-class Connection(sqlite3.Connection):
-    def cursor(self, factory=Cursor):
-        return super().cursor(factory)
+prepare = sqlite._prepare
 
-    def execute(self, *what):
-        return self.cursor().execute(*what)
+def prepare_weaker(connection, record):
+    prepare(connection, record)
+    connection.cursor().execute("PRAGMA synchronous=NORMAL")
 
-connect = sqlite3.connect
-sqlite3.connect = lambda *where, **how: connect(*where, **{"factory": Connection} | how)
+sqlite._prepare = prepare_weaker
 runpy.run_module("app", run_name="__main__", alter_sys=True)
 """
 """The product, whose every connection to SQLite writes to the disk now and then, and not with each commit."""

@@ -17,7 +17,7 @@ from app.wire.prepared import Prepared
 from app.wire.update import Update
 from app.wire.wsx import Wsx
 
-FEW, MANY = (writing.CHECK_SLOW_EVERY + shares * writing.CHECK_EVERY for shares in (3, 9))
+FEW, MANY = 100, 300
 
 
 @pytest.fixture(autouse=True)

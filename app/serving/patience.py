@@ -28,24 +28,27 @@ class Wait:
 
     def __init__(self, clock: Heartbeat, give_up: Callable[[], None]) -> None:
         self._clock = clock
-        self._give_up: Callable[[], None] | None = give_up
+        self._give_up = give_up
         self._slot = clock.add(self)
 
     def end(self) -> None:
         """What was owed is here, or nobody is there to give it. Whoever waited is let go: else the two would hold each other."""
         self._clock.discard(self, self._slot)
-        self._give_up = None
+        self._give_up = _settled
 
     def ping(self) -> bool:
         """The time is over."""
         give_up = self._give_up
         self.end()
-        if give_up is not None:
-            give_up()
+        give_up()
         return False
 
     def check_pong(self) -> None:
         """Nobody was asked."""
+
+
+def _settled() -> None:
+    """What a wait that ended holds in place of who waited."""
 
 
 def hang_up(transport: asyncio.Transport) -> None:

@@ -37,12 +37,21 @@ def test_a_copy_has_all_tables_and_is_for_its_owner_alone(wsx, operator, migrate
     assert {"copy.db"} == {one.name for one in operator.folder.iterdir() if one.name.startswith("copy.db")}
 
 
-@pytest.mark.parametrize("name", ["copy.db", "copy.db.unfinished"])
-def test_a_file_that_is_there_is_left_as_it_is(wsx, operator, migrated, name):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("copy.db", "is there already, and is not overwritten: give another name"),
+        (
+            "copy.db.unfinished",
+            "is there: of a backup that is being made, or was killed; then remove it, and copy.db.unfinished-journal",
+        ),
+    ],
+)
+def test_a_file_that_is_there_is_left_as_it_is(wsx, operator, migrated, name, said):
     path = operator.folder / name
     path.write_text("something else")
     done = wsx("backup", "copy.db")
-    assert (1, f"wsx: {path} is there already, and is not overwritten: give another name\n") == (done.status, done.err)
+    assert (1, f"wsx: {path} {said}\n") == (done.status, done.err)
     assert "something else" == path.read_text()
 
 
@@ -51,10 +60,11 @@ def test_what_cannot_be_copied_is_said_in_a_line(wsx, operator):
     assert f"wsx: there is no database to copy: {operator.folder}" in missing.err
     wsx("migrate")
     nowhere = wsx("backup", "none/copy.db")
-    assert (1, f"wsx: the copy {operator.folder}/none/copy.db cannot be made: No such file or directory\n") == (
-        nowhere.status,
-        nowhere.err,
-    )
+    assert (1, f"wsx: there is no folder {operator.folder}/none: make it first\n") == (nowhere.status, nowhere.err)
+    operator.database.write_bytes(b"This is a letter, and no database at all.")
+    letter = wsx("backup", "copy.db")
+    assert (1, f"wsx: the database {operator.database} cannot be read: file is not a database\n") == (letter.status, letter.err)
+    assert [] == [one.name for one in operator.folder.iterdir() if one.name.startswith("copy.db")]
 
 
 def test_a_copy_that_is_broken_off_leaves_nothing(wsx, operator, migrated, monkeypatch):
@@ -63,7 +73,7 @@ def test_a_copy_that_is_broken_off_leaves_nothing(wsx, operator, migrated, monke
 
     monkeypatch.setattr(backup, "copy", broken)
     done = wsx("backup", "copy.db")
-    assert f"wsx: the copy {operator.folder}/copy.db cannot be made: database or disk is full\n" == done.err
+    assert f"wsx: the copy {operator.folder}/copy.db of {operator.database} cannot be made: database or disk is full\n" == done.err
     assert [] == [one.name for one in operator.folder.iterdir() if one.name.startswith("copy.db")]
 
 

@@ -15,6 +15,7 @@ import pytest
 from api_tests.auth.signing import jwk, jwks, pem
 from app import __version__
 from app.auth.tokens import Tokens
+from app.cli.console import NOT_OURS
 from app.kernel.clock import utc_now
 from app.main import describe
 from app.web.asyncapi import describe_socket
@@ -93,9 +94,31 @@ def test_check_says_what_cannot_be_used(operator, wsx):
 
 def test_a_folder_that_cannot_be_made_is_named(operator, wsx):
     (operator.folder / "file").touch()
-    refused = wsx("migrate", database_url=f"sqlite+aiosqlite:///{operator.folder}/file/wsx.db")
-    assert (1, True) == (refused.status, f"{operator.folder}/file" in refused.err)
-    assert 1 == refused.err.count("\n")
+    for command in ("migrate", "check"):
+        refused = wsx(command, database_url=f"sqlite+aiosqlite:///{operator.folder}/file/wsx.db")
+        assert (1, True) == (refused.status, f"{operator.folder}/file" in refused.err)
+        assert 1 == refused.err.count("\n")
+
+
+def test_check_says_where_a_server_could_not_make_its_files(operator, wsx, monkeypatch):
+    nowhere = operator.folder / "deep" / "wsx.db"
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != operator.folder)  # root may write anywhere
+    refused = wsx("check", database_url=f"sqlite+aiosqlite:///{nowhere}")
+    assert f"wsx: {nowhere} cannot be made: this user may not write into {operator.folder}\n" == refused.err
+    wsx("migrate")
+    folder = operator.database.parent
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != folder)
+    refused = wsx("check")
+    assert f"wsx: {folder}/token.secret cannot be made: this user may not write into {folder}\n" == refused.err
+
+
+def test_a_file_that_cannot_be_opened_is_said_to_be_anothers(operator, wsx):
+    """A folder, which root cannot open as a file either."""
+    url = f"sqlite+aiosqlite:///{operator.folder}"
+    for command in ("check", "migrate"):
+        refused = wsx(command, database_url=url)
+        said = f"wsx: the database {url} cannot be used: unable to open database file{NOT_OURS}\n"
+        assert (1, said) == (refused.status, refused.err)
 
 
 def test_a_database_of_a_newer_version_is_refused(operator, wsx):
@@ -129,6 +152,8 @@ def test_a_database_of_a_newer_version_is_refused(operator, wsx):
             "no such option: sslmode; there are host, port, ssl; ",
         ),
         ("sqlite+aiosqlite:///x.db?mode=ro", "no such option: mode; there are none"),
+        ("sqlite+aiosqlite:///:memory:", "a database in memory would be another one for each connection: name a file"),
+        ("sqlite+aiosqlite://", "a database in memory would be another one for each connection: name a file"),
     ],
 )
 def test_a_database_url_that_is_none_is_named(wsx, url, said):
@@ -167,7 +192,7 @@ def test_tokens_are_made_with_the_secret_beside_the_database(operator, wsx):
 def test_a_duration_that_is_none_is_refused(wsx, text):
     refused = wsx("token", "ada", f"--ttl={text}")
     assert (2, "") == (refused.status, refused.out)
-    assert "a number above 0 and s, m, h or d is wanted" in refused.err
+    assert "a number from 1 to 999999 and s, m, h or d is wanted" in refused.err
 
 
 def test_the_descriptions_are_written_where_one_wants_them(operator, wsx):
@@ -199,6 +224,9 @@ def test_check_loads_handlers_and_looks_for_templates(operator):
 @pytest.mark.parametrize("user", ["", "x" * 129, "a\nb", "\udcff"])
 def test_a_token_that_nobody_would_take_is_not_made(wsx, user):
     assert (2, "") == wsx("token", user)[:2]
+    refused = wsx("token", "ada", "--role", user)
+    assert (2, "") == refused[:2]
+    assert "argument --role: a " in refused.err
 
 
 def test_a_token_of_a_new_secret_says_so(operator, wsx):

@@ -1,5 +1,6 @@
 """Every error as one shape, over a real request: which field, what is wrong, and nothing of our insides."""
 
+import gzip
 import sqlite3
 import sys
 from contextlib import closing
@@ -21,7 +22,7 @@ FINE = {"audience": {"kind": "everyone"}, "target": "#a", "html": "x"}
     ("path", "body", "pointer", "said"),
     [
         ("/announcements", {"message": "x"}, "/priority", "missing"),
-        ("/announcements", {"message": "x", "priority": "low", "colour": "red"}, "/colour", "unknown field"),
+        ("/announcements", {"message": "x", "priority": "low", "colour": "red"}, "/colour", "field; there are audience,"),
         ("/announcements", {"message": 5, "priority": "low"}, "/message", "Expected `str`, got `int`"),
         ("/announcements", {"message": "x", "priority": "urgent"}, "/priority", "Invalid enum value 'urgent'"),
         ("/announcements", [], "", "Expected `object`, got `array`"),
@@ -50,10 +51,25 @@ async def test_a_body_that_cannot_be_read_is_a_bad_request(api):
         (b"\xff", "the body is not JSON"),
         (b'{"audience": ' + b'{"kind":"except","audience":' * 5000, "nested too deeply"),
         (b"message=x", "the body is not JSON"),
+        (b'{"target": "#a", "html": "\\ud83d"}', "the body is not JSON: half of a surrogate pair (byte 26)"),
+        (b'{"target": "#a", "html": "x\xff"}', "the body is not UTF-8: see its byte 27, counted from 0"),
     ):
         answer = await api.http.post("/api/v1/broadcasts", content=content, headers={"Content-Type": "application/json"})
         assert (HTTPStatus.BAD_REQUEST, "urn:wsx:problem:bad_request") == (answer.status_code, answer.json()["type"]), content[:20]
         assert said in answer.json()["detail"]
+
+
+async def test_a_body_in_a_content_encoding_is_told_that_none_is_read(api):
+    body = msgspec.json.encode(FINE)
+    refused = await api.http.post("/api/v1/broadcasts", content=gzip.compress(body), headers={"Content-Encoding": "gzip"})
+    assert (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "urn:wsx:problem:unsupported_media_type", "identity") == (
+        refused.status_code,
+        refused.json()["type"],
+        refused.headers["accept-encoding"],
+    )
+    assert "without a Content-Encoding" in refused.json()["detail"]
+    plain = await api.http.post("/api/v1/broadcasts", content=body, headers={"Content-Encoding": "Identity"})
+    assert HTTPStatus.ACCEPTED == plain.status_code
 
 
 async def test_a_body_over_the_limit_is_told_the_limit(settings):

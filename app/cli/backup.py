@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from app.cli.console import STOPPED, Failure, missing_file, read_settings, say
@@ -35,17 +35,27 @@ def backup(options: argparse.Namespace) -> None:
         message = f"there is no database to copy: {missing} (WSX_DATABASE_URL)"
         raise Failure(message)
     unfinished = target.with_name(target.name + UNFINISHED)
-    for one in (target, unfinished):
-        if one.exists():
-            message = f"{one} is there already, and is not overwritten: give another name"
-            raise Failure(message)
+    if wrong := _against(target, unfinished):
+        raise Failure(wrong)
     try:
         with _stopped_by_sigterm():
             _make(source, unfinished, target)
     except (OSError, sqlite3.Error) as error:
-        message = f"the copy {target} cannot be made: {getattr(error, 'strerror', None) or error}"
+        message = f"the copy {target} of {source} cannot be made: {getattr(error, 'strerror', None) or error}"
         raise Failure(message) from None
     say(f"{target}: {target.stat().st_size:,} bytes")
+
+
+def _against(target: Path, unfinished: Path) -> str:
+    """Why no copy can be made there; empty: it can."""
+    if not target.parent.is_dir():
+        return f"there is no folder {target.parent}: make it first"
+    if target.exists():
+        return f"{target} is there already, and is not overwritten: give another name"
+    if unfinished.exists():
+        beside = f"{unfinished.name}-journal"
+        return f"{unfinished} is there: of a backup that is being made, or was killed; then remove it, and {beside}"
+    return ""
 
 
 def _make(source: Path, unfinished: Path, target: Path) -> None:
@@ -60,13 +70,25 @@ def _make(source: Path, unfinished: Path, target: Path) -> None:
 
 def copy(source: Path, target: Path) -> None:
     """All that was committed when it began. A reading transaction holds that: what is written meanwhile does not begin it anew."""
-    with closing(sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True)) as held, closing(sqlite3.connect(target)) as copy:
-        held.execute("BEGIN")
-        held.execute("SELECT * FROM sqlite_master").fetchone()
+    with closing(_opened(source)) as held, closing(sqlite3.connect(target)) as copy:
         held.backup(copy, pages=PAGES_AT_ONCE, progress=lambda *_: time.sleep(PAUSE_S))
         copy.execute("PRAGMA journal_mode=DELETE")
         copy.execute(f"{NAME} = {new_name()}")  # put back, it is another database than the one that was copied
     _sync(target)
+
+
+def _opened(source: Path) -> sqlite3.Connection:
+    """In a transaction that has begun to read."""
+    try:
+        with ExitStack() as failed:
+            connection = failed.enter_context(closing(sqlite3.connect(f"{source.as_uri()}?mode=rw", uri=True)))
+            connection.execute("BEGIN")
+            connection.execute("SELECT * FROM sqlite_master").fetchone()
+            failed.pop_all()
+    except sqlite3.Error as error:
+        message = f"the database {source} cannot be read: {error}"
+        raise Failure(message) from None
+    return connection
 
 
 def _sync(path: Path) -> None:

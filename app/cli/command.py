@@ -4,16 +4,19 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from app import __version__
+from app.auth.scopes import SCOPES
 from app.cli import audit, backup, issue, run, serving
 from app.cli.console import STOPPED, Failure, fail
 from app.kernel.errors import AppError
 from app.settings import SettingsError
 
+SHOWN_CHARS = 60
+"""Of a word that is none of those that there are."""
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,6})([smhd])", text)
     if match is None or not int(match[1]):
-        message = f"{text!r}: a number above 0 and s, m, h or d is wanted, such as 90d"
+        message = f"{text!r}: a number from 1 to 999999 and s, m, h or d is wanted, such as 90d"
         raise argparse.ArgumentTypeError(message)
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
@@ -48,9 +51,19 @@ def _text(text: str) -> str:
     return text
 
 
-def _user_id(text: str) -> str:
-    if not 0 < len(_text(text)) <= issue.MAX_ID_CHARS:
-        message = f"a user id of 1 to {issue.MAX_ID_CHARS} characters is wanted"
+def _name_of(what: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not 0 < len(_text(text)) <= issue.MAX_ID_CHARS:
+            message = f"{what} of 1 to {issue.MAX_ID_CHARS} characters is wanted"
+            raise argparse.ArgumentTypeError(message)
+        return text
+
+    return check
+
+
+def _scope(text: str) -> str:
+    if text not in SCOPES:
+        message = f"no such scope: {text[:SHOWN_CHARS]!a}; there are {', '.join(sorted(SCOPES))}"
         raise argparse.ArgumentTypeError(message)
     return text
 
@@ -102,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="API keys of back-office tools").add_subparsers(required=True, metavar="ACTION")
     create = keys.add_parser("create", help="make a key; its secret is shown once")
     create.add_argument("name", type=_text, metavar="NAME")
-    create.add_argument("--scope", action="append", required=True, metavar="S", help="may be given several times")
+    create.add_argument("--scope", type=_scope, action="append", required=True, metavar="S", help="may be given several times")
     create.add_argument(
         "--target", action="append", type=_text, metavar="#T", help="the only place it may write to: #chat, or #chat*"
     )
@@ -117,9 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_audit(audit_log.add_subparsers(required=True, metavar="ACTION"))
 
     token = commands.add_parser("token", help="print a connection token for a browser")
-    token.add_argument("user", type=_user_id, metavar="USER")
+    token.add_argument("user", type=_name_of("a user id"), metavar="USER")
     token.add_argument("--name", type=_text, help="what other people see")
-    token.add_argument("--role", type=_text, action="append", default=[], help="may be given several times")
+    token.add_argument("--role", type=_name_of("a role"), action="append", default=[], help="may be given several times")
     token.add_argument("--ttl", type=_duration, default=timedelta(hours=1), metavar="1h")
     token.set_defaults(run=issue.token)
 

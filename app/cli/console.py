@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ MAX_WORKERS_A_CORE = 8
 """More processes than that for each core of the machine are a slip of the pen: they would only wait for each other."""
 STOPPED = "stopped"
 """What a command says that somebody has ended."""
+NOT_OURS = "; the user who starts wsx must be allowed to write the file and its folder"
 
 Answer = TypeVar("Answer")
 
@@ -119,5 +121,13 @@ def _database_errors(settings: Settings) -> Iterator[None]:
     except BrokenPipeError:  # of who reads what is printed
         raise
     except (SQLAlchemyError, OSError) as error:
-        message = f"the database {where} cannot be used: {getattr(error, 'orig', error) or 'it does not answer'}"
+        cause = getattr(error, "orig", error)
+        hint = NOT_OURS if _reason(cause) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} else ""
+        message = f"the database {where} cannot be used: {cause or 'it does not answer'}{hint}"
         raise Failure(message) from None
+
+
+def _reason(error: object) -> int | None:
+    """SQLite's primary result code (sqlite.org/rescode.html); None: this is no error of SQLite's."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

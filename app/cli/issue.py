@@ -13,6 +13,7 @@ from app.db.session import Database
 from app.features.audit import by_command, record
 from app.features.keys import NewKeyRequest, all_keys, create_key, revoke_key
 from app.kernel.clock import utc_now
+from app.kernel.wording import in_words
 
 __all__ = ["MAX_ID_CHARS", "create", "list_all", "revoke", "token"]
 
@@ -26,7 +27,9 @@ def create(options: argparse.Namespace) -> None:
         given = {"name": options.name, "scopes": options.scope, "expires_at": expires_at, "targets": options.target}
         wanted = msgspec.convert(given, NewKeyRequest)
     except msgspec.ValidationError as error:
-        raise Failure(str(error), 2) from None
+        wrong, _, place = str(error).rstrip("`").partition(" - at `$.")
+        message = f"{place.upper()}: {in_words(wrong)}"
+        raise Failure(message, 2) from None
 
     async def make(database: Database) -> str:
         async with database.transaction() as session:

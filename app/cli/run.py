@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -26,10 +27,12 @@ def check(_options: argparse.Namespace) -> None:
     settings = read_settings()
     say("settings: ok")
 
-    if missing_file(settings) is None:
+    missing = missing_file(settings)
+    if missing is None:
         say(f"database: {check_database(settings)}")
         check_room_for_workers(settings)
     else:
+        _check_may_be_made(missing)
         say("database: not there yet; `wsx serve` makes it")
     if settings.redis_url:
         if trouble := asyncio.run(check_redis(settings.redis_url)):
@@ -43,10 +46,22 @@ def check(_options: argparse.Namespace) -> None:
     say("handlers and templates: ok")
 
 
+def _check_may_be_made(file: Path) -> None:
+    """Raise Failure where a server could not make this file, and the folders that it is in."""
+    folder = next(one for one in file.absolute().parents if one.exists())
+    if not folder.is_dir():
+        message = f"{file} cannot be made: {folder} is no folder"
+        raise Failure(message)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        message = f"{file} cannot be made: this user may not write into {folder}"
+        raise Failure(message)
+
+
 def _token_keys(settings: Settings) -> str:
     """Which keys verify connection tokens, without showing one."""
     kept = secret_file(settings)
     if kept is not None and not kept.exists():
+        _check_may_be_made(kept)
         return "HS256, its secret is not there yet; `wsx serve` makes it"
     keys = make_tokens(settings).keys
     return ", ".join(key.algorithm if key.name is None else f"{key.algorithm} (kid {key.name!a})" for key in keys)

@@ -29,6 +29,9 @@ def parse(text: str) -> URL:
         hint = "; in place of sslmode=require it is ssl=require" if "sslmode" in unknown else ""
         message = f"no such option: {', '.join(unknown)}; {known}{hint}"
         raise ValueError(message)
+    if url.drivername == SQLITE and url.database in {None, "", ":memory:"}:
+        message = f"a database in memory would be another one for each connection: name a file; it looks like {SHAPES}"
+        raise ValueError(message)
     if url.drivername == POSTGRESQL and not url.database:
         message = f"the name of the database is missing; it looks like {SHAPES}"
         raise ValueError(message)
@@ -43,8 +46,7 @@ def is_sqlite(text: str) -> bool:
 def file_of(text: str) -> Path | None:
     """The SQLite file; None: it is none."""
     url = make_url(text)
-    is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
-    return Path(str(url.database)).absolute() if is_file else None
+    return Path(str(url.database)).absolute() if is_sqlite(text) else None
 
 
 def shown(text: str) -> str:

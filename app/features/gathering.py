@@ -11,7 +11,7 @@ import structlog
 from app.features.background import Rest, background
 from app.kernel.batches import shown
 from app.kernel.clock import monotonic
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 from app.kernel.histogram import SIZES, Histogram
 
 RETRY_S = 2.0
@@ -110,7 +110,7 @@ class Gathering(Generic[Key, Item]):
         try:
             await self.flush()
         except Unavailable as error:
-            _log.warning("left undone at the end", what=self.name, error=error.detail, left=len(self._waiting))
+            _log.warning("left undone at the end", what=self.name, left=len(self._waiting), **why(error))
 
     async def _run(self, rest: Rest) -> None:
         rested_at = monotonic()
@@ -124,5 +124,5 @@ class Gathering(Generic[Key, Item]):
                 ended = monotonic()
                 rested_at = ended + min(REST * (ended - began), MAX_REST_S)
             except Unavailable as error:
-                _log.warning("waits, and is tried again", what=self.name, error=error.detail, waiting=len(self._waiting))
+                _log.warning("waits, and is tried again", what=self.name, waiting=len(self._waiting), **why(error))
                 await rest.sleep(RETRY_S)

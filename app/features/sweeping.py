@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.features.background import Rest, background
 from app.features.services import Services
 from app.hub.lease import Owner
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 
 AT_ONCE = 100
 """Rows of one transaction: others that write wait for some milliseconds."""
@@ -33,7 +33,7 @@ async def swept(services: Services, what: str, delete_some: DeleteSome, *, every
                 if deleted := await sweep_once(rest):
                     _log.info("deleted what is too old", what=what, count=deleted)
             except Unavailable as error:
-                _log.warning("swept later", what=what, error=error.detail)
+                _log.warning("swept later", what=what, **why(error))
             except Exception:
                 _log.exception("could not be swept", what=what)
 

@@ -4,7 +4,7 @@ import structlog
 
 from app.hub.hub import Hub
 from app.hub.publication import Publication
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 
 _log = structlog.get_logger()
 
@@ -14,5 +14,5 @@ async def tell(hub: Hub, publication: Publication, what: str) -> None:
     try:
         await hub.publish(publication)
     except Unavailable as error:
-        _log.warning("told on this node alone", what=what, publication=publication.id, error=error.detail)
+        _log.warning("told on this node alone", what=what, publication=publication.id, **why(error))
         hub.deliver_here(publication)

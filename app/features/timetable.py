@@ -14,7 +14,7 @@ import structlog
 from app.features.background import Rest, background
 from app.hub.lease import Lease, Owner
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 
 LONGEST_SLEEP_S = 30.0
 RETRY_S = 2.0
@@ -64,7 +64,7 @@ class Timetable:
             try:
                 sleep_s = _seconds_to(await self._work(is_ours=self.is_ours))
             except Unavailable as error:
-                _log.warning("work on time waits", what=self._what, error=error.detail)
+                _log.warning("work on time waits", what=self._what, **why(error))
                 sleep_s = RETRY_S
             except Exception:
                 _log.exception("work on time failed", what=self._what)

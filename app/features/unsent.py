@@ -28,7 +28,7 @@ from app.features.services import Services
 from app.hub.audience import Audience
 from app.hub.publication import Publication, Receipt
 from app.kernel.clock import utc_now
-from app.kernel.errors import NotFound, Unavailable
+from app.kernel.errors import NotFound, Unavailable, why
 from app.kernel.ids import new_short_id
 
 AGAIN_AFTER_S = 5.0
@@ -131,7 +131,7 @@ class Unsent:
             self._left_until = utc_now()
             if publication.id in self._again:
                 raise
-            _log.warning("pushed on this node alone; the others follow", publication=publication.id, error=error.detail)
+            _log.warning("pushed on this node alone; the others follow", publication=publication.id, **why(error))
             return self._services.hub.deliver_here(publication)
         finally:
             self._under_way.discard(publication.id)
@@ -154,7 +154,7 @@ class Unsent:
                 try:
                     await self._push_old(pushes_again)
                 except Unavailable as error:
-                    _log.warning("what is to be pushed again waits", error=error.detail)
+                    _log.warning("what is to be pushed again waits", **why(error))
                     await rest.sleep(RETRY_S)
                 except Exception:
                     _log.exception("looking for what is to be pushed again failed")

@@ -6,6 +6,7 @@ AppError                  code                  status
 ├─ Forbidden              forbidden             403   known, but may not
 ├─ NotFound               not_found             404   missing, or the caller may not know that it is there
 ├─ Conflict               conflict              409   it is so already, or something else has that name
+├─ UnsupportedMediaType   unsupported_media_type 415  in an encoding that is not read here
 ├─ InvalidFields          invalid_fields        422   read, but fields are wrong; names each one
 ├─ Refused                refused               403   a handler's no to a page, in a sentence for people; with a code of its own
 ├─ RateLimited            rate_limited          429   too often; names the limit, says when to come back
@@ -14,6 +15,7 @@ AppError                  code                  status
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -39,6 +41,11 @@ class AppError(Exception):
         self.detail = detail
         self.fields: Sequence[FieldError] = ()
         self.headers: dict[str, str] = {}
+
+
+def why(error: AppError) -> dict[str, Any]:
+    """What the log says of it: what its caller is told, and the notes, which are for the operator alone."""
+    return {"error": error.detail, "notes": getattr(error, "__notes__", [])}
 
 
 class BadRequest(AppError):
@@ -73,6 +80,16 @@ class Conflict(AppError):
     """What is asked for stands against what is there."""
 
     code, status, title = "conflict", 409, "Conflict"
+
+
+class UnsupportedMediaType(AppError):
+    """A body in an encoding that is not read. The answer names those that are (RFC 9110, 12.5.3)."""
+
+    code, status, title = "unsupported_media_type", 415, "Not read in this form"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.headers = {"Accept-Encoding": "identity"}
 
 
 class InvalidFields(AppError):

@@ -22,7 +22,7 @@ from app.monitoring.families import add_histogram
 
 OUTCOMES: Final = ("committed", "rolled_back", "unavailable")
 """`rolled_back`: by whoever wrote, who refused something, or by a mistake. `unavailable`: whoever wrote was told that the database
-is away, busy or full; of writes that leave together each of them, and not what the writer has tried again by itself."""
+is away, busy or full; of writes that leave together each of them. It may be the server itself, which tries again."""
 
 
 class WatchedDatabase(Database):

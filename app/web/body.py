@@ -1,14 +1,18 @@
 """Bodies of requests: decoded once, from bytes into their type, and strictly: `"5"` is no number, an unknown field is refused."""
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 
-from app.kernel.errors import BadRequest
+from app.kernel.errors import BadRequest, UnsupportedMediaType
 from app.web.errors import body_error
 from app.web.front import Receive
+
+_HALF_AT_END: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\).{0,5}\Z", re.DOTALL)
+"""Half of a surrogate pair, with too little behind it for the other half. msgspec says of it only that there is no more."""
 
 
 class JsonBody:
@@ -18,7 +22,10 @@ class JsonBody:
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
 
     async def receive(self, headers: Iterable[tuple[bytes, bytes]], receive: Receive, max_bytes: int) -> bytes:
-        """The bytes of a body. Raises BadRequest, and RequestEntityTooLarge before more than `max_bytes` are held."""
+        """The bytes of a body.
+
+        Raises BadRequest, UnsupportedMediaType, and RequestEntityTooLarge before more than `max_bytes` are held.
+        """
         body = await _whole(headers, receive, max_bytes)
         if not body:
             raise BadRequest("a JSON body is needed, and there is none")
@@ -28,20 +35,35 @@ class JsonBody:
         """The body as its type. Raises BadRequest, InvalidFields."""
         try:
             return self._decoder.decode(body)
-        except msgspec.DecodeError as error:
+        except msgspec.ValidationError as error:
             raise body_error(error, self._decoder.type) from None
-        except UnicodeDecodeError as error:
-            message = f"the body is not UTF-8: byte {error.start} of a text"
+        except UnicodeDecodeError:
+            message = f"the body is not UTF-8: see its byte {_first_that_is_not_utf8(body)}, counted from 0"
+            raise BadRequest(message) from None
+        except msgspec.DecodeError as error:
+            half = _HALF_AT_END.search(body)
+            message = f"the body is not JSON: {f'half of a surrogate pair (byte {half.start()})' if half else error}"
             raise BadRequest(message) from None
         except RecursionError:
             message = "the body is nested too deeply"
             raise BadRequest(message) from None
 
 
+def _first_that_is_not_utf8(body: bytes) -> int:
+    """Where in the whole body: msgspec counts from the beginning of one of its texts."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(body)
+
+
 async def _whole(headers: Iterable[tuple[bytes, bytes]], receive: Receive, max_bytes: int) -> bytes:
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
             raise RequestEntityTooLarge
+        if name == b"content-encoding" and value.strip().lower() != b"identity":
+            raise UnsupportedMediaType("bodies are read as they are: send this one without a Content-Encoding")
     body = b""
     more = True
     while more:

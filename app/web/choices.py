@@ -17,6 +17,12 @@ def choices_at(kind: Any, path: Sequence[str]) -> list[str]:
     return sorted(literals | {str(found.tag) for found in around if path and found.tag_field == path[-1]})
 
 
+def fields_at(kind: Any, path: Sequence[str]) -> list[str]:
+    """The names of all fields that may stand in the object at this place; none: more than one kind of object may stand there."""
+    kinds = [found for found in types_at(types.type_info(kind), path) if isinstance(found, types.StructType)]
+    return sorted(field.encode_name for field in kinds[0].fields) if len(kinds) == 1 else []
+
+
 def description_at(kind: Any, path: Sequence[str]) -> str:
     """What the documentation says of this place; empty: nothing."""
     described = (found.extra_json_schema for found in types_at(types.type_info(kind), path) if isinstance(found, types.Metadata))

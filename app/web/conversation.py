@@ -18,7 +18,7 @@ from app.hub.handlers import Handlers, Reply, Request, replies_of
 from app.hub.hub import Hub
 from app.hub.paced import QueueFull
 from app.kernel.bucket import Bucket
-from app.kernel.errors import AppError, WrongField
+from app.kernel.errors import AppError, WrongField, why
 from app.wire import inbound
 from app.wire.prepared import Prepared
 from app.wire.rfc6455 import TOO_BIG
@@ -198,7 +198,7 @@ class Conversation:
     def _answer_unavailable(self, request: Request, error: AppError) -> None:
         """It did not work, and that is not the page's fault: the log has what it was."""
         self._talk.outcomes["unavailable"] += 1
-        _log.error("handler could not be carried out", error=error.detail, notes=getattr(error, "__notes__", []))
+        _log.error("handler could not be carried out", **why(error))
         self._answer_error(request, error.code, "This does not work at the moment. Please try again.", error.detail)
 
     def _answer_error(self, request: Request, code: str, sentence: str, detail: str) -> None:

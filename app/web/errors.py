@@ -9,9 +9,9 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET, Meta, UnsetType
 
-from app.kernel.errors import AppError, BadRequest, FieldError, InvalidFields, WrongField
+from app.kernel.errors import AppError, FieldError, InvalidFields, WrongField, why
 from app.web.answer import Answer
-from app.web.choices import choices_at, description_at
+from app.web.choices import choices_at, description_at, fields_at
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -62,7 +62,7 @@ def answer(request: Request[Any, Any, Any], error: AppError) -> Response[bytes]:
 def on_app_error(request: Request[Any, Any, Any], error: AppError) -> Response[Any]:
     """Errors that features raise."""
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("request failed", error=error.detail, notes=getattr(error, "__notes__", []))
+        _log.error("request failed", **why(error))
     return answer(request, error)
 
 
@@ -83,18 +83,18 @@ def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response
     return answer(request, AppError("the server made a mistake; it is in its log under this request id"))
 
 
-def body_error(error: msgspec.DecodeError, kind: Any) -> AppError:
+def body_error(error: msgspec.ValidationError, kind: Any) -> InvalidFields:
     """What msgspec says of a body of the type `kind`, as ours: which field, what is wrong, what would be right."""
-    if not isinstance(error, msgspec.ValidationError):
-        return BadRequest(f"the body is not JSON: {error}")
     message, _, where = str(error).partition(" - at `$")
     pointer = _pointer(where.rstrip("`"))
     cause = error.__cause__
     if isinstance(cause, WrongField):
         pointer = f"{pointer}/{cause.field}"
     elif message.startswith(("Object contains unknown field", "Object missing required field")):
+        known = fields_at(kind, pointer.split("/")[1:])
         pointer = f"{pointer}/{message.split('`')[1]}"
-        message = "unknown field" if "unknown" in message else "missing"
+        there_are = f"; there are {', '.join(known)}" if known else ""
+        message = "missing" if "missing" in message else f"unknown field{there_are}"
     elif message.startswith(("Invalid value", "Invalid enum value")) and (words := choices_at(kind, pointer.split("/")[1:])):
         message = f"{message}; there are {', '.join(words)}"
     elif "matching regex" in message:
@@ -116,7 +116,7 @@ def _wrong_form(error: ValidationException) -> AppError:
 def _words(request: Request[Any, Any, Any], status: HTTPStatus) -> str:
     match status:
         case HTTPStatus.NOT_FOUND:
-            return "there is nothing at this path; see /docs for all that is"
+            return "there is nothing at this path, or nothing has this id; see /docs for all that is"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return "this path exists, but not for this method; see /docs"
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -24,6 +24,7 @@ _ERROR_WORDS = {
     409: "It is so already, something else has that name, the server is not set up for it; or the first request with this "
     "`Idempotency-Key` still runs",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
+    415: "The body has a `Content-Encoding`",
     422: "Fields or parameters are wrong; `errors` names each",
     429: "More than `WSX_API_RATE_PER_MIN` requests with this key; `Retry-After` says when to go on",
     503: "The database cannot be used at the moment; nothing was stored or sent",
@@ -36,7 +37,7 @@ _HEADERS = [
         ("RateLimit", '"key";r=599;t=1', "How many more it may make now (`r`), and in how many seconds it is one more (`t`)"),
     )
 ]
-_BODY_ERRORS = frozenset({400, 413})
+_BODY_ERRORS = frozenset({400, 413, 415})
 _POST_ERRORS = frozenset({400, 409})
 GIVEN = frozenset({"hub", "database", "services", "caller", "key_ring"})
 """What functions may ask for by name; `app.web.given` and `app.features.services` have the types."""
@@ -82,8 +83,8 @@ def operation(
 
     `also`: another status with the same answer. `takes`, `gives`: examples of the body and of the answer, as JSON values;
     `app.web.openapi` puts them into the document.
-    `errors`: statuses beyond those that every operation has (401, 403, 422, 429, 503), that a body brings (400, 413), or a POST
-    (400, 409). `keeps_answer` False: the answer holds a secret, and is not kept to be given again under an `Idempotency-Key`.
+    `errors`: statuses beyond those that every operation has (401, 403, 422, 429, 503), that a body brings (400, 413, 415), or a
+    POST (400, 409). `keeps_answer` False: the answer holds a secret, and is not kept to be given again under an `Idempotency-Key`.
     `dry_run`: the function that answers in its place, with 200, when `?dry_run=true` asks what it would do.
     """
 

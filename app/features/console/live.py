@@ -31,7 +31,7 @@ from app.hub.hub import Hub
 from app.hub.publication import one
 from app.journal.memory import MemoryJournal
 from app.kernel.clock import monotonic
-from app.kernel.errors import AppError, Refused, Unavailable
+from app.kernel.errors import AppError, Refused, Unavailable, why
 from app.kernel.ids import new_short_id
 from app.web.desk import Counter, Desk
 from app.wire.update import Update
@@ -172,7 +172,7 @@ class Live:
                 await self._look()
             except Unavailable as error:
                 self._signed_in = {}
-                _log.warning("the console's pages are not kept up to date now", error=error.detail)
+                _log.warning("the console's pages are not kept up to date now", **why(error))
                 await rest.sleep(EVERY_S)
             except Exception:
                 self._signed_in = {}

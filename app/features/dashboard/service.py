@@ -20,7 +20,7 @@ from app.hub.connection import Connection
 from app.hub.lease import Owner
 from app.hub.publication import one
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 from app.kernel.identity import ADMIN_ROLE
 
 PAUSE_S: Final = 0.05
@@ -101,7 +101,7 @@ class Screens:
         try:
             await self._services.hub.publish(one(ADMINS, view.shown(await dashboard(self._services))))
         except Unavailable as error:
-            _log.warning("dashboard not shown", error=error.detail)
+            _log.warning("dashboard not shown", **why(error))
         except Exception:
             _log.exception("dashboard not shown")
 

@@ -16,7 +16,7 @@ from app.features.idempotency.model import IdempotencyKeyRow
 from app.features.services import Services
 from app.features.sweeping import swept
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 from app.kernel.ids import new_short_id
 from app.web.answer import Answer
 from app.web.idempotency import HEADER, REPLAYED, AnswerLost, Asked, OtherRequest, StillRunning
@@ -94,7 +94,7 @@ class IdempotentCalls:
             async with self._database.transaction() as session:
                 await end(session, *claim)
         except Unavailable as error:
-            _log.warning("how a request ended could not be written down under its idempotency key", error=error.detail)
+            _log.warning("how a request ended could not be written down under its idempotency key", **why(error))
 
 
 @contextmanager

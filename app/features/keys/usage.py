@@ -10,7 +10,7 @@ from app.db.session import Database
 from app.features.background import Rest, background
 from app.features.keys import store
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 
 WRITE_EVERY_S = 60.0
 
@@ -38,7 +38,7 @@ class KeyUsage:
                 await store.record_used(session, used)
         except Unavailable as error:
             self._used = {**used, **self._used}
-            _log.warning("last use of keys not written down yet", error=error.detail)
+            _log.warning("last use of keys not written down yet", **why(error))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

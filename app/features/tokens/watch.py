@@ -14,7 +14,7 @@ from app.hub.audience import users
 from app.hub.close import Close
 from app.hub.peers import RevokeTokens
 from app.kernel.clock import utc_now
-from app.kernel.errors import Unavailable
+from app.kernel.errors import Unavailable, why
 
 LOOK_EVERY_S: Final = 2.0
 """Seconds between two looks at what other nodes have revoked: one small query. It matters only where Redis is away."""
@@ -63,7 +63,7 @@ class _Watch:
                 is_away = False
             except Unavailable as error:
                 if not is_away:
-                    _log.warning("revoked tokens are not looked up: those of other nodes are not known", error=error.detail)
+                    _log.warning("revoked tokens are not looked up: those of other nodes are not known", **why(error))
                 is_away = True
             except Exception:
                 _log.exception("revoked tokens are not looked up")

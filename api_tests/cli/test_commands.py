@@ -115,8 +115,8 @@ def test_check_says_where_a_server_could_not_make_its_files(operator, wsx, monke
 def test_a_file_that_cannot_be_opened_is_said_to_be_anothers(operator, wsx):
     """A folder, which root cannot open as a file either."""
     url = f"sqlite+aiosqlite:///{operator.folder}"
-    for command in ("check", "migrate"):
-        refused = wsx(command, database_url=url)
+    for command in ("check",), ("migrate",), ("keys", "list"):
+        refused = wsx(*command, database_url=url)
         said = f"wsx: the database {url} cannot be used: unable to open database file{NOT_OURS}\n"
         assert (1, said) == (refused.status, refused.err)
 

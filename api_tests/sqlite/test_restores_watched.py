@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from api_tests.client import ApiClient
 from api_tests.server import ADMIN_KEY, Running, run_server
@@ -40,6 +42,17 @@ async def test_a_look_that_fails_is_logged_and_the_next_one_finds_the_restore(
     async with restored.restores_noticed(database, OwnLineages()):
         await eventually(lambda: 4 <= len(looks))
     assert 1 == logged().count("could not be found out now")
+
+
+async def test_looks_leave_nothing_behind_however_many_there_are(database: Database) -> None:
+    looks, counts = Looks(database), []
+    for number in range(3):
+        async with database.transaction() as session:
+            await session.execute(text(f"CREATE TABLE t{number} (i INTEGER)"))
+        found, left = await looks.look()
+        assert found.progress + 1 == left.progress  # it counts
+        counts.append(len(database.engine.sync_engine._compiled_cache))
+    assert [1, 1] == [later - earlier for earlier, later in pairwise(counts)]  # the statement of this test
 
 
 async def restore(server: Running, copy: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -107,10 +107,19 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
         return asyncio.run(run())
 
 
+def _open_once(settings: Settings) -> None:
+    """The driver's thread, which would be refused the same, may find its loop closed when it tells of it, and print a traceback."""
+    path = file_of(settings.database_url)
+    if path is not None and path.exists():
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+
+
 @contextmanager
 def _database_errors(settings: Settings) -> Iterator[None]:
     where = shown(settings.database_url)
     try:
+        _open_once(settings)
         yield
     except CommandError as error:
         message = f"the database {where} is of another version than wsx {__version__}, which cannot use it: {error}"
@@ -120,14 +129,12 @@ def _database_errors(settings: Settings) -> Iterator[None]:
         raise Failure(message) from None
     except BrokenPipeError:  # of who reads what is printed
         raise
-    except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", error)
-        hint = NOT_OURS if _reason(cause) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} else ""
-        message = f"the database {where} cannot be used: {cause or 'it does not answer'}{hint}"
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        message = f"the database {where} cannot be used: {getattr(error, 'orig', error) or 'it does not answer'}{_hint(error)}"
         raise Failure(message) from None
 
 
-def _reason(error: object) -> int | None:
-    """SQLite's primary result code (sqlite.org/rescode.html); None: this is no error of SQLite's."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
+def _hint(error: Exception) -> str:
+    """What to do about a SQLite file that may not be opened or written; of SQLite's result codes the last byte is the kind."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
+    return NOT_OURS if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} else ""

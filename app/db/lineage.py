@@ -149,8 +149,9 @@ class Looks:
         async with self._database.transaction() as session:
             found = await _head(session)
             left = Lineage(found.word if found.word != "0" else str(new_name()), found.progress + 1)
-            await session.execute(text(f"{NAME} = {left.word}"))
-            await session.execute(text(f"{_COUNT} = {left.progress}"))
+            connection = await session.connection()
+            for number in (f"{NAME} = {left.word}", f"{_COUNT} = {left.progress}"):
+                await connection.exec_driver_sql(number)  # another text each time: none that SQLAlchemy should keep
         self._counted_commits = counted
         return Look(found, left)
 

@@ -68,7 +68,8 @@ class Delivery:
         hearers = tuple(self._registry.resolve(publication.parts[0].audience))  # a copy: closing a slow one changes the index
         forms: dict[Dialect, tuple[Pending, dict[Pending, Pending]]] = {}  # dialects share nothing, not even what follows NOTHING
         dialect: Dialect | None = None
-        first, grown = NOTHING, dict[Pending, Pending]()
+        first = NOTHING
+        grown: dict[Pending, Pending] = {}
         seen, longer = NOTHING, NOTHING
         refused = superseded = dropped = 0
         waiting = self.writing.waiting

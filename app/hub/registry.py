@@ -202,7 +202,8 @@ class Registry:
             case Connections(ids):
                 return [connection for one in ids if (connection := self._all.get(one)) is not None]
             case AnyOf(audiences):
-                return set[Connection]().union(*map(self.resolve, set(audiences)))
+                found: set[Connection] = set()
+                return found.union(*map(self.resolve, set(audiences)))
             case AllOf(audiences):
                 fewest, *others = sorted(map(self.resolve, set(audiences) - {everyone} or {everyone}), key=len)
                 return set(fewest).intersection(*others)

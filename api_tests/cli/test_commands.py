@@ -15,7 +15,6 @@ import pytest
 from api_tests.auth.signing import jwk, jwks, pem
 from app import __version__
 from app.auth.tokens import Tokens
-from app.cli.console import NOT_OURS
 from app.kernel.clock import utc_now
 from app.main import describe
 from app.web.asyncapi import describe_socket
@@ -105,19 +104,18 @@ def test_check_says_where_a_server_could_not_make_its_files(operator, wsx, monke
     monkeypatch.setattr(os, "access", lambda path, _mode: path != operator.folder)  # root may write anywhere
     refused = wsx("check", database_url=f"sqlite+aiosqlite:///{nowhere}")
     assert f"wsx: {nowhere} cannot be made: this user may not write into {operator.folder}\n" == refused.err
-    wsx("migrate")
-    folder = operator.database.parent
-    monkeypatch.setattr(os, "access", lambda path, _mode: path != folder)
-    refused = wsx("check")
-    assert f"wsx: {folder}/token.secret cannot be made: this user may not write into {folder}\n" == refused.err
 
 
-def test_a_file_that_cannot_be_opened_is_said_to_be_anothers(operator, wsx):
-    """A folder, which root cannot open as a file either."""
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(operator, wsx, monkeypatch):
     url = f"sqlite+aiosqlite:///{operator.folder}"
     for command in ("check",), ("migrate",), ("keys", "list"):
         refused = wsx(*command, database_url=url)
-        said = f"wsx: the database {url} cannot be used: unable to open database file{NOT_OURS}\n"
+        assert (1, f"wsx: {operator.folder} is a folder: WSX_DATABASE_URL names a file\n") == (refused.status, refused.err)
+    wsx("migrate")
+    for place in (operator.database, operator.database.parent):
+        monkeypatch.setattr(os, "access", lambda path, _mode, place=place: path != place)  # root may write anywhere
+        refused = wsx("keys", "list")
+        said = f"wsx: the database {operator.database} cannot be used: this user may not write {place}\n"
         assert (1, said) == (refused.status, refused.err)
 
 
@@ -224,9 +222,13 @@ def test_check_loads_handlers_and_looks_for_templates(operator):
 @pytest.mark.parametrize("user", ["", "x" * 129, "a\nb", "\udcff"])
 def test_a_token_that_nobody_would_take_is_not_made(wsx, user):
     assert (2, "") == wsx("token", user)[:2]
-    refused = wsx("token", "ada", "--role", user)
+
+
+@pytest.mark.parametrize(("roles", "said"), [([""], "argument --role: the name of a role is wanted"), (["x"] * 51, "51 are given")])
+def test_roles_that_nobody_would_take_are_refused(wsx, roles, said):
+    refused = wsx("token", "ada", *(f"--role={role}" for role in roles))
     assert (2, "") == refused[:2]
-    assert "argument --role: a " in refused.err
+    assert said in refused.err
 
 
 def test_a_token_of_a_new_secret_says_so(operator, wsx):

@@ -96,29 +96,6 @@ async def test_a_push_that_comes_behind_a_look_up_of_another_node_shows_nothing_
     await all_are_marked(settings, 1)
 
 
-async def test_a_look_up_of_another_node_shows_nothing_again_to_who_has_moved_on(
-    nodes: list[Node], settings: Settings, monkeypatch: pytest.MonkeyPatch
-):
-    """She is looked up on one node, is shown the first push there, and is on the other when what was found is pushed."""
-    a, b = nodes
-    first, found = Held(a, monkeypatch), Held(b, monkeypatch)
-    sending = asyncio.create_task(notify(a.services, user_ids=["ada"], **NEWS))
-    await first.came.wait()
-    page = b.tab("ada")
-    await a.knows("ada")
-    await found.came.wait()
-    first.may_go_on.set()
-    sent, *_ = await sending
-    await eventually(lambda: page.heard)
-    b.close(page)
-    other = a.tab("ada")
-    found.may_go_on.set()
-    await b.nothing_waits()
-    await a.heard(b)
-    assert ([str(sent[0].id)], []) == (_shown(page), other.heard)
-    await all_are_marked(settings, 2)
-
-
 async def test_what_another_node_is_about_to_mark_is_left_alone(
     nodes: list[Node], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):

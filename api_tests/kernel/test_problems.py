@@ -23,6 +23,7 @@ FINE = {"audience": {"kind": "everyone"}, "target": "#a", "html": "x"}
     [
         ("/announcements", {"message": "x"}, "/priority", "missing"),
         ("/announcements", {"message": "x", "priority": "low", "colour": "red"}, "/colour", "field; there are audience,"),
+        ("/announcements", {"message": "x", "priority": "low", "missing": 1}, "/missing", "unknown field"),
         ("/announcements", {"message": 5, "priority": "low"}, "/message", "Expected `str`, got `int`"),
         ("/announcements", {"message": "x", "priority": "urgent"}, "/priority", "Invalid enum value 'urgent'"),
         ("/announcements", [], "", "Expected `object`, got `array`"),
@@ -52,6 +53,9 @@ async def test_a_body_that_cannot_be_read_is_a_bad_request(api):
         (b'{"audience": ' + b'{"kind":"except","audience":' * 5000, "nested too deeply"),
         (b"message=x", "the body is not JSON"),
         (b'{"target": "#a", "html": "\\ud83d"}', "the body is not JSON: half of a surrogate pair (byte 26)"),
+        (b'{"target": "\\ud83d\\n"}', "the body is not JSON: half of a surrogate pair (byte 12)"),
+        (b'{"target": "\\\\ud83d"', "the body is not JSON: Input data was truncated"),
+        (b'{bad: 1, "target": "\\ud83d"}', "the body is not JSON: JSON is malformed: object keys must be strings"),
         (b'{"target": "#a", "html": "x\xff"}', "the body is not UTF-8: see its byte 27, counted from 0"),
     ):
         answer = await api.http.post("/api/v1/broadcasts", content=content, headers={"Content-Type": "application/json"})

@@ -1,6 +1,7 @@
 """The commands on PostgreSQL, and what they say when it cannot be used: one line, without the password."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def wsx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return status, out, err
 
     return run
+
+
+def test_check_says_where_the_secret_of_tokens_could_not_be_made(
+    wsx: Wsx, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != tmp_path)  # root may write anywhere
+    status, _, err = wsx(empty_url, "check")
+    assert (1, f"wsx: var/token.secret cannot be made: this user may not write into {tmp_path}\n") == (status, err)
 
 
 def test_check_migrate_and_keys(wsx: Wsx, empty_url: str) -> None:

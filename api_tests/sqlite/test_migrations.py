@@ -21,3 +21,9 @@ def test_doing_it_again_leaves_the_file_as_it_is(tmp_path):
 def test_the_statements_can_be_had_without_a_file(tmp_path):
     command.upgrade(alembic_config(f"sqlite+aiosqlite:///{tmp_path}/wsx.db"), "head", sql=True)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_database_in_memory_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    upgrade("sqlite+aiosqlite://")
+    assert [] == list(tmp_path.iterdir())

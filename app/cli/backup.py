@@ -35,9 +35,9 @@ def backup(options: argparse.Namespace) -> None:
         message = f"there is no database to copy: {missing} (WSX_DATABASE_URL)"
         raise Failure(message)
     unfinished = target.with_name(target.name + UNFINISHED)
-    if wrong := _against(target, unfinished):
-        raise Failure(wrong)
     try:
+        if wrong := _against(target, unfinished):
+            raise Failure(wrong)
         with _stopped_by_sigterm():
             _make(source, unfinished, target)
     except (OSError, sqlite3.Error) as error:

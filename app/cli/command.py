@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -51,14 +51,17 @@ def _text(text: str) -> str:
     return text
 
 
-def _name_of(what: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if not 0 < len(_text(text)) <= issue.MAX_ID_CHARS:
-            message = f"{what} of 1 to {issue.MAX_ID_CHARS} characters is wanted"
-            raise argparse.ArgumentTypeError(message)
-        return text
+def _user_id(text: str) -> str:
+    if not 0 < len(_text(text)) <= issue.MAX_ID_CHARS:
+        message = f"a user id of 1 to {issue.MAX_ID_CHARS} characters is wanted"
+        raise argparse.ArgumentTypeError(message)
+    return text
 
-    return check
+
+def _role(text: str) -> str:
+    if not _text(text):
+        raise argparse.ArgumentTypeError("the name of a role is wanted")
+    return text
 
 
 def _scope(text: str) -> str:
@@ -130,9 +133,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_audit(audit_log.add_subparsers(required=True, metavar="ACTION"))
 
     token = commands.add_parser("token", help="print a connection token for a browser")
-    token.add_argument("user", type=_name_of("a user id"), metavar="USER")
+    token.add_argument("user", type=_user_id, metavar="USER")
     token.add_argument("--name", type=_text, help="what other people see")
-    token.add_argument("--role", type=_name_of("a role"), action="append", default=[], help="may be given several times")
+    token.add_argument("--role", type=_role, action="append", default=[], help="may be given several times")
     token.add_argument("--ttl", type=_duration, default=timedelta(hours=1), metavar="1h")
     token.set_defaults(run=issue.token)
 

@@ -23,8 +23,6 @@ MAX_WORKERS_A_CORE = 8
 """More processes than that for each core of the machine are a slip of the pen: they would only wait for each other."""
 STOPPED = "stopped"
 """What a command says that somebody has ended."""
-NOT_OURS = "; the user who starts wsx must be allowed to write the file and its folder"
-
 Answer = TypeVar("Answer")
 
 
@@ -108,11 +106,22 @@ def with_database(settings: Settings, use: Callable[[Database], Coroutine[Any, A
 
 
 def _open_once(settings: Settings) -> None:
-    """The driver's thread, which would be refused the same, may find its loop closed when it tells of it, and print a traceback."""
+    """Raise Failure where the file may not be written, and an error of SQLite's where it cannot be opened.
+
+    The driver's thread would be refused the same, and may find its loop closed when it tells of it: then it prints a traceback.
+    """
     path = file_of(settings.database_url)
-    if path is not None and path.exists():
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
-            connection.execute("PRAGMA schema_version")
+    if path is None or not path.exists():
+        return
+    if path.is_dir():
+        message = f"{path} is a folder: WSX_DATABASE_URL names a file"
+        raise Failure(message)
+    for place in (path, path.parent):
+        if not os.access(place, os.W_OK):
+            message = f"the database {path} cannot be used: this user may not write {place}"
+            raise Failure(message)
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 @contextmanager
@@ -130,11 +139,5 @@ def _database_errors(settings: Settings) -> Iterator[None]:
     except BrokenPipeError:  # of who reads what is printed
         raise
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        message = f"the database {where} cannot be used: {getattr(error, 'orig', error) or 'it does not answer'}{_hint(error)}"
+        message = f"the database {where} cannot be used: {getattr(error, 'orig', error) or 'it does not answer'}"
         raise Failure(message) from None
-
-
-def _hint(error: Exception) -> str:
-    """What to do about a SQLite file that may not be opened or written; of SQLite's result codes the last byte is the kind."""
-    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0) & 0xFF
-    return NOT_OURS if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY} else ""

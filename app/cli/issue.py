@@ -7,7 +7,7 @@ import msgspec
 from app.auth.from_settings import make_tokens, secret_file
 from app.auth.keys import Caller
 from app.auth.scopes import ADMIN
-from app.auth.tokens import MAX_ID_CHARS
+from app.auth.tokens import MAX_ID_CHARS, MAX_ROLES
 from app.cli.console import Failure, migrated, read_settings, remark, say, with_database
 from app.db.session import Database
 from app.features.audit import by_command, record
@@ -17,6 +17,8 @@ from app.kernel.wording import in_words
 
 __all__ = ["MAX_ID_CHARS", "create", "list_all", "revoke", "token"]
 
+_ARGUMENTS = {"name": "NAME", "targets": "--target", "scopes": "--scope", "expires_at": "--expires"}
+"""How the command line spells what a request has."""
 OPERATOR = Caller("", "operator", frozenset({ADMIN}))
 
 
@@ -28,7 +30,7 @@ def create(options: argparse.Namespace) -> None:
         wanted = msgspec.convert(given, NewKeyRequest)
     except msgspec.ValidationError as error:
         wrong, _, place = str(error).rstrip("`").partition(" - at `$.")
-        message = f"{place.upper()}: {in_words(wrong)}"
+        message = f"{_ARGUMENTS[place.partition('[')[0]]}: {in_words(wrong)}"
         raise Failure(message, 2) from None
 
     async def make(database: Database) -> str:
@@ -68,6 +70,9 @@ def revoke(options: argparse.Namespace) -> None:
 
 
 def token(options: argparse.Namespace) -> None:
+    if len(options.role) > MAX_ROLES:
+        message = f"--role: {len(options.role)} are given, and a token has at most {MAX_ROLES}"
+        raise Failure(message, 2)
     settings = read_settings()
     kept = secret_file(settings)
     is_new = kept is not None and not kept.exists()

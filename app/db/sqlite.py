@@ -58,7 +58,7 @@ class Sqlite(Backend):
         self._writer = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "database writer")
         self._in_thread: Engine | None = None
-        self._log = Path()
+        self._wal = Path()
         """Its write-ahead log. Made once: Python interns the parts of each path, in a table that is made anew when it is full."""
         self._emptied_at = -EMPTY_EVERY_S
 
@@ -89,7 +89,7 @@ class Sqlite(Backend):
     def _carry_out(self, engine: AsyncEngine, work: Callable[[Connection], Done], commit: Commit) -> Done:
         if self._in_thread is None:
             url = engine.url.set(drivername="sqlite+pysqlite")
-            self._log = Path(f"{url.database}-wal")
+            self._wal = Path(f"{url.database}-wal")
             self._in_thread = _prepared(create_engine(url, hide_parameters=True)).execution_options(**{WRITES: True})
         with self._in_thread.begin() as connection:
             commit.is_connected = True
@@ -98,16 +98,16 @@ class Sqlite(Backend):
     async def _empty_long_log(self) -> None:
         """By the thread, whose connection alone does that; and only where it has written."""
         engine = self._in_thread
-        if engine is None or monotonic() - self._emptied_at < EMPTY_EVERY_S or _log_bytes(self._log) < LONG_LOG_BYTES:
+        if engine is None or monotonic() - self._emptied_at < EMPTY_EVERY_S or _log_bytes(self._wal) < LONG_LOG_BYTES:
             return
         self._emptied_at = monotonic()
         try:
             is_empty = await asyncio.get_running_loop().run_in_executor(self._thread, _empty_log, engine)
         except sqlite3.Error as error:  # what was written is on disk; whoever wrote it is not to be told otherwise
-            _log.warning("the write-ahead log is long, and cannot be emptied", bytes=_log_bytes(self._log), error=str(error))
+            _log.warning("the write-ahead log is long, and cannot be emptied", bytes=_log_bytes(self._wal), error=str(error))
             return
         if not is_empty:
-            _log.warning("the write-ahead log is long, as somebody reads it", bytes=_log_bytes(self._log))
+            _log.warning("the write-ahead log is long, as somebody reads it", bytes=_log_bytes(self._wal))
 
     async def close(self) -> None:
         """Close the connection of the thread, and end that."""
@@ -130,9 +130,9 @@ class Sqlite(Backend):
         return False
 
 
-def _log_bytes(log: Path) -> int:
+def _log_bytes(wal: Path) -> int:
     try:
-        return log.stat().st_size
+        return wal.stat().st_size
     except FileNotFoundError:
         return 0
 

@@ -46,7 +46,8 @@ def is_sqlite(text: str) -> bool:
 def file_of(text: str) -> Path | None:
     """The SQLite file; None: it is none."""
     url = make_url(text)
-    return Path(str(url.database)).absolute() if is_sqlite(text) else None
+    is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    return Path(str(url.database)).absolute() if is_file else None
 
 
 def shown(text: str) -> str:

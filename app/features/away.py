@@ -168,16 +168,13 @@ class Away:
     def _not_again(self, publication: Publication) -> Publication:
         """What is told to pages here: without what they were shown, by another push or when they came back."""
         parts = [
-            self._part(publication, thing, user_id, part) if part.key else part
-            for (thing, user_id), part in zip(_things_of(publication), publication.parts, strict=True)
+            self._part(publication, thing, part) if part.key else part
+            for (thing, _), part in zip(_things_of(publication), publication.parts, strict=True)
         ]
         return replace(publication, parts=tuple(parts))
 
-    def _part(self, publication: Publication, thing: UUID, user_id: str, part: Part) -> Part:
+    def _part(self, publication: Publication, thing: UUID, part: Part) -> Part:
         if self._pushed.get(thing, publication.id) != publication.id:  # also for those who came since: it was pushed, and is marked
-            return replace(part, audience=nobody)
-        if self._elsewhere.get(thing, publication.id) != publication.id:  # it was told before: another node may have shown it
-            self._look_up(user_id)  # if not, this finds it, when that node has had its time to mark it
             return replace(part, audience=nobody)
         pages = self._hub.registry.resolve(part.audience)
         new = [page for page in pages if part.key not in page.caught_up_on]

@@ -45,7 +45,8 @@ class AppError(Exception):
 
 def why(error: AppError) -> dict[str, Any]:
     """What the log says of it: what its caller is told, and the notes, which are for the operator alone."""
-    return {"error": error.detail, "notes": getattr(error, "__notes__", [])}
+    notes = getattr(error, "__notes__", [])
+    return {"error": error.detail, "notes": notes} if notes else {"error": error.detail}
 
 
 class BadRequest(AppError):

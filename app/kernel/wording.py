@@ -7,7 +7,8 @@ from typing import Final
 _KINDS: Final = {"int": "a whole number", "float": "a number", "bool": "true or false"}
 _BOUNDS: Final = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}
 _VALUE: Final = re.compile(r"Expected `(int|float|bool)(?: \| null)?`(?: (>=|<=|>|<) (\S+))?(?:, got .*)?")
-_LENGTH: Final = re.compile(r"Expected `str` of length (>=|<=) (\d+)")
+_LENGTH: Final = re.compile(r"Expected `(str|array)` of length (>=|<=) (\d+)")
+_COUNTED: Final = {"str": ("character", "may stand here"), "array": ("item", "may be given")}
 
 
 def in_words(message: str, choices: Collection[str] = ()) -> str:
@@ -22,5 +23,7 @@ def in_words(message: str, choices: Collection[str] = ()) -> str:
         within = f" {_BOUNDS[bound]} {number.removesuffix('.0')}" if bound else ""
         return f"{_KINDS[kind]}{within} is wanted"
     if match := _LENGTH.fullmatch(message):
-        return f"{_BOUNDS[match[1]].removeprefix('of ')} {match[2]} character{'s' * (match[2] != '1')} may stand here"
+        kind, bound, number = match.groups()
+        noun, verb = _COUNTED[kind]
+        return f"{_BOUNDS[bound].removeprefix('of ')} {number} {noun}{'s' * (number != '1')} {verb}"
     return "it holds characters that are not allowed" if "matching regex" in message else message

@@ -11,7 +11,9 @@ from app.kernel.errors import BadRequest, UnsupportedMediaType
 from app.web.errors import body_error
 from app.web.front import Receive
 
-_HALF_AT_END: Final = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\).{0,5}\Z", re.DOTALL)
+_IDENTITY: Final = re.compile(rb"[\s,]*(identity[\s,]*)*", re.IGNORECASE)
+_TRUNCATED: Final = "Input data was truncated"
+_HALF_AT_END: Final = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2}).{0,5}\Z", re.DOTALL)
 """Half of a surrogate pair, with too little behind it for the other half. msgspec says of it only that there is no more."""
 
 
@@ -41,8 +43,8 @@ class JsonBody:
             message = f"the body is not UTF-8: see its byte {_first_that_is_not_utf8(body)}, counted from 0"
             raise BadRequest(message) from None
         except msgspec.DecodeError as error:
-            half = _HALF_AT_END.search(body)
-            message = f"the body is not JSON: {f'half of a surrogate pair (byte {half.start()})' if half else error}"
+            half = _HALF_AT_END.search(body) if str(error) == _TRUNCATED else None
+            message = f"the body is not JSON: {f'half of a surrogate pair (byte {half.start(1)})' if half else error}"
             raise BadRequest(message) from None
         except RecursionError:
             message = "the body is nested too deeply"
@@ -62,7 +64,7 @@ async def _whole(headers: Iterable[tuple[bytes, bytes]], receive: Receive, max_b
     for name, value in headers:
         if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
             raise RequestEntityTooLarge
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
+        if name == b"content-encoding" and not _IDENTITY.fullmatch(value):
             raise UnsupportedMediaType("bodies are read as they are: send this one without a Content-Encoding")
     body = b""
     more = True

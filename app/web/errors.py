@@ -94,7 +94,7 @@ def body_error(error: msgspec.ValidationError, kind: Any) -> InvalidFields:
         known = fields_at(kind, pointer.split("/")[1:])
         pointer = f"{pointer}/{message.split('`')[1]}"
         there_are = f"; there are {', '.join(known)}" if known else ""
-        message = "missing" if "missing" in message else f"unknown field{there_are}"
+        message = "missing" if message.startswith("Object missing") else f"unknown field{there_are}"
     elif message.startswith(("Invalid value", "Invalid enum value")) and (words := choices_at(kind, pointer.split("/")[1:])):
         message = f"{message}; there are {', '.join(words)}"
     elif "matching regex" in message:
@@ -116,7 +116,7 @@ def _wrong_form(error: ValidationException) -> AppError:
 def _words(request: Request[Any, Any, Any], status: HTTPStatus) -> str:
     match status:
         case HTTPStatus.NOT_FOUND:
-            return "there is nothing at this path, or nothing has this id; see /docs for all that is"
+            return "there is nothing at this path; see /docs for all that is, and how ids look"
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return "this path exists, but not for this method; see /docs"
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

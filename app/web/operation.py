@@ -24,7 +24,7 @@ _ERROR_WORDS = {
     409: "It is so already, something else has that name, the server is not set up for it; or the first request with this "
     "`Idempotency-Key` still runs",
     413: "The body is over `WSX_MAX_BODY_BYTES`",
-    415: "The body has a `Content-Encoding`",
+    415: "The body has a `Content-Encoding` other than `identity`",
     422: "Fields or parameters are wrong; `errors` names each",
     429: "More than `WSX_API_RATE_PER_MIN` requests with this key; `Retry-After` says when to go on",
     503: "The database cannot be used at the moment; nothing was stored or sent",

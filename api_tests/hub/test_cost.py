@@ -24,6 +24,7 @@ FEW, MANY = 100, 300
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A round is one stretch, however slow the machine: else it is cut where its time is up, and the rest is counted by nobody."""
     monkeypatch.setattr(writing, "MAX_HOLD_S", 3600.0)
+    monkeypatch.setattr(writing, "HOLD_WHILE_ASKED_S", 3600.0)
     monkeypatch.setattr(writing, "SLOW_WRITE_S", 3600.0)
 
 

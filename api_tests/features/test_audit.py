@@ -217,7 +217,7 @@ async def test_no_secret_and_no_words_of_anybody_are_in_it(server: Running, api:
         event = {"title": "so is this", "description": "a sentence that is nobody else's"}
         await shop.post("/local-events", {"event": event, "location": {"name": "here", **place}, "radius_km": 5})
         await shop.post("/broadcasts", {**BROADCAST, "audience": {"kind": "near", "radius_km": 5, **place}})
-    seen = json.dumps(await events(6))
+    seen = json.dumps([event | {"at": ""} for event in await events(6)])  # a time may look like a place
     assert not [word for word in ("nobody else", "so is this", made.rpartition("_")[2], ADMIN_KEY, "51.12", "7.43") if word in seen]
 
 

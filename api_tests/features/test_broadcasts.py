@@ -38,15 +38,15 @@ TABLE = f"<table><tbody>{ROW}</tbody></table>"
         ({"kind": "everyone"}, {"ada", "bob", "nobody"}),
         ({"kind": "signed_in"}, {"ada", "bob"}),
         ({"kind": "users", "ids": ["ada", "zoe"]}, {"ada"}),
-        ({"kind": "roles", "names": ["admin", "other"]}, {"bob"}),
+        ({"kind": "roles", "names": ["editor", "other"]}, {"bob"}),
         ({"kind": "any_of", "audiences": [{"kind": "users", "ids": ["ada"]}, {"kind": "signed_in"}]}, {"ada", "bob"}),
-        ({"kind": "all_of", "audiences": [{"kind": "signed_in"}, {"kind": "roles", "names": ["admin"]}]}, {"bob"}),
+        ({"kind": "all_of", "audiences": [{"kind": "signed_in"}, {"kind": "roles", "names": ["editor"]}]}, {"bob"}),
         ({"kind": "except", "audience": {"kind": "everyone"}, "excluded": {"kind": "users", "ids": ["bob"]}}, {"ada", "nobody"}),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else None,
 )
 async def test_just_the_audience_hears(server: Running, api: ApiClient, audience: object, hears: set[str]) -> None:
-    async with server.socket("ada") as ada, server.socket("bob", roles=("admin",)) as bob, server.socket() as nobody:
+    async with server.socket("ada") as ada, server.socket("bob", roles=("editor",)) as bob, server.socket() as nobody:
         receipt = await api.broadcast("meant", audience=audience)
         await api.broadcast("for all")
         for name, page in {"ada": ada, "bob": bob, "nobody": nobody}.items():
@@ -71,13 +71,13 @@ async def test_oob_fragments_travel_with_their_update(server: Running, api: ApiC
 async def test_a_batch_is_one_message_with_just_what_a_page_may_hear(server: Running, api: ApiClient) -> None:
     updates = [
         {"audience": {"kind": "everyone"}, "target": "#status", "html": "one"},
-        {"audience": {"kind": "roles", "names": ["admin"]}, "target": "#admin-panel", "html": "two", "swap": "beforeend"},
+        {"audience": {"kind": "roles", "names": ["editor"]}, "target": "#admin-panel", "html": "two", "swap": "beforeend"},
         {"audience": {"kind": "everyone"}, "target": "#status", "html": "three"},
     ]
-    async with server.socket("bob", roles=("admin",), v1=False) as admin, server.socket(v1=False) as other:
+    async with server.socket("bob", roles=("editor",), v1=False) as editor, server.socket(v1=False) as other:
         receipt = (await api.post("/broadcasts/batch", {"updates": updates})).json()
         assert 2 == receipt["matched"]
-        told = await admin.next()
+        told = await editor.next()
         assert "batch" == told["type"]
         assert ["one", "two", "three"] == [update["html"] for update in told["updates"]]
         assert ["one", "three"] == [update["html"] for update in (await other.next())["updates"]]

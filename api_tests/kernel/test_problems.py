@@ -55,6 +55,7 @@ async def test_a_body_that_cannot_be_read_is_a_bad_request(api):
         (b'{"target": "#a", "html": "\\ud83d"}', "the body is not JSON: half of a surrogate pair (byte 26)"),
         (b'{"target": "\\ud83d\\n"}', "the body is not JSON: half of a surrogate pair (byte 12)"),
         (b'{"target": "\\\\ud83d"', "the body is not JSON: Input data was truncated"),
+        (b'{"target": "' + b"x" * 200 + b'\\ud83d"}', "the body is not JSON: half of a surrogate pair (byte 212)"),
         (b'{bad: 1, "target": "\\ud83d"}', "the body is not JSON: JSON is malformed: object keys must be strings"),
         (b'{"target": "#a", "html": "x\xff"}', "the body is not UTF-8: see its byte 27, counted from 0"),
     ):

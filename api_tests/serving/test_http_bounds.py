@@ -10,11 +10,12 @@ from api_tests.serving.raw import Ear, Running, detaching, request, serving
 from api_tests.serving.test_http import FAR_S, POST, SOON_S, WHOLE, deadlines, gone, pages
 from api_tests.waiting import eventually
 from app.serving import http, patience
-from app.serving.http import BODY_STRETCH_BYTES, MAX_HEAD_BYTES, MAX_QUEUED_REQUESTS, HttpProtocol
+from app.serving.http import BODY_STRETCH_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_QUEUED_REQUESTS, HttpProtocol
 from app.serving.leaning import NEEDED, check_names
 from app.serving.patience import Patience, Wait
 
-FIELD = b"a-name-of-20-letters: " + b"b" * 40 + b"\r\n"
+FIELD = b"a-name-of-20-letters: " + b"b" * 400 + b"\r\n"
+SHORT = b"a:b\r\n"
 CHUNKED = b"POST /page HTTP/1.1\r\nhost: here\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
 HELD_BYTES = MAX_HEAD_BYTES + 262_144
 """What may be held of a head: one read more than its limit."""
@@ -48,17 +49,42 @@ async def test_a_head_that_is_whole_and_too_long_is_431_however_it_comes() -> No
         assert 431 == (await peer.answer())[0]
 
 
+@pytest.mark.parametrize(("fields", "status"), [(MAX_FIELDS, 200), (MAX_FIELDS + 1, 431)])
+async def test_the_fields_of_a_head_are_counted(fields: int, status: int) -> None:
+    async with serving(pages) as server, server.peer() as peer:
+        peer.send(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n" + SHORT * (fields - 2) + b"\r\n")
+        answered, text = await peer.answer()
+        assert status == answered
+        assert (status == 431) == (f"{MAX_FIELDS} fields".encode() in text)
+
+
+@pytest.mark.parametrize(("fields", "answers"), [(MAX_FIELDS, 2), (MAX_FIELDS + 1, 0)])
+async def test_those_behind_a_body_are_counted_too_and_too_many_end_it(fields: int, answers: int) -> None:
+    """The request is being answered: nothing can be said of them."""
+    async with serving(pages) as server, server.peer() as peer:
+        peer.send(CHUNKED + SHORT * (fields - CHUNKED.count(b": ")) + b"\r\n")
+        peer.send(b"GET / HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+        assert answers == (await peer.ended()).count(b"ok")
+
+
+async def test_a_read_of_short_fields_is_parsed_no_further_than_its_bound() -> None:
+    async with serving(pages) as server, server.peer() as peer:
+        peer.send(WHOLE.removesuffix(b"\r\n") + SHORT * 50_000)
+        assert 431 == (await peer.answer())[0]
+        assert len(the_one(server).headers) == MAX_FIELDS + 1
+
+
 async def test_a_long_head_within_the_limit_is_answered_again_and_again() -> None:
     async with serving(pages) as server, server.peer() as peer:
         for _ in range(3):
-            peer.send(WHOLE.removesuffix(b"\r\n") + FIELD * 900 + b"\r\n")
+            peer.send(WHOLE.removesuffix(b"\r\n") + FIELD * 150 + b"\r\n")
             assert (await peer.reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
 
 
 async def test_who_was_refused_has_the_time_of_a_head_to_read_why(monkeypatch: pytest.MonkeyPatch) -> None:
     deadlines(monkeypatch, head_s=SOON_S)
     async with serving(pages) as server, server.peer() as peer:
-        peer.send(WHOLE.removesuffix(b"\r\n") + FIELD * 2_000)
+        peer.send(WHOLE.removesuffix(b"\r\n") + FIELD * 200)
         assert 431 == (await peer.answer())[0]
         peer.send(FIELD)
         await gone(server)
@@ -72,7 +98,7 @@ async def test_where_a_stream_cannot_be_ended_on_one_side_it_is_closed(monkeypat
         await peer.reader.readuntil(b"ok")
         protocol = the_one(server)
         monkeypatch.setattr(protocol, "transport", EndsOnBothSides(protocol.transport))
-        peer.send(WHOLE.removesuffix(b"\r\n") + FIELD * 2_000)
+        peer.send(WHOLE.removesuffix(b"\r\n") + FIELD * 200)
         assert b"" == await peer.ended()
 
 
@@ -236,3 +262,9 @@ async def test_the_head_of_a_handshake_has_its_bound_also_in_one_write(length: i
     async with serving(detaching(Ear())) as server, server.peer() as peer:
         peer.send(request(cookie="x" * length))
         assert f"HTTP/1.1 {status}".encode() == (await peer.reader.readuntil(b"\r\n"))[:12]
+
+
+async def test_the_fields_of_a_handshake_are_counted() -> None:
+    async with serving(detaching(Ear())) as server, server.peer() as peer:
+        peer.send(request().removesuffix(b"\r\n") + SHORT * MAX_FIELDS + b"\r\n")
+        assert 431 == (await peer.answer())[0]

@@ -12,7 +12,7 @@ from typing import Any, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from app.serving.handshake import Headers, Request
-from app.serving.http import HttpProtocol, patience_for_heads
+from app.serving.http import MAX_FIELDS, HttpProtocol, Unwanted, patience_for_heads
 from app.serving.patience import hang_up
 
 MAX_HEAD_BYTES = 16_384
@@ -119,3 +119,5 @@ class _Head:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name.lower(), value))
+        if len(self.headers) > MAX_FIELDS:
+            raise Unwanted

@@ -21,6 +21,9 @@ wants to use up our sockets."""
 MAX_HEAD_BYTES: Final = 65_536
 """A longer head, or what stands behind a body in chunks (RFC 9112, 7.1.2), is not waited for: 431. Four times what browsers send at
 most."""
+MAX_FIELDS: Final = 256
+"""More fields in a head, or behind a body, are 431, too: ten times what browsers and proxies send. Each costs as
+much as a kilobyte of one field, and a single read of the shortest ones would hold the loop for 20 ms."""
 BODY_TIMEOUT_S = 60.0
 """Seconds for each `BODY_STRETCH_BYTES` of a body, and for its end: so that a body of any size is taken from who sends 4 KiB a
 second, and nobody lives on by a byte a minute."""
@@ -36,11 +39,11 @@ _HEAD_TOO_LARGE: Final = {
     "type": "urn:wsx:problem:head_too_large",
     "title": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE.phrase,
     "status": int(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE),
-    "detail": f"the head of a request may have {MAX_HEAD_BYTES} bytes",
+    "detail": f"the head of a request may have {MAX_HEAD_BYTES} bytes and {MAX_FIELDS} fields",
 }
 
 
-class _Unwanted(Exception):
+class Unwanted(Exception):
     """Ends the parsing."""
 
 
@@ -72,20 +75,26 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse_head()
         self._wait_with(self._owed())
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field."""
+        super().on_header(name, value)
+        if len(self.headers) > MAX_FIELDS:
+            raise Unwanted
+
     def on_headers_complete(self) -> None:
         """A head is whole. One that names no host, or several, is 400 (RFC 9112, 3.2): a proxy before us may have read another."""
         self._measure_head()
         self._body_bytes = 0
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
-            raise _Unwanted
+            raise Unwanted
         self.scope["extensions"] = {CUT: {"cut": self._cut}}
         self.scope["headers"] = list(
             self.headers
         )  # what comes behind the body is added to the other list, and is none (RFC 9110, 6.5.1)
         super().on_headers_complete()
         if len(self.pipeline) > MAX_QUEUED_REQUESTS:
-            raise _Unwanted
+            raise Unwanted
 
     def on_body(self, body: bytes) -> None:
         """A part of a body came; a stretch of it buys time."""
@@ -108,7 +117,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """The parser has given up: what came is no HTTP, or too much of it."""
-        if self._head_bytes > MAX_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
             self._refuse_head()
         elif self._is_answering:
             hang_up(self.transport)  # words of ours would stand between those of an answer
@@ -135,7 +144,7 @@ class HttpProtocol(HttpToolsProtocol):
         fields = sum(len(name) + len(value) + _SEPARATORS_BYTES for name, value in self.headers)
         self._head_bytes = len(self.url) + fields
         if self._head_bytes > MAX_HEAD_BYTES:
-            raise _Unwanted
+            raise Unwanted
         self._head_bytes = 0
 
     def _refuse_head(self) -> None:

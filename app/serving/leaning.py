@@ -6,7 +6,7 @@ from typing import Any, Final
 NEEDED: Final = frozenset(
     {
         *("connection_lost", "data_received", "shutdown"),
-        *("on_body", "on_headers_complete", "on_message_complete", "on_response_complete", "send_400_response"),
+        *("on_body", "on_header", "on_headers_complete", "on_message_complete", "on_response_complete", "send_400_response"),
         *("_start_asgi_task", "disconnected", "message_event"),
         *("config", "cycle", "headers", "parser", "pipeline", "scope", "transport", "url"),
     }

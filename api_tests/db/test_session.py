@@ -154,3 +154,18 @@ async def test_a_time_without_a_time_zone_is_refused(database, settings):
 async def test_a_time_that_a_database_kept_aware_stays_as_it_is(database):
     aware = utc_now()
     assert aware is UtcDateTime().process_result_value(aware, database.engine.dialect)
+
+
+async def test_the_connection_that_was_used_last_is_used_next(database):
+    used = []
+
+    async def read() -> None:
+        async with database.reading() as session:
+            used.append((await (await session.connection()).get_raw_connection()).driver_connection)
+            await session.execute(text("SELECT 1"))
+
+    await asyncio.gather(read(), read(), read())
+    assert len(set(used)) == 3
+    for _ in range(3):
+        await read()
+    assert len(set(used[3:])) == 1

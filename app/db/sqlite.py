@@ -64,7 +64,12 @@ class Sqlite(Backend):
 
     def make_engine(self, url: str) -> AsyncEngine:
         """An engine whose connections are prepared."""
-        engine = create_async_engine(url, hide_parameters=True, connect_args={"async_creator_fn": round_trips.Connection})
+        engine = create_async_engine(
+            url,
+            pool_use_lifo=True,  # the one used last, whose pages are still in its cache
+            hide_parameters=True,
+            connect_args={"async_creator_fn": round_trips.Connection},
+        )
         _prepared(engine.sync_engine)
         return engine
 

@@ -157,6 +157,7 @@ def fill_sqlite(path: str, size: Size) -> None:
             *_Filling(SQLITE, size).statements(),
             "COMMIT",
             *(definition for _, definition in indexes),
+            "PRAGMA synchronous=FULL",  # or the system would still be writing it while it is measured
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ):
             connection.execute(statement)

@@ -6,10 +6,12 @@ a third of the average; so it is with the private messages and the notifications
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
@@ -157,10 +159,11 @@ def fill_sqlite(path: str, size: Size) -> None:
             *_Filling(SQLITE, size).statements(),
             "COMMIT",
             *(definition for _, definition in indexes),
-            "PRAGMA synchronous=FULL",  # or the system would still be writing it while it is measured
             "PRAGMA wal_checkpoint(TRUNCATE)",
         ):
             connection.execute(statement)
+    with Path(path).open("rb") as file:  # or the system would still be writing it while it is measured
+        os.fsync(file.fileno())
 
 
 def fill_postgresql(url: str, size: Size) -> None:

@@ -31,10 +31,11 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
 NAMED = {name: cell for name, cell in ROWS.items() if "WSX_" in name}
 CONSTANTS = {
     "head of a request": http.MAX_HEAD_BYTES,
-    "fields in a head": http.MAX_FIELDS,
+    "fields of a request": http.MAX_FIELDS,
     "head of a handshake": door.MAX_HEAD_BYTES,
     "time for a head": http.HEAD_TIMEOUT_S,
     "time for each 262,144 bytes of a body": http.BODY_TIMEOUT_S,
+    "parts in which these come": http.MAX_BODY_PARTS,
     "time between two requests on one connection": run.KEEP_ALIVE_S,
     "requests that wait behind another on one connection": http.MAX_QUEUED_REQUESTS,
     "items on a page of a list": MAX_LIMIT,

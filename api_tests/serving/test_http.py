@@ -1,4 +1,4 @@
-"""Plain HTTP has deadlines: for the head of a request, the first or a later one, and for its body."""
+"""Plain HTTP has deadlines: for the head of a request, the first or a later one, and for its body, whose parts are counted."""
 
 import asyncio
 from typing import Any
@@ -9,9 +9,11 @@ from api_tests.serving.raw import Running, frame, request, serving
 from api_tests.waiting import eventually
 from app.serving import http
 from app.serving.door import MAX_HEAD_BYTES
+from app.serving.http import BODY_STRETCH_BYTES, MAX_BODY_PARTS
 
 WHOLE = b"GET /page HTTP/1.1\r\nhost: here\r\n\r\n"
 POST = b"POST /page HTTP/1.1\r\nhost: here\r\ncontent-length: 5\r\n\r\n"
+IN_CHUNKS = b"POST /page HTTP/1.1\r\nhost: here\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
 SOON_S, FAR_S = 0.2, 3600.0
 
 
@@ -89,3 +91,18 @@ async def test_who_becomes_a_websocket_behind_an_empty_line_has_all_the_time(mon
         assert b"" == await late.ended()
         peer.send(frame(1, b"here"))
         assert b"here" == (await peer.frame()).payload
+
+
+@pytest.mark.parametrize(("parts", "answers"), [(MAX_BODY_PARTS, 1), (MAX_BODY_PARTS + 1, 0)])
+async def test_the_parts_of_a_body_are_counted(parts: int, answers: int) -> None:
+    async with serving(pages) as server, server.peer() as peer:
+        peer.send(IN_CHUNKS + b"1\r\nx\r\n" * parts + b"0\r\n\r\n")
+        assert answers == (await peer.ended()).count(b"ok")
+
+
+async def test_each_stretch_of_a_body_has_its_parts() -> None:
+    length = 3 * BODY_STRETCH_BYTES
+    chunk = b"40\r\n" + b"x" * 64 + b"\r\n"
+    async with serving(pages) as server, server.peer() as peer:
+        peer.send(IN_CHUNKS + chunk * (length // 64) + b"0\r\n\r\n")
+        assert (await peer.ended()).endswith(b"ok")

@@ -101,7 +101,10 @@ def test_what_lives_for_ever_is_never_walked_again():
     try:
         tune_garbage_collector()
         assert gc.get_freeze_count() > 10_000
-        assert gc.get_threshold()[0] > 700
+        young, middle, old = gc.get_threshold()
+        assert young > 700
+        assert young * middle <= 20_000, "each object that is walked holds the loop"
+        assert young * middle * old >= 2_000_000, "all sockets would be walked again and again"
     finally:
         gc.unfreeze()
         gc.set_threshold(*thresholds)

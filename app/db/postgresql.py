@@ -34,6 +34,9 @@ ANSWER_TIMEOUT_S = 5.0
 """For an answer: a server that is frozen, or behind a cable that is cut, does not end statements by itself."""
 IDLE_TIMEOUT_MS = 15_000
 """After which the server ends a transaction that says nothing: a node that froze in its middle would keep others from its rows."""
+KEEPALIVE_S = 60
+"""After which the server probes a connection of which nothing comes. Some rest until many are needed at once, and what is in
+between (a firewall, the balancer of a cloud) forgets a connection that is silent for minutes, and tells nobody."""
 CHECK_TIMEOUT_S = 2.0
 """For the server to count as there. Balancers ask every few seconds."""
 LANES = 4
@@ -74,7 +77,7 @@ class Postgresql(Backend):
             url,
             pool_size=POOL_SIZE,
             max_overflow=0,
-            pool_use_lifo=True,  # the one used last, whose plans and pages are still in caches: a fifth less for a page of a list
+            pool_use_lifo=True,  # the one used last, whose plans are still in caches
             pool_timeout=POOL_TIMEOUT_S,
             hide_parameters=True,
             connect_args={
@@ -85,6 +88,7 @@ class Postgresql(Backend):
                     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
                     "lock_timeout": str(LOCK_TIMEOUT_MS),
                     "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
+                    "tcp_keepalives_idle": str(KEEPALIVE_S),
                 },
             },
         )

@@ -66,7 +66,7 @@ class Sqlite(Backend):
         """An engine whose connections are prepared."""
         engine = create_async_engine(
             url,
-            pool_use_lifo=True,  # the one used last, whose pages are still in its cache
+            pool_use_lifo=True,  # the one used last, whose pages are still in its cache unless somebody wrote
             hide_parameters=True,
             connect_args={"async_creator_fn": round_trips.Connection},
         )

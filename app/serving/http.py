@@ -22,12 +22,15 @@ MAX_HEAD_BYTES: Final = 65_536
 """A longer head, or what stands behind a body in chunks (RFC 9112, 7.1.2), is not waited for: 431. Four times what browsers send at
 most."""
 MAX_FIELDS: Final = 256
-"""More fields in a head, or behind a body, are 431, too: ten times what browsers and proxies send. Each costs as
-much as a kilobyte of one field, and a single read of the shortest ones would hold the loop for 20 ms."""
+"""More fields of one request, those behind its body among them, are not taken, either: ten times what browsers and proxies send.
+Each costs as much as a kilobyte of one field, and a single read of the shortest ones would hold the loop for 20 ms."""
 BODY_TIMEOUT_S = 60.0
 """Seconds for each `BODY_STRETCH_BYTES` of a body, and for its end: so that a body of any size is taken from who sends 4 KiB a
 second, and nobody lives on by a byte a minute."""
 BODY_STRETCH_BYTES: Final = 262_144
+MAX_BODY_PARTS: Final = 8_192
+"""Parts, of chunks and of reads, in which that much of a body may come: 32 bytes each. Who sends it byte by byte would hold the
+loop for 20 ms with each read."""
 MAX_QUEUED_REQUESTS: Final = 8
 """Requests that a peer may send before the one before them is answered (RFC 9112, 9.3.2). Each costs a thousand times its bytes."""
 
@@ -58,8 +61,12 @@ class HttpProtocol(HttpToolsProtocol):
     _wait: Wait | None = None
     _head_bytes = 0
     """Came since the parser last had the end of a head or a part of a body."""
+    _is_in_body = False
+    """The head is whole and the body is not."""
     _body_bytes = 0
     """Of the body, in this stretch."""
+    _body_parts = 0
+    """In this stretch, too."""
     _running: Any = None
     """The request that is being answered; `cycle` is the newest, which may wait behind it."""
     _is_refused = False
@@ -84,10 +91,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is whole. One that names no host, or several, is 400 (RFC 9112, 3.2): a proxy before us may have read another."""
         self._measure_head()
-        self._body_bytes = 0
+        self._body_bytes = self._body_parts = 0
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise Unwanted
+        self._is_in_body = True
         self.scope["extensions"] = {CUT: {"cut": self._cut}}
         self.scope["headers"] = list(
             self.headers
@@ -100,14 +108,18 @@ class HttpProtocol(HttpToolsProtocol):
         """A part of a body came; a stretch of it buys time."""
         self._head_bytes = 0
         self._body_bytes += len(body)
+        self._body_parts += 1
+        if self._body_parts > MAX_BODY_PARTS:
+            raise Unwanted
         if self._body_bytes >= BODY_STRETCH_BYTES:
-            self._body_bytes = 0
+            self._body_bytes = self._body_parts = 0
             self._wait_with(None)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole; among its fields are now those behind the body."""
         self._measure_head()
+        self._is_in_body = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -119,8 +131,8 @@ class HttpProtocol(HttpToolsProtocol):
         """The parser has given up: what came is no HTTP, or too much of it."""
         if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_FIELDS:
             self._refuse_head()
-        elif self._is_answering:
-            hang_up(self.transport)  # words of ours would stand between those of an answer
+        elif self._has_its_answer:
+            hang_up(self.transport)
         else:
             super().send_400_response(msg)
 
@@ -140,6 +152,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def _has_its_answer(self) -> bool:
+        """Words of ours would stand between those of an answer, or, where that came before the body, be taken for the next one."""
+        return self._is_answering or self._is_in_body
+
     def _measure_head(self) -> None:
         fields = sum(len(name) + len(value) + _SEPARATORS_BYTES for name, value in self.headers)
         self._head_bytes = len(self.url) + fields
@@ -149,7 +166,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         self._is_refused = True
-        if self._is_answering or not self.transport.can_write_eof():
+        if self._has_its_answer or not self.transport.can_write_eof():
             hang_up(self.transport)
         else:
             headers = [(b"content-type", b"application/problem+json")]

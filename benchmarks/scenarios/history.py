@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -57,7 +57,7 @@ def _postgresql(bench: Bench, size: Size) -> Iterator[str]:
 def _read_into_memory(files: Iterable[Path]) -> None:
     """As they are on a machine that serves them. A disk would be measured otherwise, where another store was filled meanwhile."""
     for file in files:
-        with file.open("rb") as opened:
+        with suppress(FileNotFoundError), file.open("rb") as opened:
             while opened.read(_CHUNK_BYTES):
                 pass
 
@@ -208,7 +208,7 @@ HISTORY = Scenario(
     "A year of history",
     f"{MESSAGES:,} messages in 10,000 rooms, a tenth as many private ones and notifications, of 10,000 users. One connection asks "
     f"for one thing after the other, {ASKED:,} times for each; lists have 50 items; the system has "
-    f"the data in its memory. Times are those of the whole call. `deleting`: "
+    f"the data in its memory, where that suffices. Times are those of the whole call. `deleting`: "
     f"with `WSX_MESSAGE_RETENTION_DAYS={KEPT_DAYS}`, which deletes all the while.",
     tuple(
         Contestant(f"{store}{suffix}", "product", partial(run, store=store))

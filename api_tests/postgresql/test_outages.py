@@ -208,6 +208,12 @@ async def test_a_server_that_is_to_keep_its_commits_in_memory_is_told_otherwise(
         assert "remote_write" == await session.scalar(text("SHOW synchronous_commit"))
 
 
+async def test_a_connection_that_rests_is_kept_alive(own: Postgres, settings: Settings) -> None:
+    """What is in between forgets those that are silent for minutes."""
+    async with storing(settings) as session:
+        assert str(postgresql.KEEPALIVE_S) == await session.scalar(text("SHOW tcp_keepalives_idle"))
+
+
 async def tried(settings: Settings, statement: str) -> None:
     database = Database(settings.database_url)
     try:

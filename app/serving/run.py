@@ -205,8 +205,8 @@ def tune_garbage_collector() -> None:
 
     Idle sockets live long, and the oldest generation would walk all of them again and again: that was 40 % of the cost of a
     connect. What exists now lives as long as the process: frozen, it is never walked. Each collection holds the loop, for 0.5 µs an
-    object that it walks and 1 µs for one that it frees: so the young are collected 2,000 at a time, those that survive 20,000 at a
-    time, and the oldest seldom.
+    object that it walks and up to 2 for one that it frees: so the young are collected 2,000 at a time, those that survive 20,000 at
+    a time, and the oldest seldom.
     """
     gc.collect()
     gc.freeze()
